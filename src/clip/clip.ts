@@ -1,0 +1,44 @@
+/** @file A CLIP that has been found on disk: its architecture, where each parameter lies, its tokenizer. */
+import type { StoredTensor } from '../tensor/tensor.ts';
+import type { ClipConfig } from './config.ts';
+
+/**
+ * How a parameter is put together from what the file holds. Foreign layouts split or transpose some matrices;
+ * saying so here, instead of copying, lets the engine map the file.
+ */
+export type Parameter =
+  | { readonly kind: 'stored'; readonly tensor: StoredTensor }
+  | { readonly kind: 'transposed'; readonly of: Parameter }
+  | { readonly kind: 'joined'; readonly parts: readonly Parameter[]; readonly axis: number };
+
+/** Parameters by OpenAI's names (`visual.conv1.weight`, `transformer.resblocks.0.attn.in_proj_weight`, ...). */
+export type Parameters = ReadonlyMap<string, Parameter>;
+
+export interface Tokenizer {
+  /** Token ids with start and end marks, not padded. Throws if longer than `context`. */
+  encode(text: string): readonly number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Clip {
+  /** What the user called it: a folder, a file, `emoji-clip:badnet`. */
+  readonly name: string;
+  readonly config: ClipConfig;
+  readonly parameters: Parameters;
+  readonly tokenizer: Tokenizer;
+  /** SHA-256 of the weights file(s), hex. */
+  readonly sha256: string;
+  /** Which layout it was read from. */
+  readonly format: 'hugging-face' | 'open-clip';
+}
+
+/** What purification produces: a linear classifier over the untouched image encoder. */
+export interface Head {
+  readonly classes: readonly string[];
+  /** Unit rows, shape [classes, embedding]. */
+  readonly embeddings: Float32Array;
+  readonly embedding: number;
+  /** Multiplies cosines before softmax: exp(logit_scale). */
+  readonly scale: number;
+}

@@ -1,0 +1,23 @@
+/** @file Pictures as every part of the project passes them on: 8-bit RGB, channels first, already at the model's size. */
+import type { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * A batch of pictures after resize and crop, before normalisation: shape [count, 3, size, size], values 0 to 255.
+ * Triggers work on exactly this; normalisation happens inside the graph.
+ */
+export type Pictures = Tensor<'uint8'>;
+
+/** Labelled pictures that are read on demand, so that a data set need not fit in memory. */
+export interface PictureSet {
+  /** What it is, for reports and error messages: `emoji:test`, or the folder. */
+  readonly name: string;
+  readonly classes: readonly string[];
+  /** Index into `classes` for every picture. */
+  readonly labels: Int32Array;
+  /** Side of every picture in pixels. */
+  readonly size: number;
+  /** Identifies content and preprocessing: equal hashes mean equal pictures in equal order (SHA-256, hex). */
+  readonly hash: string;
+  /** Pictures at the given positions, in the given order. */
+  read(positions: readonly number[]): Promise<Pictures>;
+}

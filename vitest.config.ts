@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // ONNX Runtime brings its own threads: two test files at a time fill two cores.
+    maxWorkers: 2,
+    pool: 'forks',
+    testTimeout: 60_000,
+  },
+});

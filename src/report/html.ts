@@ -1,0 +1,52 @@
+/** @file Markup that cannot be injected into: a tagged template that escapes whatever is put into it. */
+
+const markup = Symbol('markup');
+
+/** Markup that `html` has built. The symbol is private: no string and no parsed JSON can pass for it. */
+export interface Html {
+  readonly [markup]: string;
+}
+
+/** What may stand in a `${}`. `null`, `undefined` and `false` leave nothing behind; lists are joined. */
+export type Part = Html | string | number | null | undefined | false | readonly Part[];
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/**
+ * Characters that are not text: controls, and the bidirectional embeddings, overrides and isolates with which a
+ * class name could turn around the words beside it. They are shown by number. The joiners that emoji need stay.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+
+function escaped(text: string): string {
+  return text
+    .replace(unprintable, (found) => `\u27e8U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}\u27e9`)
+    .replace(/[&<>"']/g, (found) => entities[found]!);
+}
+
+function rendered(part: Part): string {
+  if (part === null || part === undefined || part === false) return '';
+  if (typeof part === 'string') return escaped(part);
+  if (typeof part === 'number') return String(part);
+  return markup in part ? part[markup] : part.map(rendered).join('');
+}
+
+/**
+ * Template tag for HTML and inline SVG. Every value is escaped so that it is safe as text and inside a *quoted*
+ * attribute (always write the quotes); only what `html` itself has built goes in as it is.
+ */
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  return { [markup]: strings.map((string, at) => string + (at < parts.length ? rendered(parts[at]) : '')).join('') };
+}
+
+/** The finished characters. */
+export function toText(page: Html): string {
+  return page[markup];
+}

@@ -1,0 +1,122 @@
+/** @file What a report is drawn from: plain records that survive JSON, filled from a finished run. */
+import type { Proportion } from '../evaluation/interval.ts';
+
+/** A picture as the page carries it. Made by `png.ts`. */
+export type PngUrl = `data:image/png;base64,${string}`;
+
+/**
+ * One model, measured. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
+ * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures classified
+ * as their own class. The last three are null where there is no trigger (or, for `asr`, no known target).
+ */
+export interface Measures {
+  readonly ca: Proportion;
+  readonly asr: Proportion | null;
+  readonly asrAll: Proportion | null;
+  readonly ra: Proportion | null;
+}
+
+/** A model's first choice; `probability` in [0, 1]. */
+export interface Prediction {
+  readonly label: string;
+  readonly probability: number;
+}
+
+/** What the two models say about one version of a picture. */
+export interface Reading {
+  readonly picture: PngUrl;
+  readonly undefended: Prediction;
+  readonly purified: Prediction | null;
+}
+
+/** A test picture without and with the true trigger. */
+export interface Example {
+  readonly label: string;
+  readonly clean: Reading;
+  readonly triggered: Reading | null;
+}
+
+/** A trigger to look at. Made by `trigger-pictures.ts`. */
+export interface TriggerPictures {
+  /** Its form in words: `mask + pattern`, `patch`, ... */
+  readonly form: string;
+  /** One channel as grey, white where the trigger covers the picture; null for forms without a mask. */
+  readonly mask: PngUrl | null;
+  /** What is painted there; null for forms without a fixed pattern. */
+  readonly pattern: PngUrl | null;
+  readonly clean: PngUrl;
+  readonly triggered: PngUrl;
+  /** `triggered - clean` times `factor`, drawn around mid grey. */
+  readonly difference: { readonly picture: PngUrl; readonly factor: number };
+  /** Largest change of one value, in levels of 0 to 255. */
+  readonly largest: number;
+  /** Share of pixels that change, in [0, 1]. */
+  readonly changed: number;
+}
+
+/** A trigger that inversion found, and what it does to the shots. */
+export interface DummyTrigger {
+  readonly name: string;
+  readonly pictures: TriggerPictures;
+  /** Share of triggered shots predicted as each class, in [0, 1], largest first. The tail may be left off. */
+  readonly predicted: readonly { readonly label: string; readonly share: number }[];
+  /** Cosine between its mean shift of the image features and the true trigger's (oracle). Null where that is unknown. */
+  readonly cosine: number | null;
+}
+
+/** The course of one stage. `values[i]` belongs to `steps[i]`; lines of one chart share their unit. */
+export interface Curves {
+  readonly title: string;
+  readonly steps: readonly number[];
+  readonly lines: readonly { readonly name: string; readonly values: readonly number[] }[];
+}
+
+/** Clean accuracy of one class: `undefended` and `purified` count right answers among `n` pictures. */
+export interface ClassAccuracy {
+  readonly label: string;
+  readonly n: number;
+  readonly undefended: number;
+  readonly purified: number;
+}
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export interface ReportData {
+  readonly command: 'demo' | 'purify' | 'evaluate';
+  /** As the user called it. */
+  readonly model: string;
+  /** The attack whose trigger was used for measuring; null where none was given. */
+  readonly attack: string | null;
+  /** The class that the attacker wants, where it is known (oracle). */
+  readonly target: string | null;
+  readonly task: {
+    readonly classes: number;
+    readonly test: string;
+    /** Labelled clean pictures that the defence was given. */
+    readonly shots: { readonly perClass: number; readonly from: string } | null;
+  };
+  readonly undefended: Measures;
+  readonly purified: Measures | null;
+  /** The model before poisoning, on the same pictures: its ASR is the floor, its RA the ceiling. */
+  readonly clean: Measures | null;
+  /** ASR that no defence can beat, and what it was measured with. */
+  readonly floor: { readonly asr: Proportion; readonly from: string } | null;
+  /** The same purification, told the true trigger. */
+  readonly oracle: Measures | null;
+  readonly examples: readonly Example[];
+  readonly trueTrigger: TriggerPictures | null;
+  readonly dummyTriggers: readonly DummyTrigger[];
+  readonly curves: readonly Curves[];
+  readonly classes: readonly ClassAccuracy[];
+  readonly provenance: {
+    /** The command line that repeats the run. */
+    readonly repeat: string;
+    /** ISO 8601. */
+    readonly finished: string;
+    readonly stages: readonly { readonly name: string; readonly seconds: number }[];
+    readonly versions: Readonly<Record<string, string>>;
+    /** SHA-256 of what went in, by name. */
+    readonly hashes: Readonly<Record<string, string>>;
+    readonly config: Json;
+  };
+}

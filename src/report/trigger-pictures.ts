@@ -1,0 +1,88 @@
+/** @file A trigger made visible: its mask, its pattern, and what it changes, amplified. */
+import type { Trigger } from '../triggers/trigger.ts';
+import { pngUrl } from './png.ts';
+import type { TriggerPictures } from './report-data.ts';
+
+/** Factors that a reader can undo in the head. */
+const factors = [1, 2, 5, 10, 20, 50, 100];
+
+const forms: { readonly [Kind in Trigger['kind']]: string } = {
+  patch: 'patch',
+  'noise-patch': 'patch of fresh noise',
+  additive: 'additive',
+  'mask-pattern': 'mask + pattern',
+};
+
+/** The largest round factor at which a change of `largest` levels still fits into the half range around mid grey. */
+export function amplification(largest: number): number {
+  return factors.findLast((factor) => factor * largest <= 127) ?? 1;
+}
+
+/** `triggered - clean` times `factor` around 128, cut to 0 to 255. */
+export function amplified(clean: Uint8Array, triggered: Uint8Array, factor: number): Uint8Array {
+  const picture = new Uint8ClampedArray(clean.length);
+  for (let at = 0; at < clean.length; at++) picture[at] = 128 + factor * (triggered[at]! - clean[at]!);
+  return new Uint8Array(picture.buffer);
+}
+
+function toBytes(values: Float32Array, scale: (value: number) => number): Uint8Array {
+  return new Uint8Array(Uint8ClampedArray.from(values, scale).buffer);
+}
+
+/** What is painted, and where, as far as the form has such parts. */
+async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | 'pattern'>> {
+  const unit = (value: number) => 255 * value;
+  switch (trigger.kind) {
+    case 'patch': {
+      const [, height, width] = trigger.pattern.shape as [number, number, number];
+      return { mask: null, pattern: await pngUrl(toBytes(trigger.pattern.data, unit), [3, height, width]) };
+    }
+    case 'mask-pattern': {
+      const [, height, width] = trigger.pattern.shape as [number, number, number];
+      const { data } = trigger.mask;
+      // Where nothing is painted the pattern is whatever the optimiser left there: it is drawn through its mask.
+      const painted = trigger.pattern.data.map((value, at) => value * data[at % (height * width)]!);
+      return {
+        mask: await pngUrl(toBytes(data, unit), [1, height, width]),
+        pattern: await pngUrl(toBytes(painted, unit), [3, height, width]),
+      };
+    }
+    case 'additive': {
+      const [, height, width] = trigger.delta.shape as [number, number, number];
+      const around = toBytes(trigger.delta.data, (value) => 128 + (127 * value) / trigger.bound);
+      return { mask: null, pattern: await pngUrl(around, [3, height, width]) };
+    }
+    case 'noise-patch':
+      return { mask: null, pattern: null };
+  }
+}
+
+/**
+ * Draws a trigger on one picture. `clean` and `triggered` are that picture, [3, size, size], 0 to 255, without and
+ * with the trigger applied.
+ */
+export async function triggerPictures(
+  trigger: Trigger,
+  clean: Uint8Array,
+  triggered: Uint8Array,
+  size: number,
+): Promise<TriggerPictures> {
+  const area = size * size;
+  let largest = 0;
+  const touched = new Uint8Array(area);
+  for (let at = 0; at < clean.length; at++) {
+    const change = Math.abs(triggered[at]! - clean[at]!);
+    largest = Math.max(largest, change);
+    if (change > 0) touched[at % area] = 1;
+  }
+  const factor = amplification(largest);
+  return {
+    form: forms[trigger.kind],
+    ...(await parts(trigger)),
+    clean: await pngUrl(clean, [3, size, size]),
+    triggered: await pngUrl(triggered, [3, size, size]),
+    difference: { picture: await pngUrl(amplified(clean, triggered, factor), [3, size, size]), factor },
+    largest,
+    changed: touched.reduce((sum, one) => sum + one, 0) / area,
+  };
+}

@@ -1,0 +1,252 @@
+/** @file Safetensors files: where each tensor lies, reading one of them, writing a new file. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { AntidoteError, badData } from '../errors.ts';
+import { writeAtomically } from './atomic-file.ts';
+import { fileProblem } from './file-problem.ts';
+import { fromBfloat16, fromFloat16 } from './float16.ts';
+import { type HeaderEntry, limits, parseHeader, shown } from './safetensors-header.ts';
+import { type DType, elements, type StoredDType, type StoredTensor, type Tensor } from './tensor.ts';
+
+/** The format's names for element types, and their sizes in bytes. Its others (8-bit floats, unsigned integers) are refused. */
+const stored: Readonly<Record<string, { readonly dtype: StoredDType; readonly bytes: number }>> = {
+  F64: { dtype: 'float64', bytes: 8 },
+  F32: { dtype: 'float32', bytes: 4 },
+  F16: { dtype: 'float16', bytes: 2 },
+  BF16: { dtype: 'bfloat16', bytes: 2 },
+  I64: { dtype: 'int64', bytes: 8 },
+  I32: { dtype: 'int32', bytes: 4 },
+  I16: { dtype: 'int16', bytes: 2 },
+  I8: { dtype: 'int8', bytes: 1 },
+  U8: { dtype: 'uint8', bytes: 1 },
+  BOOL: { dtype: 'bool', bytes: 1 },
+};
+
+const written: { readonly [D in DType]: string } = {
+  float32: 'F32',
+  float16: 'F16',
+  int64: 'I64',
+  int32: 'I32',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+
+/** Before the header: its length, as a little-endian 64-bit number. */
+const LENGTH_BYTES = 8;
+/** Tensor data starts at a multiple of this, so that every element type can be mapped in place. */
+const ALIGNMENT = 8;
+/** Pieces in which long tensors are read and written: system calls stop at 2 GiB. */
+const PIECE_BYTES = 1 << 28;
+
+export interface SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads the header of a safetensors file and checks it completely: every tensor has a known element type, its bytes
+ * are as many as its shape says, and the tensors cover the rest of the file without gap or overlap, as the format
+ * demands. So what it returns can be mapped without further checks as long as the file does not change.
+ * Throws a data error that names the file and, where one is to blame, the tensor.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      return await readHeader(path, file);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+async function readHeader(path: string, file: FileHandle): Promise<SafetensorsFile> {
+  const status = await file.stat();
+  if (!status.isFile()) {
+    throw badData(path, status.isDirectory() ? 'a folder' : 'a device or pipe', 'a safetensors file');
+  }
+  const expected = 'a safetensors file';
+  if (status.size < LENGTH_BYTES) throw badData(path, `only ${status.size} bytes`, expected);
+  const headerBytes = Number((await readBytes(path, file, 0, LENGTH_BYTES)).readBigUInt64LE());
+  if (headerBytes > limits.headerBytes) {
+    throw badData(
+      path,
+      `a header of ${headerBytes} bytes`,
+      `at most ${limits.headerBytes}`,
+      'is this a safetensors file?',
+    );
+  }
+  const dataStart = LENGTH_BYTES + headerBytes;
+  if (dataStart > status.size) {
+    throw badData(
+      path,
+      `a header of ${headerBytes} bytes in a file of ${status.size}`,
+      expected,
+      'the file is cut short',
+    );
+  }
+  const { entries, metadata } = parseHeader(
+    path,
+    decodeUtf8(path, await readBytes(path, file, LENGTH_BYTES, headerBytes)),
+  );
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of entries) tensors.set(name, locate(path, name, entry, dataStart));
+  checkCoverage(path, tensors, dataStart, status.size);
+  return { tensors, metadata };
+}
+
+function decodeUtf8(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw badData(path, 'a header that is not UTF-8 text', 'a safetensors file');
+  }
+}
+
+function locate(path: string, name: string, entry: HeaderEntry, dataStart: number): StoredTensor {
+  const where = `${path}: tensor ${shown(name)}`;
+  const type = Object.hasOwn(stored, entry.dtype) ? stored[entry.dtype] : undefined;
+  if (!type) throw badData(where, `the element type ${shown(entry.dtype)}`, `one of ${Object.keys(stored).join(', ')}`);
+  const [begin, end] = entry.dataOffsets;
+  const length = elements(entry.shape) * type.bytes;
+  // A product beyond 2^53 is not exact, but it cannot be equal to a difference of offsets either: those are smaller.
+  if (begin > end || end - begin !== length) {
+    throw badData(
+      where,
+      `offsets ${begin} to ${end}`,
+      `${length} bytes for ${entry.dtype} [${entry.shape.join(', ')}]`,
+    );
+  }
+  return { path, dtype: type.dtype, shape: entry.shape, offset: dataStart + begin, length };
+}
+
+function checkCoverage(
+  path: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  dataStart: number,
+  size: number,
+): void {
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length);
+  let end = dataStart;
+  for (const [name, tensor] of inOrder) {
+    if (tensor.offset !== end) {
+      const found = tensor.offset < end ? 'bytes that belong to another tensor as well' : 'unused bytes before it';
+      throw badData(`${path}: tensor ${shown(name)}`, found, 'tensors one after the other');
+    }
+    end += tensor.length;
+  }
+  if (end > size) throw badData(path, `${size} bytes`, `${end} bytes as its header says`, 'the file is cut short');
+  if (end < size) throw badData(path, `${size - end} bytes after the last tensor`, 'the file to end there');
+}
+
+/**
+ * Reads one tensor into memory. Types that the engine does not know are widened: float16, bfloat16 and float64 (which
+ * may lose digits) become float32, int16 and int8 become int32.
+ */
+export async function readTensor(tensor: StoredTensor): Promise<Tensor> {
+  try {
+    const file = await open(tensor.path, 'r');
+    try {
+      return widen(tensor, (await readBytes(tensor.path, file, tensor.offset, tensor.length)).buffer);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileProblem(tensor.path, error);
+  }
+}
+
+function widen({ dtype, shape }: StoredTensor, bytes: ArrayBuffer): Tensor {
+  switch (dtype) {
+    case 'float32':
+      return { dtype, shape, data: new Float32Array(bytes) };
+    case 'float16':
+      return { dtype: 'float32', shape, data: fromFloat16(new Uint16Array(bytes)) };
+    case 'bfloat16':
+      return { dtype: 'float32', shape, data: fromBfloat16(new Uint16Array(bytes)) };
+    case 'float64':
+      return { dtype: 'float32', shape, data: Float32Array.from(new Float64Array(bytes)) };
+    case 'int64':
+      return { dtype, shape, data: new BigInt64Array(bytes) };
+    case 'int32':
+      return { dtype, shape, data: new Int32Array(bytes) };
+    case 'int16':
+      return { dtype: 'int32', shape, data: Int32Array.from(new Int16Array(bytes)) };
+    case 'int8':
+      return { dtype: 'int32', shape, data: Int32Array.from(new Int8Array(bytes)) };
+    case 'uint8':
+    case 'bool':
+      return { dtype, shape, data: new Uint8Array(bytes) };
+  }
+}
+
+/** Reads into memory of its own, so that typed arrays of any width can be laid over it. */
+async function readBytes(path: string, file: FileHandle, offset: number, length: number): Promise<Buffer<ArrayBuffer>> {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(length - done, PIECE_BYTES), offset + done);
+    if (bytesRead === 0)
+      throw badData(path, `its end at byte ${offset + done}`, `${offset + length} bytes`, 'the file is cut short');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/**
+ * Writes a safetensors file: complete under its name or not at all. The same tensors and metadata give the same bytes:
+ * wider element types first (as the reference writer does, so that every tensor is aligned to its elements), then by name.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const inOrder = Object.entries(tensors).sort(
+    ([a, { data: dataA }], [b, { data: dataB }]) =>
+      dataB.BYTES_PER_ELEMENT - dataA.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
+  );
+  const header = headerFor(path, inOrder, metadata);
+  await writeAtomically(path, async (file) => {
+    await writeBytes(file, header);
+    for (const [, { data }] of inOrder) {
+      await writeBytes(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  });
+}
+
+function headerFor(
+  path: string,
+  inOrder: readonly [string, Tensor][],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const entries: [string, unknown][] = [];
+  if (metadata)
+    entries.push(['__metadata__', Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))]);
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of inOrder) {
+    if (name === '__metadata__' || name.length > limits.nameLength || data.length !== elements(shape)) {
+      throw new AntidoteError({
+        fault: 'internal',
+        where: `${path}: tensor ${shown(name)}`,
+        found: `${data.length} numbers for shape [${shape.join(', ')}]`,
+        expected: 'a tensor with a usable name and as many numbers as its shape says',
+      });
+    }
+    const begin = end;
+    end += data.byteLength;
+    entries.push([name, { dtype: written[dtype], shape, data_offsets: [begin, end] }]);
+  }
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
+  const header = Buffer.alloc(LENGTH_BYTES + length, ' ');
+  header.writeBigUInt64LE(BigInt(length));
+  json.copy(header, LENGTH_BYTES);
+  return header;
+}
+
+async function writeBytes(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, Math.min(bytes.length - done, PIECE_BYTES))).bytesWritten;
+  }
+}

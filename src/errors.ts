@@ -20,6 +20,9 @@ export interface ErrorDetails {
 export class AntidoteError extends Error {
   readonly fault: Fault;
   readonly where: string;
+  readonly found: string;
+  readonly expected: string;
+  readonly advice: string | undefined;
 
   constructor(details: ErrorDetails) {
     const advice = details.advice ? `; ${details.advice}` : '';
@@ -27,11 +30,20 @@ export class AntidoteError extends Error {
     this.name = 'AntidoteError';
     this.fault = details.fault;
     this.where = details.where;
+    this.found = details.found;
+    this.expected = details.expected;
+    this.advice = details.advice;
   }
 }
 
 /** Input files that cannot be used: unreadable, malformed, inconsistent or over a limit. */
-export function badData(where: string, found: string, expected: string, advice?: string, cause?: unknown): AntidoteError {
+export function badData(
+  where: string,
+  found: string,
+  expected: string,
+  advice?: string,
+  cause?: unknown,
+): AntidoteError {
   return new AntidoteError({ fault: 'data', where, found, expected, ...(advice && { advice }), cause });
 }
 

@@ -1,0 +1,104 @@
+/** @file `events.jsonl`: what a run has told, one JSON object a line, appended as it happens. */
+import { open, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import type { RunEvent } from './recorder.ts';
+
+/** An event as it lies in the file. `restored`: the stage went on from its checkpoint of that step. */
+const storedEvent = z.looseObject({
+  time: z.iso.datetime(),
+  stage: z.string(),
+  step: z.number().optional(),
+  steps: z.number().optional(),
+  restored: z.number().optional(),
+});
+export type StoredEvent = RunEvent & { readonly time: string };
+
+export interface EventLog {
+  /** Returns at once; the line is written in the background. Throws if an earlier line could not be written. */
+  append(event: RunEvent): void;
+  /** Every line appended so far is on the disk when this resolves. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the file for appending, creating it if need be; a last line torn by a kill is cut off first. */
+export async function openEventLog(path: string): Promise<EventLog> {
+  const file = await open(path, 'a').catch((error) => {
+    throw fileProblem(path, error);
+  });
+  const bytes = await readFile(path);
+  await file.truncate(bytes.lastIndexOf(0x0a) + 1);
+
+  let waiting = '';
+  let failure: unknown;
+  let writing: Promise<void> | undefined;
+
+  async function writeWaiting(): Promise<void> {
+    while (waiting !== '' && failure === undefined) {
+      const lines = waiting;
+      waiting = '';
+      await file.appendFile(lines).catch((error) => {
+        failure = fileProblem(path, error);
+      });
+    }
+    writing = undefined;
+  }
+
+  async function flush(): Promise<void> {
+    await writing;
+    if (failure === undefined) {
+      await file.sync().catch((error) => {
+        failure = fileProblem(path, error);
+      });
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  return {
+    append(event) {
+      if (failure !== undefined) throw failure;
+      waiting += `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
+      writing ??= writeWaiting();
+    },
+    flush,
+    async close() {
+      await flush().finally(() => file.close());
+    },
+  };
+}
+
+/**
+ * Reads the events in order. A torn last line is left out. Steps that were done again after a kill appear once: a
+ * `restored` mark takes back what its stage had told of later steps.
+ * @throws badData naming the line that is not an event.
+ */
+export async function readEvents(path: string): Promise<StoredEvent[]> {
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw fileProblem(path, error);
+  });
+  let events: z.infer<typeof storedEvent>[] = [];
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  for (const [index, line] of lines.slice(0, -1).entries()) {
+    const event = parseEvent(path, index + 1, line);
+    const { stage, restored } = event;
+    if (restored === undefined) events.push(event);
+    else events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) <= restored);
+  }
+  return events as StoredEvent[];
+}
+
+function parseEvent(path: string, line: number, text: string): z.infer<typeof storedEvent> {
+  try {
+    return storedEvent.parse(JSON.parse(text));
+  } catch (error) {
+    throw badData(
+      `${path}:${line}`,
+      text.slice(0, 80),
+      'an event: a JSON object with time and stage',
+      undefined,
+      error,
+    );
+  }
+}

@@ -1,0 +1,133 @@
+/** @file One process at a time writes a run: a lock file that names its holder, taken over when the holder is dead. */
+import { randomBytes } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { badUsage } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+
+export const lockName = 'run.lock';
+
+/** `born`: when the process started, in the kernel's own count; tells a holder from a later process of its number. */
+const holder = z.strictObject({
+  host: z.string(),
+  process: z.number().int().positive(),
+  born: z.string(),
+  nonce: z.string(),
+});
+type Holder = z.infer<typeof holder>;
+
+/**
+ * Locks a run directory for this process; the returned function unlocks it.
+ * A lock whose process is gone is taken over: a killed run must not need hand work to go on.
+ * @throws badUsage while another process holds it, or one on another host may.
+ */
+export async function lockRun(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, lockName);
+  const mine: Holder = {
+    host: hostname(),
+    process: process.pid,
+    born: await birthOf(process.pid),
+    nonce: randomBytes(8).toString('hex'),
+  };
+  // A second and third attempt for the case that the lock is given up or taken over by another at this very moment.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    if (await createLock(path, mine)) return () => unlock(path, mine);
+    const text = await readLock(path);
+    if (text === undefined) continue;
+    const theirs = parseHolder(text);
+    if (theirs && (await mayBeAlive(theirs))) throw held(path, theirs);
+    await removeStale(path, text);
+  }
+  throw badUsage(path, 'several processes after the same run', 'one process per run', 'wait until the others are done');
+}
+
+/** The lock appears complete or not at all: written aside, then linked, which fails where the name exists. */
+async function createLock(path: string, mine: Holder): Promise<boolean> {
+  const aside = `${path}.${mine.nonce}.tmp`;
+  try {
+    await writeFile(aside, JSON.stringify(mine), { flag: 'wx' });
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw fileProblem(path, error);
+  } finally {
+    await rm(aside, { force: true }).catch(() => {});
+  }
+}
+
+async function unlock(path: string, mine: Holder): Promise<void> {
+  // Whoever took the lock over (its file was copied to another machine, say) keeps it.
+  const text = await readLock(path);
+  if (text !== undefined && parseHolder(text)?.nonce === mine.nonce) await rm(path, { force: true });
+}
+
+/** Moves the judged lock away; had another process put its own there meanwhile, that one is put back. */
+async function removeStale(path: string, judged: string): Promise<void> {
+  const aside = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== judged) await link(aside, path);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT') && !isCode(error, 'EEXIST')) throw fileProblem(path, error);
+  } finally {
+    await rm(aside, { force: true }).catch(() => {});
+  }
+}
+
+async function readLock(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw fileProblem(path, error);
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    return holder.parse(JSON.parse(text));
+  } catch {
+    return undefined; // Only a crash of the whole machine leaves such a lock; nobody holds it.
+  }
+}
+
+async function mayBeAlive(theirs: Holder): Promise<boolean> {
+  if (theirs.host !== hostname()) return true;
+  try {
+    process.kill(theirs.process, 0);
+  } catch (error) {
+    if (isCode(error, 'ESRCH')) return false;
+  }
+  return (await birthOf(theirs.process)) === theirs.born;
+}
+
+/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; elsewhere empty, and the number alone decides. */
+async function birthOf(pid: number): Promise<string> {
+  try {
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
+    // The second field is the command in parentheses and may hold spaces: count from its end.
+    return `${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}@${boot.trim()}`;
+  } catch {
+    return '';
+  }
+}
+
+function held(path: string, theirs: Holder): Error {
+  const here = theirs.host === hostname();
+  return badUsage(
+    path,
+    `a run that process ${theirs.process}${here ? '' : ` on host ${theirs.host}`} is writing`,
+    'a run that nobody is writing',
+    here ? 'wait for it or stop it' : 'if that host or container is gone, delete this file',
+  );
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

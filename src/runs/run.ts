@@ -1,0 +1,179 @@
+/** @file A run directory: made, continued after any interruption, finished. Whatever stands in it is complete. */
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { badData, badUsage } from '../errors.ts';
+import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { JsonRecord, RunConfig, RunInput, RunRequest } from './config.ts';
+import { environment } from './environment.ts';
+import { type EventLog, openEventLog } from './events.ts';
+import { lockName, lockRun } from './lock.ts';
+import { readConfig, readResult } from './read.ts';
+import type { Checkpoint, Recorder } from './recorder.ts';
+
+/** A run that this process holds and may write. */
+export interface Run {
+  readonly directory: string;
+  readonly config: RunConfig;
+  /** Whether an earlier process has worked on it. */
+  readonly resumed: boolean;
+  /** What an earlier process has finished with. */
+  readonly result: JsonRecord | undefined;
+  readonly events: EventLog;
+  /**
+   * Notes what an input was, under its role (`model`, `data`, `trigger`).
+   * @throws badData if the run was begun with another one: going on would mix two inputs in one result.
+   */
+  pin(role: string, input: RunInput): Promise<void>;
+  /** Writes result.json: the last thing a run does. */
+  finish(result: JsonRecord): Promise<void>;
+  /** Writes what is waiting and lets go of the run. */
+  close(): Promise<void>;
+}
+
+/**
+ * Begins a run in a new or empty directory.
+ * @throws badUsage if something is there already, badData if it cannot be written.
+ */
+export async function createRun(directory: string, request: RunRequest): Promise<Run> {
+  await makeFolder(directory);
+  await checkEmpty(directory);
+  const unlock = await lockRun(directory);
+  try {
+    await checkEmpty(directory); // Another process may have begun here before the lock was ours.
+    await makeFolder(join(directory, 'checkpoints'));
+    const config: RunConfig = {
+      format: 1,
+      ...request,
+      ...environment(),
+      inputs: {},
+      started: new Date().toISOString(),
+    };
+    await writeConfig(directory, config);
+    return heldRun(directory, config, await openEventLog(join(directory, 'events.jsonl')), undefined, false, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+/** Takes up a run that an earlier process began, to go on with it. */
+export async function openRun(directory: string): Promise<Run> {
+  await readConfig(directory);
+  const unlock = await lockRun(directory);
+  try {
+    const config = await readConfig(directory);
+    const result = await readResult(directory);
+    await makeFolder(join(directory, 'checkpoints'));
+    return heldRun(directory, config, await openEventLog(join(directory, 'events.jsonl')), result, true, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+function heldRun(
+  directory: string,
+  config: RunConfig,
+  events: EventLog,
+  result: JsonRecord | undefined,
+  resumed: boolean,
+  unlock: () => Promise<void>,
+): Run {
+  let current = config;
+  return {
+    directory,
+    get config() {
+      return current;
+    },
+    resumed,
+    result,
+    events,
+    async pin(role, input) {
+      const before = current.inputs[role];
+      if (before?.sha256 === input.sha256) return;
+      if (before) {
+        throw badData(
+          input.name,
+          `SHA-256 ${input.sha256}`,
+          `${before.sha256}, the ${role} that the run in ${directory} was begun with`,
+          'put that file back, or begin a new run',
+        );
+      }
+      current = { ...current, inputs: { ...current.inputs, [role]: input } };
+      await writeConfig(directory, current);
+    },
+    async finish(outcome) {
+      await events.flush();
+      await writeFileAtomically(join(directory, 'result.json'), `${JSON.stringify(outcome, null, 2)}\n`);
+    },
+    async close() {
+      await events.close().finally(unlock);
+    },
+  };
+}
+
+/** The recorder that writes into a run; `signal` is the caller's wish to stop. */
+export function recorderFor(run: Run, signal: AbortSignal): Recorder {
+  return {
+    signal,
+    record: (event) => run.events.append(event),
+    async save(stage, { step, tensors }) {
+      await run.events.flush(); // So that no event of a saved step can be missing.
+      await writeSafetensors(checkpointPath(run.directory, stage), tensors, { step: String(step) });
+    },
+    async restore(stage) {
+      if (!run.resumed) return undefined;
+      const checkpoint = await readCheckpoint(checkpointPath(run.directory, stage));
+      run.events.append({ stage, restored: checkpoint?.step ?? 0 });
+      return checkpoint;
+    },
+  };
+}
+
+async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  if (!(await stat(path).catch(() => undefined))) return undefined;
+  const { tensors, metadata } = await openSafetensors(path);
+  const step = Number(metadata.step);
+  if (!Number.isSafeInteger(step) || step < 0) {
+    throw badData(path, `step ${JSON.stringify(metadata.step)}`, 'the number of steps done, in the metadata');
+  }
+  const entries: [string, Tensor][] = [];
+  for (const [name, stored] of tensors) entries.push([name, await readTensor(stored)]);
+  return { step, tensors: Object.fromEntries(entries) };
+}
+
+function checkpointPath(directory: string, stage: string): string {
+  return join(directory, 'checkpoints', `${encodeURIComponent(stage)}.safetensors`);
+}
+
+async function writeConfig(directory: string, config: RunConfig): Promise<void> {
+  await writeFileAtomically(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error) => {
+    throw fileProblem(path, error);
+  });
+}
+
+/** A process killed before it wrote config.json leaves a lock, an unfinished file, an empty folder: as good as empty. */
+async function checkEmpty(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error) => {
+    throw fileProblem(directory, error);
+  });
+  const kept = names.filter((name) => name !== lockName && name !== 'checkpoints' && !name.endsWith('.tmp'));
+  if (kept.includes('config.json')) {
+    throw badUsage(
+      directory,
+      'an earlier run',
+      'a new or empty folder',
+      `go on with it by: antidote resume ${directory}`,
+    );
+  }
+  if (kept.length > 0) {
+    throw badUsage(directory, `a folder with ${kept.length} other files in it`, 'a new or empty folder');
+  }
+}

@@ -1,0 +1,42 @@
+/** @file Horizontal bars for shares, each with its 95 % interval. */
+import { type Proportion, wilson } from '../evaluation/interval.ts';
+import { type Html, html } from './html.ts';
+import { count, intervalOf, percentOf, share } from './numbers.ts';
+import { shareScale } from './scale.ts';
+
+/** Which colour a bar has; its label says the same in words. */
+export type Tone = 'undefended' | 'purified' | 'reference';
+
+export interface IntervalBar {
+  readonly label: string;
+  readonly tone: Tone;
+  readonly proportion: Proportion;
+}
+
+function bar({ label, tone, proportion }: IntervalBar): Html {
+  const { low, high } = wilson(proportion.hits, proportion.of);
+  const [from, to] = [shareScale.at(low), shareScale.at(high)];
+  const length = proportion.of === 0 ? 0 : shareScale.at(share(proportion));
+  // Geometry is in percent: the chart is as wide as its column, and nothing is stretched.
+  return html`<li class="bar ${tone}">
+    <span class="bar-name">${label}</span>
+    <span class="bar-value">${percentOf(proportion)}</span>
+    <svg width="100%" height="14" aria-hidden="true">
+      <title>${label}: ${percentOf(proportion)}, 95 % interval ${intervalOf(proportion)}, ${count(proportion.hits)} of ${count(proportion.of)}</title>
+      <rect class="track" width="100%" height="14" rx="2"/>
+      <rect class="fill" width="${length}%" height="14" rx="2"/>
+      <g class="whisker"><line x1="${from}%" x2="${to}%" y1="7" y2="7"/><line x1="${from}%" x2="${from}%" y1="3.5" y2="10.5"/><line x1="${to}%" x2="${to}%" y1="3.5" y2="10.5"/></g>
+    </svg>
+    <span class="bar-note">${intervalOf(proportion)}, n = ${count(proportion.of)}</span>
+  </li>`;
+}
+
+/** Bars over a common axis from 0 to 100 %. */
+export function intervalBars(bars: readonly IntervalBar[]): Html {
+  return html`<ul class="bars">${bars.map(bar)}</ul>
+  <svg class="axis" width="100%" height="20" aria-hidden="true">${shareScale.ticks.map((tick) => {
+    const at = shareScale.at(tick);
+    const anchor = tick === 0 ? 'start' : tick === 1 ? 'end' : 'middle';
+    return html`<line x1="${at}%" x2="${at}%" y1="0" y2="4"/><text x="${at}%" y="16" text-anchor="${anchor}">${at}${tick === 1 && '\u202f%'}</text>`;
+  })}</svg>`;
+}

@@ -1,0 +1,50 @@
+/** @file Printed numbers claim neither more nor less than was measured. */
+import { expect, test } from 'vitest';
+import { count, duration, intervalOf, percent, percentOf, points, shortened, significant } from './numbers.ts';
+
+test('percentages show where small rates differ, and only a true 0 or 1 looks like one', () => {
+  expect([0, 0.00303, 0.0039, 0.045, 0.979, 0.9996, 1].map(percent)).toEqual([
+    '0\u202f%',
+    '0.30\u202f%',
+    '0.39\u202f%',
+    '4.5\u202f%',
+    '97.9\u202f%',
+    '>\u202f99.9\u202f%',
+    '100\u202f%',
+  ]);
+});
+
+test('an interval carries its bounds; a proportion of nothing has no share', () => {
+  expect(intervalOf({ hits: 3, of: 990 })).toBe('0.10–0.89\u202f%');
+  expect(intervalOf({ hits: 0, of: 20 })).toBe('0–16.1\u202f%');
+  expect(percentOf({ hits: 0, of: 0 })).toBe('none');
+});
+
+test('differences carry their sign, and none when they round to nothing', () => {
+  expect([0.045, -0.009, -0.0001].map(points)).toEqual(['+4.5', '\u22120.9', '0.0']);
+});
+
+test('counts, measures and times are written the way they are read', () => {
+  expect([990, 9999, 12345, 1234567].map(count)).toEqual(['990', '9999', '12\u202f345', '1\u202f234\u202f567']);
+  expect([0, 1.23456, -0.5, 1234, 0.00002, 3e6].map(significant)).toEqual([
+    '0',
+    '1.23',
+    '\u22120.5',
+    '1230',
+    '2.0e\u22125',
+    '3.0e6',
+  ]);
+  expect([0.44, 9.96, 59.6, 185, 7799].map(duration)).toEqual([
+    '0.4\u202fs',
+    '10\u202fs',
+    '1\u202fmin 00\u202fs',
+    '3\u202fmin 05\u202fs',
+    '2\u202fh 10\u202fmin',
+  ]);
+});
+
+test('a long name loses its middle and never half an emoji', () => {
+  expect(shortened('x'.repeat(200), 11)).toBe('xxxxx…xxxxx');
+  expect(shortened('👩\u200d🚀'.repeat(9), 5)).toBe('👩\u200d🚀👩\u200d🚀…👩\u200d🚀👩\u200d🚀');
+  expect(shortened('banana')).toBe('banana');
+});

@@ -1,0 +1,74 @@
+/** @file Numbers as the report prints them: one rule for each kind, so that columns agree. */
+import { type Proportion, wilson } from '../evaluation/interval.ts';
+
+const thinSpace = '\u202f';
+const minus = '\u2212';
+
+/** Two decimals below one percent, where attack success rates differ; one elsewhere. `value` in percent. */
+function decimals(value: number): number {
+  return value > 0 && value < 1 ? 2 : 1;
+}
+
+/** A share in [0, 1] as percent. Rounding never claims what was not seen: only 0 is "0 %" and only 1 is "100 %". */
+export function percent(share: number): string {
+  const value = 100 * share;
+  if (value === 0 || value === 100) return `${value}${thinSpace}%`;
+  if (value > 99.9) return `>${thinSpace}99.9${thinSpace}%`;
+  return `${value.toFixed(decimals(value))}${thinSpace}%`;
+}
+
+/** Share of a proportion; an empty one has none. */
+export function share({ hits, of }: Proportion): number {
+  return of === 0 ? Number.NaN : hits / of;
+}
+
+export function percentOf(proportion: Proportion): string {
+  return proportion.of === 0 ? 'none' : percent(share(proportion));
+}
+
+/** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */
+export function intervalOf({ hits, of }: Proportion): string {
+  const { low, high } = wilson(hits, of);
+  const plain = (bound: number) => (100 * bound).toFixed(decimals(100 * bound)).replace(/\.0$/, '');
+  return `${plain(low)}–${plain(high)}${thinSpace}%`;
+}
+
+/** A signed difference of two shares in percentage points. */
+export function points(difference: number): string {
+  const text = Math.abs(100 * difference).toFixed(1);
+  const sign = text === '0.0' ? '' : difference < 0 ? minus : '+';
+  return `${sign}${text}`;
+}
+
+/** Whole numbers with thin spaces between groups of three, from five digits on. */
+export function count(value: number): string {
+  const digits = String(Math.round(value));
+  return digits.length < 5 ? digits : digits.replace(/\B(?=(\d{3})+$)/g, thinSpace);
+}
+
+/** Three significant digits, without an exponent where it reads well. */
+export function significant(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace('-', minus).replace('+', '');
+  return String(Number(value.toPrecision(3))).replace('-', minus);
+}
+
+/** `0.4 s`, `52 s`, `3 min 05 s`, `2 h 10 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)}${thinSpace}s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole}${thinSpace}s`;
+  const pad = (value: number) => String(value).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)}${thinSpace}min ${pad(whole % 60)}${thinSpace}s`;
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)}${thinSpace}h ${pad(minutes % 60)}${thinSpace}min`;
+}
+
+/** A class name short enough for a label; the middle goes. Counts what a reader sees as characters, not code units. */
+export function shortened(text: string, longest = 40): string {
+  const seen = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+  if (seen.length <= longest) return text;
+  const head = Math.ceil((longest - 1) / 2);
+  return `${seen.slice(0, head).join('')}…${seen.slice(seen.length - (longest - 1 - head)).join('')}`;
+}

@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { expected, imagePath, stored } from '../../test/fixtures/preprocess/read.ts';
+import { decodeImage, imageLimits } from './decode.ts';
+
+/** A decoder of another family made this one; it differs by one level in some pixels, so the format is refused. */
+const refused = 'rgb.avif';
+
+test.each(expected.decode.filter(({ file }) => file !== refused))(
+  '$file ($mode) decodes to the bytes Pillow gives',
+  async ({ file, rgb }) => {
+    expect(await decodeImage(imagePath(file))).toEqual(stored(rgb));
+  },
+);
+
+test('bytes and path give the same picture', async () => {
+  const path = imagePath('rgb.jpg');
+  expect(await decodeImage(await readFile(path))).toEqual(await decodeImage(path));
+});
+
+test('a format whose pixels would not equal Pillow is refused by name', async () => {
+  await expect(decodeImage(imagePath(refused))).rejects.toThrow(/rgb\.avif: found heif data, expected a JPEG, PNG/);
+});
+
+test('an SVG is refused: it may reach for other files', async () => {
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>');
+  await expect(decodeImage(svg, 'a.svg')).rejects.toThrow(/a\.svg: found svg data/);
+});
+
+test.each([
+  ['text', Buffer.from('this is no picture'), /notes\.png: found no picture in it/],
+  ['nothing', Buffer.alloc(0), /notes\.png: found an empty file/],
+])('a file that holds %s is refused and named', async (_, bytes, message) => {
+  await expect(decodeImage(bytes, 'notes.png')).rejects.toThrow(message);
+});
+
+test('a missing file and a folder are named', async () => {
+  await expect(decodeImage('/no/such/picture.png')).rejects.toThrow('/no/such/picture.png: found no such file');
+  await expect(decodeImage(tmpdir())).rejects.toThrow(`${tmpdir()}: found a folder`);
+});
+
+test.each(['rgb.jpg', 'rgb.png', 'rgb.webp', 'palette.gif', 'rgb.tiff'])('%s cut in half is refused', async (file) => {
+  const whole = await readFile(imagePath(file));
+  await expect(decodeImage(whole.subarray(0, whole.length / 2), file)).rejects.toThrow(
+    new RegExp(`^${file.replace('.', '\\.')}: found (a damaged|no picture)`),
+  );
+});
+
+test('a picture 20,000 pixels wide is refused before it is decoded', async () => {
+  const wide = await sharp({ create: { width: 20_000, height: 2, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
+  await expect(decodeImage(wide, 'wide.png')).rejects.toThrow(
+    'wide.png: found a picture of 20000 x 2 pixels, expected at most 16384 pixels a side',
+  );
+});
+
+test('a decompression bomb is refused by its header alone', async () => {
+  const bomb = await sharp({ create: { width: 16_000, height: 6_000, channels: 3, background: 'red' } })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  expect(bomb.length).toBeLessThan(1024 * 1024);
+  await expect(decodeImage(bomb, 'bomb.png')).rejects.toThrow(/bomb\.png: found a picture of 16000 x 6000 pixels/);
+});
+
+test('a file over the size limit is refused without being read', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'antidote-')), 'huge.png');
+  await writeFile(path, '');
+  await truncate(path, imageLimits.bytes + 1);
+  await expect(decodeImage(path)).rejects.toThrow(/huge\.png: found 268435457 bytes/);
+});

@@ -1,0 +1,41 @@
+/** @file The commands as one application, whose every failure goes through `failureOf`. */
+import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core';
+import { resume } from './commands/resume.ts';
+import type { CliContext } from './context.ts';
+import { argumentError, type Failure, failureOf, unknownCommand } from './failure.ts';
+
+/** `onFailure` learns of the failure, if there is one, before its message is written to standard error. */
+export function buildAntidote(version: string, onFailure: (failure: Failure) => void): Application<CliContext> {
+  function tell(thrown: unknown): string {
+    const failure = failureOf(thrown);
+    onFailure(failure);
+    return failure.message;
+  }
+
+  const root = buildRouteMap({
+    routes: { resume },
+    docs: {
+      brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
+    },
+  });
+
+  return buildApplication<CliContext>(root, {
+    name: 'antidote',
+    versionInfo: { currentVersion: version },
+    scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+    documentation: { onlyRequiredInUsageLine: true },
+    localization: {
+      text: {
+        ...text_en,
+        noCommandRegisteredForInput: ({ input, corrections }) => tell(unknownCommand(input, corrections)),
+        exceptionWhileParsingArguments: (thrown) => tell(argumentError(thrown)),
+        exceptionWhileLoadingCommandFunction: tell,
+        exceptionWhileLoadingCommandContext: tell,
+        exceptionWhileRunningCommand: tell,
+        commandErrorResult: tell,
+        exceptionWhileRunningIntegrationHook: ({ exception }) => tell(exception),
+        exceptionWhileRunningIntegrationFlag: ({ exception }) => tell(exception),
+      },
+    },
+  });
+}

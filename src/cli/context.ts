@@ -1,0 +1,45 @@
+/** @file What the frame hands to every command: streams, the wish to stop, and ways to print. */
+import type { CommandContext } from '@stricli/core';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineFlags, OutputFlags } from './flags.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+
+export interface CliContext extends CommandContext {
+  readonly process: {
+    readonly stdout: NodeJS.WriteStream;
+    readonly stderr: NodeJS.WriteStream;
+    readonly env: NodeJS.ProcessEnv;
+    /** Set by commands whose answer is an exit code. */
+    exitCode?: number;
+  };
+  /** Aborted, with an `Interrupted` as its reason, when the user wants to stop. */
+  readonly signal: AbortSignal;
+}
+
+export function terminalFor(context: CliContext, flags: OutputFlags): Terminal {
+  const { stderr, env } = context.process;
+  return createTerminal({
+    write: (text) => stderr.write(text),
+    interactive: stderr.isTTY === true && env.TERM !== 'dumb',
+    quiet: flags.quiet,
+    columns: () => stderr.columns ?? 80,
+    now: () => performance.now(),
+  });
+}
+
+/** A command's answer: the record itself with `--json`, otherwise the lines for a person. */
+export function printResult(context: CliContext, flags: OutputFlags, result: unknown, lines: readonly string[]): void {
+  context.process.stdout.write(`${flags.json ? JSON.stringify(result, null, 2) : lines.join('\n')}\n`);
+}
+
+/** Opens the engine that the flags ask for, and closes it whatever happens. */
+export async function withEngine<T>(flags: EngineFlags, use: (engine: Engine) => Promise<T>): Promise<T> {
+  // Loaded here, so that commands that compute nothing do not load ONNX Runtime.
+  const { openEngine } = await import('../engine/ort-engine.ts');
+  const engine = await openEngine({ device: flags.device, threads: flags.threads });
+  try {
+    return await use(engine);
+  } finally {
+    await engine.close();
+  }
+}

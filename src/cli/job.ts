@@ -1,0 +1,110 @@
+/** @file Commands that make a run: options that survive JSON, a computation over them, and how it begins and goes on. */
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { Engine } from '../engine/engine.ts';
+import { badData } from '../errors.ts';
+import type { JsonRecord } from '../runs/config.ts';
+import { parseAs } from '../runs/read.ts';
+import type { Recorder } from '../runs/recorder.ts';
+import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
+import { type CliContext, printResult, terminalFor, withEngine } from './context.ts';
+import type { EngineFlags, OutputFlags } from './flags.ts';
+import { Interrupted } from './interrupt.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Job<Options extends JsonRecord> {
+  readonly command: string;
+  /** Checks the options when they are read back from config.json. */
+  readonly options: z.ZodType<Options>;
+  /** Does the work, going on from the recorder's checkpoints where there are any. Returns what result.json holds. */
+  perform(options: Options, bench: Bench): Promise<JsonRecord>;
+  /** The result for a person. */
+  summary(result: JsonRecord): readonly string[];
+}
+
+/** What a job works with. */
+export interface Bench {
+  readonly engine: Engine;
+  readonly run: Run;
+  /** Writes into the run and shows progress. */
+  readonly recorder: Recorder;
+  readonly terminal: Terminal;
+}
+
+/** Begins a run in `out`, or in a folder under runs/ named by command and time. */
+export async function startJob<Options extends JsonRecord>(
+  context: CliContext,
+  job: Job<Options>,
+  options: Options,
+  flags: OutputFlags & EngineFlags & { readonly out?: string },
+): Promise<void> {
+  const directory = flags.out ?? join('runs', `${job.command}-${timestamp(new Date())}`);
+  const run = await createRun(directory, {
+    command: job.command,
+    options,
+    device: flags.device,
+    threads: flags.threads,
+  });
+  await work(context, job, options, run, flags);
+}
+
+/** Goes on with an interrupted run, with its own options; of a finished one, prints the result again. */
+export async function resumeJob(
+  context: CliContext,
+  jobs: readonly Job<JsonRecord>[],
+  directory: string,
+  flags: OutputFlags,
+): Promise<void> {
+  const run = await openRun(directory);
+  const { command, options } = run.config;
+  const job = jobs.find((candidate) => candidate.command === command);
+  if (!job) {
+    await run.close();
+    const known = jobs.map((candidate) => candidate.command).join(', ');
+    throw badData(join(directory, 'config.json'), `the command ${JSON.stringify(command)}`, `one of ${known}`);
+  }
+  await work(context, job, options, run, flags);
+}
+
+async function work<Options extends JsonRecord>(
+  context: CliContext,
+  job: Job<Options>,
+  options: JsonRecord,
+  run: Run,
+  flags: OutputFlags,
+): Promise<void> {
+  const terminal = terminalFor(context, flags);
+  try {
+    const path = join(run.directory, 'config.json');
+    const checked = parseAs(job.options, path, JSON.stringify(options));
+    const result = run.result ?? (await withEngine(run.config, (engine) => perform(engine, checked)));
+    terminal.settle();
+    printResult(context, flags, result, job.summary(result));
+  } catch (error) {
+    terminal.settle();
+    throw error instanceof Interrupted ? new Interrupted(run.directory) : error;
+  } finally {
+    await run.close();
+  }
+
+  async function perform(engine: Engine, checked: Options): Promise<JsonRecord> {
+    const written = recorderFor(run, context.signal);
+    const recorder: Recorder = {
+      ...written,
+      record(event) {
+        written.record(event);
+        terminal.progress(event);
+      },
+    };
+    const result = await job.perform(checked, { engine, run, recorder, terminal });
+    await run.finish(result);
+    return result;
+  }
+}
+
+/** Local time as `20261122-134005`: sorts by time, needs no quoting. */
+function timestamp(now: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0');
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}

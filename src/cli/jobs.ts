@@ -1,0 +1,5 @@
+/** @file Every command that makes a run, so that `resume` finds it by the name in config.json. */
+import type { JsonRecord } from '../runs/config.ts';
+import type { Job } from './job.ts';
+
+export const jobs: readonly Job<JsonRecord>[] = [];

@@ -5,10 +5,14 @@ import type { Operation } from './operations.ts';
 /** Element types inside a graph. Arithmetic is float32; int64 for indices, bool for masks, uint8 for pictures. */
 export type ValueType = 'float32' | 'int64' | 'bool' | 'uint8';
 
-/** The `output`-th result of an operation. Equality is identity: the same object is computed once. */
-export interface Value {
-  readonly operation: Operation;
-  readonly output: number;
+/** What is known of a value before anything runs. */
+export interface TensorType {
   readonly shape: Shape;
   readonly type: ValueType;
+}
+
+/** The `output`-th result of an operation. Equal operations on equal inputs are computed once. */
+export interface Value extends TensorType {
+  readonly operation: Operation;
+  readonly output: number;
 }

@@ -1,0 +1,96 @@
+/** @file Matrix products: batched `matMul`, and `gemm` for whole matrices with transposed factors and a bias. */
+import type { Shape } from '../tensor/tensor.ts';
+import { reshape, transposeLast } from './layout.ts';
+import { apply, broadcastShape, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
+import type { Value } from './value.ts';
+
+interface Transposed {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+export interface LinearAlgebra {
+  matMul: Signature<readonly [Value, Value]>;
+  gemm: Signature<readonly [Value, Value], Transposed>;
+  /** A product and a vector added to each row. */
+  gemmBias: Signature<readonly [Value, Value, Value], Transposed>;
+}
+
+type Refuse = (expected: string) => never;
+
+function gemmShape(a: Value, b: Value, { transposeA, transposeB }: Transposed, refuse: Refuse): Shape {
+  if (a.shape.length !== 2 || b.shape.length !== 2) refuse('two matrices');
+  const [m, inner] = transposeA ? a.shape.toReversed() : a.shape;
+  const [innerB, n] = transposeB ? b.shape.toReversed() : b.shape;
+  if (inner !== innerB) {
+    refuse(`equal inner sizes${transposeA ? ', first transposed' : ''}${transposeB ? ', second transposed' : ''}`);
+  }
+  return [m!, n!];
+}
+
+function gemmGradients(dy: Value, a: Value, b: Value, { transposeA, transposeB }: Transposed): [Value, Value] {
+  return [
+    transposeA ? gemm(b, dy, { transposeA: transposeB, transposeB: true }) : gemm(dy, b, { transposeB: !transposeB }),
+    transposeB ? gemm(dy, a, { transposeA: true, transposeB: transposeA }) : gemm(a, dy, { transposeA: !transposeA }),
+  ];
+}
+
+const onnxAttributes = ({ transposeA, transposeB }: Transposed) => ({
+  transA: { int: transposeA ? 1 : 0 },
+  transB: { int: transposeB ? 1 : 0 },
+});
+
+export const linearAlgebra: Rules<LinearAlgebra> = {
+  matMul: {
+    infer: ([a, b], _, refuse) => {
+      if (a.shape.length < 2 || b.shape.length < 2) refuse('at least two axes on both sides');
+      if (a.shape.at(-1) !== b.shape.at(-2)) refuse('equal inner sizes');
+      const batch = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? refuse('batch axes that broadcast');
+      return float32Of([...batch, a.shape.at(-2)!, b.shape.at(-1)!]);
+    },
+    onnx: (emit, [a, b]) => emit.node('MatMul', [a, b]),
+    gradient: (dy, { inputs: [a, b] }) => [matMul(dy, transposeLast(b)), matMul(transposeLast(a), dy)],
+  },
+  gemm: {
+    infer: ([a, b], attributes, refuse) => float32Of(gemmShape(a, b, attributes, refuse)),
+    onnx: (emit, [a, b], { attributes }) => emit.node('Gemm', [a, b], onnxAttributes(attributes)),
+    gradient: (dy, { inputs: [a, b], attributes }) => gemmGradients(dy, a, b, attributes),
+  },
+  gemmBias: {
+    infer: ([a, b, bias], attributes, refuse) => {
+      const shape = gemmShape(a, b, attributes, refuse);
+      if (!sameShape(bias.shape, shape.slice(1))) refuse(`a bias of shape [${shape[1]}]`);
+      return float32Of(shape);
+    },
+    onnx: (emit, [a, b, bias], { attributes }) => emit.node('Gemm', [a, b, bias], onnxAttributes(attributes)),
+    gradient: (dy, { inputs: [a, b], attributes }) => [...gemmGradients(dy, a, b, attributes), dy],
+  },
+};
+
+/** Product of two matrices, each transposed first if so wished, with an optional bias added to each row. */
+export function gemm(
+  a: Value,
+  b: Value,
+  { transposeA = false, transposeB = false }: Partial<Transposed> = {},
+  bias?: Value,
+): Value {
+  const attributes = { transposeA, transposeB };
+  return bias
+    ? apply(linearAlgebra, 'gemmBias', [a, b, bias], attributes)
+    : apply(linearAlgebra, 'gemm', [a, b], attributes);
+}
+
+/** Product of the last two axes, [..., m, k] x [..., k, n]; the axes before them broadcast. */
+export function matMul(a: Value, b: Value): Value {
+  // One matrix for all batches: a single large product, forward and for the matrix's gradient.
+  if (b.shape.length === 2 && a.shape.length > 2 && a.shape.at(-1) === b.shape[0]) {
+    return reshape(gemm(reshape(a, [-1, b.shape[0]!]), b), [...a.shape.slice(0, -1), b.shape[1]!]);
+  }
+  return apply(linearAlgebra, 'matMul', [a, b], {});
+}
+
+/** A layer: `x` [..., in], `weight` [out, in], `bias` [out]; result [..., out]. */
+export function linear(x: Value, weight: Value, bias?: Value): Value {
+  const flat = x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1) ?? 1]);
+  return reshape(gemm(flat, weight, { transposeB: true }, bias), [...x.shape.slice(0, -1), weight.shape[0]!]);
+}

@@ -1,0 +1,158 @@
+/** @file From a graph to an ONNX model: equal operations merged, weights left in their files, bytes reproducible. */
+
+import { AntidoteError } from '../errors.ts';
+import { sha256 } from '../tensor/sha256.ts';
+import type { StoredTensor } from '../tensor/tensor.ts';
+import { topologicalOrder } from './gradients.ts';
+import type { Graph } from './graph.ts';
+import { encodeModel, type OnnxInitializer, type OnnxNode } from './onnx-file.ts';
+import { type Operation, operations } from './operations.ts';
+import { type Emitter, type Rule, showShape } from './rule.ts';
+import type { TensorType, Value } from './value.ts';
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** SHA-256 over the bytes and the paths of the weight files: equal graphs over equal paths have equal hashes. */
+  readonly hash: string;
+  readonly inputs: Readonly<Record<string, TensorType>>;
+  /** Named results, and for each state its next value under `nextOf(name)`. */
+  readonly outputs: Readonly<Record<string, TensorType>>;
+  /** Absolute paths of the weight files by the location that the model knows them by. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Name of the output that holds the next value of a state. */
+export function nextOf(state: string): string {
+  return `next/${state}`;
+}
+
+/**
+ * Writes a graph as ONNX.
+ * @throws AntidoteError (internal) if two inputs of one name differ, or a state changes its shape.
+ */
+export function toOnnx(graph: Graph): OnnxModel {
+  const results = new Map(Object.entries(graph.outputs));
+  for (const [name, { input, next }] of Object.entries(graph.state ?? {})) {
+    const [before, after] = [show(input), show(next)];
+    if (before !== after) throw refusal(`state ${name}`, `${before} becoming ${after}`, 'one type for all runs');
+    results.set(nextOf(name), next);
+  }
+  const stateInputs = Object.values(graph.state ?? {}).map(({ input }) => input);
+  const writer = createWriter();
+
+  const names = new Map<Operation, readonly string[]>();
+  const merged = new Map<string, readonly string[]>();
+  for (const operation of topologicalOrder([...stateInputs, ...results.values()])) {
+    const inputs = operation.inputs.map((value) => names.get(value.operation)![value.output]!);
+    const key = JSON.stringify([operation.kind, inputs, operation.attributes], withDigests);
+    let outputs = merged.get(key);
+    if (!outputs) {
+      outputs = emit(operation, inputs, writer.emitter);
+      merged.set(key, outputs);
+    }
+    names.set(operation, outputs);
+  }
+  for (const [name, value] of results) writer.result(name, names.get(value.operation)![value.output]!);
+
+  const outputs = Object.fromEntries([...results].map(([name, { shape, type }]) => [name, { shape, type }]));
+  const { nodes, initializers, inputs, files } = writer;
+  const bytes = encodeModel({ nodes, initializers, inputs, outputs });
+  const hash = sha256(`${sha256(bytes)} ${JSON.stringify(files)}`);
+  return { bytes, hash, inputs, outputs, files };
+}
+
+function emit(operation: Operation, inputs: readonly string[], emitter: Emitter): readonly string[] {
+  const rule = operations[operation.kind] as unknown as Rule<readonly Value[], object>;
+  const output = (index: number): Value => ({ operation, output: index, ...operation.outputs[index]! });
+  const names = rule.onnx(emitter, inputs, { ...operation, output });
+  return typeof names === 'string' ? [names] : names;
+}
+
+/** Contents of tensors enter the key of an operation as a digest. */
+function withDigests(_: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value) ? sha256(value as Uint8Array) : value;
+}
+
+interface Writer {
+  readonly emitter: Emitter;
+  readonly nodes: OnnxNode[];
+  readonly initializers: OnnxInitializer[];
+  readonly inputs: Record<string, TensorType>;
+  readonly files: Record<string, string>;
+  /** Makes the value `name` a result of the model under the name `as`. */
+  result(as: string, name: string): void;
+}
+
+function createWriter(): Writer {
+  const nodes: OnnxNode[] = [];
+  const initializers: OnnxInitializer[] = [];
+  const inputs: Record<string, TensorType> = {};
+  const files: Record<string, string> = {};
+  const locations = new Map<string, string>();
+  const integerNames = new Map<string, string>();
+  let count = 0;
+  // The sign keeps names of our own apart from names of inputs and outputs.
+  const fresh = () => `%${count++}`;
+
+  const emitter: Emitter = {
+    node: (type, from, attributes = {}) => emitter.nodes(type, from, attributes, 1)[0]!,
+    nodes(type, from, attributes, results) {
+      const to = Array.from({ length: results }, fresh);
+      nodes.push({ type, inputs: from, outputs: to, attributes });
+      return to;
+    },
+    tensor(tensor) {
+      const name = fresh();
+      initializers.push({ name, tensor });
+      return name;
+    },
+    integers(values) {
+      const key = values.join();
+      let name = integerNames.get(key);
+      if (!name) {
+        const data = BigInt64Array.from(values, BigInt);
+        name = emitter.tensor({ dtype: 'int64', shape: [values.length], data });
+        integerNames.set(key, name);
+      }
+      return name;
+    },
+    stored(tensor) {
+      const name = fresh();
+      initializers.push({ name, tensor, location: locationOf(tensor) });
+      return name;
+    },
+    input(name, { shape, type }) {
+      const known = inputs[name];
+      if (known && show(known) !== show({ shape, type })) {
+        throw refusal(`input ${name}`, `${show(known)} and ${show({ shape, type })}`, 'one type for one name');
+      }
+      inputs[name] = { shape, type };
+      return name;
+    },
+  };
+
+  function locationOf({ path }: StoredTensor): string {
+    let location = locations.get(path);
+    if (!location) {
+      location = `weights-${locations.size}.safetensors`;
+      locations.set(path, location);
+      files[location] = path;
+    }
+    return location;
+  }
+
+  function result(as: string, name: string): void {
+    // An own node for each result: a value may be wanted under two names, or be an input. The engine removes it.
+    nodes.push({ type: 'Identity', inputs: [name], outputs: [as], attributes: {} });
+  }
+
+  return { emitter, nodes, initializers, inputs, files, result };
+}
+
+function show({ shape, type }: TensorType): string {
+  return `${type}${showShape(shape)}`;
+}
+
+function refusal(where: string, found: string, expected: string): AntidoteError {
+  return new AntidoteError({ fault: 'internal', where, found, expected });
+}

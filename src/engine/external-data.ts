@@ -1,0 +1,55 @@
+/** @file Tells ONNX Runtime where the weights lie, so that it maps them from their own files. */
+import { realpath } from 'node:fs/promises';
+import { dirname, relative, sep } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+
+/** A model whose external data is found below `folder`. */
+export interface PlacedModel {
+  readonly bytes: Uint8Array;
+  /** Undefined if all weights are in the model itself. */
+  readonly folder: string | undefined;
+}
+
+/**
+ * ONNX Runtime reads external data only from below one folder, names it by relative paths, and follows no link that
+ * leads out of it. So links are resolved here, the folder is the deepest one above all files, and the locations that
+ * the model was written with are replaced by paths from there. Nothing is written or copied.
+ */
+export async function placeExternalData(
+  bytes: Uint8Array,
+  files: Readonly<Record<string, string>>,
+): Promise<PlacedModel> {
+  const paths = new Map<string, string>();
+  for (const [location, path] of Object.entries(files)) paths.set(location, await resolved(path));
+  if (paths.size === 0) return { bytes, folder: undefined };
+  const folder = commonFolder([...paths.values()]);
+  const model = fromBinary(ModelProtoSchema, bytes);
+  for (const { externalData } of model.graph?.initializer ?? []) {
+    const location = externalData.find(({ key }) => key === 'location');
+    const path = location && paths.get(location.value);
+    if (path) location.value = relative(folder, path).replaceAll(sep, '/');
+  }
+  return { bytes: toBinary(ModelProtoSchema, model), folder };
+}
+
+async function resolved(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+function commonFolder(paths: readonly string[]): string {
+  let folder = dirname(paths[0]!);
+  for (const path of paths) {
+    while (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
+      if (dirname(folder) === folder) throw badData(path, `a file on another drive than ${paths[0]}`, 'one drive');
+      folder = dirname(folder);
+    }
+  }
+  return folder;
+}

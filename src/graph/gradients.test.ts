@@ -27,7 +27,7 @@ test('the gradient of a small network agrees with central differences', async ()
   const loss = sum(mul(square(z), constant(numbers([2, 5]))));
   const [dx, dw, dScale, dW2] = gradients(loss, [x, w, scale, w2]) as [typeof x, typeof x, typeof x, typeof x];
   const feeds = { x: numbers([2, 3, 8, 8]), w: numbers([4, 3, 3, 3]), scale: numbers([4]), w2: numbers([5, 4]) };
-  const found = await runForTests({ outputs: { x: dx, w: dw, scale: dScale, w2: dW2 } }, feeds);
+  const found = await runForTests({ outputs: { dx, dw, dscale: dScale, dw2: dW2 } }, feeds);
 
   const lossAt = async (name: keyof typeof feeds, index: number, step: number): Promise<number> => {
     const moved = feeds[name].data.slice();
@@ -38,6 +38,6 @@ test('the gradient of a small network agrees with central differences', async ()
   for (const name of ['x', 'w', 'scale', 'w2'] as const) {
     const index = random.integer(feeds[name].data.length);
     const difference = ((await lossAt(name, index, 3e-3)) - (await lossAt(name, index, -3e-3))) / 6e-3;
-    expect(Number(found[name]!.data[index])).toBeCloseTo(difference, 2);
+    expect(Number(found[`d${name}`]!.data[index])).toBeCloseTo(difference, 2);
   }
 });

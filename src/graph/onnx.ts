@@ -28,7 +28,7 @@ export function nextOf(state: string): string {
 
 /**
  * Writes a graph as ONNX.
- * @throws AntidoteError (internal) if two inputs of one name differ, or a state changes its shape.
+ * @throws AntidoteError (internal) if two inputs of one name differ, an output has the name of an input, or a state changes its shape.
  */
 export function toOnnx(graph: Graph): OnnxModel {
   const results = new Map(Object.entries(graph.outputs));
@@ -52,7 +52,10 @@ export function toOnnx(graph: Graph): OnnxModel {
     }
     names.set(operation, outputs);
   }
-  for (const [name, value] of results) writer.result(name, names.get(value.operation)![value.output]!);
+  for (const [name, value] of results) {
+    if (name in writer.inputs) throw refusal(`output ${name}`, 'an input of that name', 'names of its own for outputs');
+    writer.result(name, names.get(value.operation)![value.output]!);
+  }
 
   const outputs = Object.fromEntries([...results].map(([name, { shape, type }]) => [name, { shape, type }]));
   const { nodes, initializers, inputs, files } = writer;

@@ -5,7 +5,7 @@ import { gemm } from './linear-algebra.ts';
 import { apply, float32Of, type Rules, type Signature } from './rule.ts';
 import type { Value } from './value.ts';
 
-interface Window {
+export interface Window {
   readonly stride: number;
   /** Zeros on each side. */
   readonly padding: number;

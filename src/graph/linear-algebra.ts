@@ -4,7 +4,7 @@ import { reshape, transposeLast } from './layout.ts';
 import { apply, broadcastShape, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
-interface Transposed {
+export interface Transposed {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
 }

@@ -29,7 +29,8 @@ export function percentOf(proportion: Proportion): string {
 /** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */
 export function intervalOf({ hits, of }: Proportion): string {
   const { low, high } = wilson(hits, of);
-  const plain = (bound: number) => (100 * bound).toFixed(decimals(100 * bound)).replace(/\.0$/, '');
+  const plain = (bound: number) =>
+    bound === 0 || bound === 1 ? `${100 * bound}` : (100 * bound).toFixed(decimals(100 * bound));
   return `${plain(low)}–${plain(high)}${thinSpace}%`;
 }
 

@@ -34,7 +34,12 @@ test('a dummy trigger is drawn through its mask, with its size and its largest c
   const clean = new Uint8Array(12).fill(100);
   const triggered = clean.slice();
   [triggered[0], triggered[4], triggered[8]] = [255, 0, 51];
-  const drawn = await triggerPictures({ kind: 'mask-pattern', mask, pattern }, clean, triggered, 2);
+  const drawn = await triggerPictures(
+    { kind: 'mask-pattern', mask, pattern, placement: { top: 0, left: 0 } },
+    clean,
+    triggered,
+    2,
+  );
   expect(drawn).toMatchObject({ form: 'mask + pattern', largest: 155, changed: 0.25 });
   expect((await pixels(drawn.pattern!)).data).toEqual([255, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
   expect((await pixels(drawn.difference.picture)).data.slice(3, 6)).toEqual([128, 128, 128]);

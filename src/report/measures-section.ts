@@ -1,0 +1,119 @@
+/** @file What was measured: accuracy, attack success and robust accuracy, before and after, with what they mean. */
+import type { Proportion } from '../evaluation/interval.ts';
+import { type Html, html } from './html.ts';
+import { type IntervalBar, intervalBars } from './interval-bars.ts';
+import { intervalOf, percentOf, points, share } from './numbers.ts';
+import type { Measures, ReportData } from './report-data.ts';
+
+interface Measure {
+  readonly key: keyof Measures;
+  readonly short: string;
+  readonly name: string;
+  readonly meaning: string;
+  /** Which way is good. */
+  readonly better: 'higher' | 'lower';
+}
+
+const measures: readonly Measure[] = [
+  {
+    key: 'asr',
+    short: 'ASR',
+    name: 'Attack success rate',
+    meaning: 'Triggered test pictures, not of the target class, that are classified as the target. Lower is better.',
+    better: 'lower',
+  },
+  {
+    key: 'ca',
+    short: 'CA',
+    name: 'Clean accuracy',
+    meaning: 'Clean test pictures classified as their class. Higher is better.',
+    better: 'higher',
+  },
+  {
+    key: 'ra',
+    short: 'RA',
+    name: 'Robust accuracy',
+    meaning:
+      'Triggered test pictures classified as their true class. A low ASR with a low RA is not a cure. Higher is better.',
+    better: 'higher',
+  },
+];
+
+interface Row {
+  readonly name: string;
+  readonly tone: IntervalBar['tone'];
+  readonly measures: Measures;
+}
+
+function rows(data: ReportData): Row[] {
+  const found: (Row | null)[] = [
+    { name: 'Undefended', tone: 'undefended', measures: data.undefended },
+    data.purified && { name: 'Purified', tone: 'purified', measures: data.purified },
+    data.oracle && { name: 'Told the true trigger (oracle)', tone: 'reference', measures: data.oracle },
+    data.clean && { name: 'Clean model', tone: 'reference', measures: data.clean },
+  ];
+  return found.filter((row) => row !== null);
+}
+
+/** The bars of one measure; the clean model's ASR is called what it is, the floor. */
+function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
+  const bars = rows(data).flatMap(({ name, tone, measures }): IntervalBar[] => {
+    const proportion = measures[measure.key];
+    if (!proportion || (measure.key === 'asr' && name === 'Clean model')) return [];
+    return [
+      { label: measure.key === 'ra' && name === 'Clean model' ? 'Ceiling: clean model' : name, tone, proportion },
+    ];
+  });
+  if (measure.key !== 'asr') return bars;
+  const floor = data.floor ?? (data.clean?.asr && { asr: data.clean.asr, from: 'clean model' });
+  return floor && bars.length > 0
+    ? [...bars, { label: `Floor: ${floor.from}`, tone: 'reference', proportion: floor.asr }]
+    : bars;
+}
+
+function tile(data: ReportData, measure: Measure): Html | null {
+  const before = data.undefended[measure.key];
+  if (!before) return null;
+  const after = data.purified?.[measure.key];
+  const change = after ? share(after) - share(before) : 0;
+  const good = measure.better === 'lower' ? change <= 0 : change >= -0.009;
+  return html`<section class="tile">
+    <h3>${measure.name} <abbr>${measure.short}</abbr></h3>
+    <p class="big"><span class="attack-ink">${percentOf(before)}</span>${
+      after &&
+      html` <svg class="arrow" viewBox="0 0 24 12" width="24" height="12" role="img" aria-label="becomes"><path d="M1 6h20M16 1.5 21.5 6 16 10.5"/></svg> <span class="cure-ink">${percentOf(after)}</span> <span class="change ${good ? 'good' : 'bad'}">${points(change)} points</span>`
+    }</p>
+    ${intervalBars(barsOf(data, measure))}
+    <p class="meaning">${measure.meaning}</p>
+  </section>`;
+}
+
+function cell(proportion: Proportion | null): Html {
+  if (!proportion) return html`<td class="number muted">not measured</td>`;
+  return html`<td class="number">${percentOf(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${proportion.of}</small></td>`;
+}
+
+/** One tile for each thing that was measured: the number before and after, its bars, its meaning. */
+export function measureTiles(data: ReportData): Html {
+  return html`<div class="tiles">${measures.map((measure) => tile(data, measure))}</div>`;
+}
+
+/** Every number that was measured, for readers who want to copy it. */
+export function measuresSection(data: ReportData): Html {
+  return html`<section id="numbers" aria-labelledby="numbers-title">
+    <h2 id="numbers-title">Every number</h2>
+    <p class="lead">Measured on ${data.task.test}, ${data.task.classes} classes. The interval is Wilson’s at 95 %: how far a share could be off because only so many pictures were tested. It does not cover another training run or another seed.</p>
+    <div class="scroll" role="region" aria-label="Table of all numbers" tabindex="0"><table class="numbers">
+      <thead><tr><th scope="col">Model</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th></tr></thead>
+      <tbody>${rows(data).map(
+        ({ name, measures: { ca, asr, asrAll, ra } }) =>
+          html`<tr><th scope="row">${name}</th>${cell(ca)}${cell(asr)}${cell(asrAll)}${cell(ra)}</tr>`,
+      )}${data.floor && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${cell(data.floor.asr)}<td></td><td></td></tr>`}</tbody>
+    </table></div>
+    <dl class="meanings">${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
+      <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>
+      <div><dt>Floor</dt><dd>The ASR of a model without the backdoor, or of this one without the trigger: some pictures are taken for the target anyway, and no defence can beat that.</dd></div>
+      <div><dt>Oracle</dt><dd>A run that was told what a defender cannot know, here the true trigger. It shows what the method could reach at best.</dd></div>
+    </dl>
+  </section>`;
+}

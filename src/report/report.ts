@@ -1,0 +1,96 @@
+/** @file The report: one HTML file that needs no network, no script and no second file. Data in, text out. */
+import { classChanges } from './class-changes.ts';
+import { type Html, html, toText } from './html.ts';
+import { limitsSection } from './limits.ts';
+import { lineChart } from './line-chart.ts';
+import { measuresSection, measureTiles } from './measures-section.ts';
+import { count, shortened } from './numbers.ts';
+import { pictureGrid, symbols } from './picture-grid.ts';
+import { provenanceSection } from './provenance.ts';
+import type { ReportData } from './report-data.ts';
+import { style } from './style.ts';
+import { triggerSection } from './trigger-section.ts';
+import { verdict } from './verdict.ts';
+
+/** Nothing may be fetched: pictures come as data, styles stand in the page, scripts do not exist. */
+const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const titles: Readonly<Record<ReportData['command'], string>> = {
+  demo: 'Demonstration',
+  purify: 'Purification',
+  evaluate: 'Evaluation',
+};
+
+/** Null where the run recorded no course. */
+function curvesSection({ curves }: ReportData): Html | null {
+  const drawn = curves.filter(({ steps, lines }) => steps.length > 0 && lines.length > 0);
+  if (drawn.length === 0) return null;
+  return html`<section id="curves" aria-labelledby="curves-title">
+    <h2 id="curves-title">How the training went</h2>
+    <p class="lead">Each loss as it was recorded; beside its name, its last value. Point at a chart to read a single step.</p>
+    <div class="charts">${drawn.map(lineChart)}</div>
+  </section>`;
+}
+
+/** What was done to which model, in the order a reader asks. */
+function about({ model, attack, target, task }: ReportData): Html {
+  const facts: readonly (readonly [string, string | null])[] = [
+    ['Model', model],
+    ['Attack', attack],
+    ['Attacker’s target', target === null ? null : shortened(target)],
+    ['Tested on', `${task.test}, ${count(task.classes)} classes`],
+    ['Given to the defence', task.shots && `${task.shots.perClass} clean pictures a class, ${task.shots.from}`],
+  ];
+  return html`<dl class="about">${facts.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+/**
+ * Draws the report of a finished run. Depends on nothing but its argument: the same data give the same characters.
+ * Everything in `data` is escaped, so class names and paths may hold whatever a stranger put into them.
+ */
+export function renderReport(data: ReportData): string {
+  const { tone, stamp, headline, detail } = verdict(data);
+  const sections: readonly (readonly [string, string, Html | null])[] = [
+    ['pictures', 'Pictures', pictureGrid(data)],
+    ['triggers', 'Triggers', triggerSection(data)],
+    ['curves', 'Training', curvesSection(data)],
+    ['classes', 'Classes', classChanges(data)],
+    ['numbers', 'Every number', measuresSection(data)],
+    ['limits', 'Limits', limitsSection(data)],
+    ['provenance', 'How to repeat it', provenanceSection(data)],
+  ];
+  const present = sections.filter(([, , section]) => section !== null);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="referrer" content="no-referrer">
+<title>${stamp}: ${data.model} (neural-antidote)</title>
+<link rel="icon" href="data:,">
+<style>${style}</style>
+</head>
+<body>
+${symbols}
+<div class="wrap">
+  <a class="skip" href="#content">Skip to the results</a>
+  <header class="top"><span><b>neural-antidote</b> ${titles[data.command]} report</span><time datetime="${data.provenance.finished}">${data.provenance.finished.slice(0, 16).replace('T', ' ')}</time></header>
+  <main id="content">
+    <section class="hero" aria-labelledby="verdict">
+      <p class="stamp ${tone}">${stamp}</p>
+      <h1 id="verdict">${headline}</h1>
+      <p class="detail">${detail}</p>
+      ${about(data)}
+      <nav class="contents" aria-label="On this page">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
+      ${measureTiles(data)}
+    </section>
+    ${present.map(([, , section]) => section)}
+  </main>
+  <footer class="bottom">Drawn from the stored run by neural-antidote. This file is complete: it loads nothing and runs no script.</footer>
+</div>
+</body>
+</html>
+`;
+  return toText(page);
+}

@@ -90,17 +90,18 @@ export const convolution: Rules<Convolution> = {
     onnx: (emit, [x, dy], { inputs, attributes }) => {
       const { stride, padding, kernel } = attributes;
       const exchange = { perm: { ints: [1, 0, 2, 3] } };
-      const [unusedBottom, unusedRight] = size2d(inputs[0]).map((size, i) => unusedRows(size, kernel[i]!, attributes));
       const result = emit.node(
         'Conv',
         [emit.node('Transpose', [x], exchange), emit.node('Transpose', [dy], exchange)],
         {
           kernel_shape: { ints: size2d(inputs[1]) },
           dilations: { ints: [stride, stride] },
-          pads: pads(padding, padding, padding - unusedBottom!, padding - unusedRight!),
+          pads: pads(padding, padding, padding, padding),
         },
       );
-      return emit.node('Transpose', [result], exchange);
+      // Rows and columns that no window reached give positions beyond the kernel.
+      const within = emit.node('Slice', [result, emit.integers([0, 0]), emit.integers(kernel), emit.integers([2, 3])]);
+      return emit.node('Transpose', [within], exchange);
     },
     gradient: (dw, { inputs: [x, dy], attributes }) => [
       conv2dInputGradient(dy, dw, attributes, size2d(x)),

@@ -18,7 +18,8 @@ export const layout: Rules<Layout> = {
   reshape: {
     types: 'any',
     infer: ([x], { shape }, refuse) => {
-      if (elements(x.shape) !== elements(shape)) refuse(`as many elements as [${shape.join(', ')}] has`);
+      const whole = shape.every(Number.isInteger);
+      if (!whole || elements(x.shape) !== elements(shape)) refuse(`as many elements as [${shape.join(', ')}] has`);
       return [{ shape, type: x.type }];
     },
     onnx: (emit, [x], { attributes: { shape } }) => emit.node('Reshape', [x, emit.integers(shape)]),

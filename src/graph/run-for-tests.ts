@@ -1,4 +1,4 @@
-/** @file For tests: runs a small graph once, straight through ONNX Runtime in this thread. */
+/** @file For tests: runs small graphs straight through ONNX Runtime in this thread. */
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,33 +7,40 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Graph } from './graph.ts';
 import { toOnnx } from './onnx.ts';
 
-/** Runs `graph` with `feeds` for its inputs (state included) and returns its outputs. */
-export async function runForTests(
+export type Feeds = Readonly<Record<string, Tensor>>;
+export type Results = Record<string, Tensor>;
+
+/** Compiles `graph`, hands a function that runs it to `use`, and cleans up. Feeds may hold more than is asked for. */
+export async function withProgram<R>(
   graph: Graph,
-  feeds: Readonly<Record<string, Tensor>> = {},
-): Promise<Record<string, Tensor>> {
+  use: (run: (feeds: Feeds) => Promise<Results>) => Promise<R>,
+): Promise<R> {
   const model = toOnnx(graph);
   const folder = await mkdtemp(join(tmpdir(), 'graph-'));
   try {
     await writeFile(join(folder, 'model.onnx'), model.bytes);
     for (const [location, path] of Object.entries(model.files)) await symlink(path, join(folder, location));
-    const session = await InferenceSession.create(join(folder, 'model.onnx'), {
-      intraOpNumThreads: 1,
-      logSeverityLevel: 3,
-    });
-    const inputs = Object.keys(model.inputs).map((name) => {
-      const { dtype, shape, data } = feeds[name]!;
-      return [name, new OrtTensor(dtype as 'float32', data as Float32Array, shape)] as const;
-    });
-    const results = await session.run(Object.fromEntries(inputs));
+    const options = { intraOpNumThreads: 1, logSeverityLevel: 3 } as const;
+    const session = await InferenceSession.create(join(folder, 'model.onnx'), options);
+    const run = async (feeds: Feeds): Promise<Results> => {
+      const inputs = Object.keys(model.inputs).map((name) => {
+        const { dtype, shape, data } = feeds[name]!;
+        return [name, new OrtTensor(dtype as 'float32', data as Float32Array, shape)] as const;
+      });
+      const outputs = Object.entries(await session.run(Object.fromEntries(inputs)));
+      return Object.fromEntries(
+        outputs.map(([name, { type, dims, data }]) => [name, { dtype: type, shape: dims, data } as unknown as Tensor]),
+      );
+    };
+    const result = await use(run);
     await session.release();
-    return Object.fromEntries(
-      Object.entries(results).map(([name, { type, dims, data }]) => [
-        name,
-        { dtype: type, shape: dims, data } as unknown as Tensor,
-      ]),
-    );
+    return result;
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** Runs `graph` once. */
+export function runForTests(graph: Graph, feeds: Feeds = {}): Promise<Results> {
+  return withProgram(graph, (run) => run(feeds));
 }

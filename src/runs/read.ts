@@ -53,7 +53,7 @@ export function parseAs<T>(schema: z.ZodType<T>, path: string, text: string): T 
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const where = [path, ...issue.path.map(String)].join(' > ');
-  throw badData(where, describe(valueAt(value, issue.path)), issue.message);
+  throw badData(where, describe(valueAt(value, issue.path)), issue.message.replace(/^Invalid \w+: expected /, ''));
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -174,6 +174,10 @@ async function checkEmpty(directory: string): Promise<void> {
     );
   }
   if (kept.length > 0) {
-    throw badUsage(directory, `a folder with ${kept.length} other files in it`, 'a new or empty folder');
+    throw badUsage(
+      directory,
+      `a folder with ${kept.length} other file${kept.length === 1 ? '' : 's'} in it`,
+      'a new or empty folder',
+    );
   }
 }

@@ -1,0 +1,200 @@
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { float32, int64 } from '../tensor/tensor.ts';
+import type { RunRequest } from './config.ts';
+import { readRun } from './read.ts';
+import { createRun, openRun, recorderFor } from './run.ts';
+
+const request: RunRequest = {
+  command: 'purify',
+  options: { shots: 16, classes: ['a', 'b'] },
+  device: 'cpu',
+  threads: 2,
+};
+const never = new AbortController().signal;
+const hash = (digit: string) => digit.repeat(64);
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'antidote-run-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+test('a run directory says what was asked for, by which versions, on which machine', async () => {
+  const run = await createRun(join(directory, 'deep', 'run'), request);
+  await run.pin('model', { name: 'emoji-clip', sha256: hash('a') });
+  await run.close();
+  const { config, result, events } = await readRun(join(directory, 'deep', 'run'));
+  expect(config).toMatchObject({ ...request, inputs: { model: { name: 'emoji-clip', sha256: hash('a') } } });
+  expect(config.versions.node).toBe(process.versions.node);
+  expect(config.versions.onnxruntime).toMatch(/^\d+\.\d+/);
+  expect(result).toBeUndefined();
+  expect(events).toEqual([]);
+});
+
+test('events, checkpoints and the result come back as they were written', async () => {
+  const run = await createRun(directory, request);
+  const recorder = recorderFor(run, never);
+  recorder.record({ stage: 'tuning', step: 1, steps: 2, loss: 0.5, classes: ['x', 'y'] });
+  recorder.record({ stage: 'tuning', step: 2, steps: 2, loss: 0.25 });
+  const tensors = { prompts: float32([1, 2, 3, 4], [2, 2]), labels: int64([7], [1]) };
+  await recorder.save('tuning', { step: 2, tensors });
+  await run.finish({ purified: { asr: 0.1 } });
+  await run.close();
+
+  const again = await openRun(directory);
+  expect(again.result).toEqual({ purified: { asr: 0.1 } });
+  expect(await recorderFor(again, never).restore('tuning')).toEqual({ step: 2, tensors });
+  expect(await recorderFor(again, never).restore('inversion')).toBeUndefined();
+  await again.close();
+  expect((await readRun(directory)).events).toMatchObject([
+    { step: 1, classes: ['x', 'y'] },
+    { step: 2, loss: 0.25 },
+  ]);
+  expect(await readdir(directory)).toEqual(['checkpoints', 'config.json', 'events.jsonl', 'result.json']);
+});
+
+test('a new run does not restore: a stage name that is used twice starts twice', async () => {
+  const run = await createRun(directory, request);
+  const recorder = recorderFor(run, never);
+  await recorder.save('stage', { step: 3, tensors: {} });
+  expect(await recorder.restore('stage')).toBeUndefined();
+  await run.close();
+});
+
+test('a run is not begun where one is already, and resume is offered', async () => {
+  await (await createRun(directory, request)).close();
+  await expect(createRun(directory, request)).rejects.toThrow(/an earlier run.*antidote resume/);
+  await expect(createRun(directory, request)).rejects.toMatchObject({ fault: 'usage', where: directory });
+});
+
+test('a run is not begun in a folder with other files, which stay untouched', async () => {
+  await writeFile(join(directory, 'thesis.tex'), 'x');
+  await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);
+  expect(await readdir(directory)).toEqual(['thesis.tex']);
+});
+
+test('a folder that cannot be made is named', async () => {
+  await writeFile(join(directory, 'file'), 'x');
+  await expect(createRun(join(directory, 'file', 'run'), request)).rejects.toThrow(
+    /file.*expected a path through folders/,
+  );
+});
+
+test('a folder that is no run is refused', async () => {
+  await expect(openRun(directory)).rejects.toThrow(/no config.json in it, expected a run directory/);
+  await expect(readRun(join(directory, 'nowhere'))).rejects.toMatchObject({ fault: 'data' });
+});
+
+test('a configuration that was changed by hand is refused with the key, the value and what was expected', async () => {
+  await (await createRun(directory, request)).close();
+  const path = join(directory, 'config.json');
+  const config = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...config, threads: 'two' }));
+  await expect(openRun(directory)).rejects.toThrow(/config\.json > threads: found "two", expected number/);
+  await writeFile(path, '{"format": 1,');
+  await expect(openRun(directory)).rejects.toThrow(/text that is not JSON/);
+});
+
+test('a run does not go on with another model than it was begun with', async () => {
+  const run = await createRun(directory, request);
+  await run.pin('model', { name: 'first', sha256: hash('a') });
+  await run.close();
+  const again = await openRun(directory);
+  await again.pin('model', { name: 'renamed', sha256: hash('a') });
+  await expect(again.pin('model', { name: 'second', sha256: hash('b') })).rejects.toThrow(/begun with/);
+  await again.close();
+});
+
+test('a run that is being written cannot be opened by a second writer, but can be read', async () => {
+  const run = await createRun(directory, request);
+  await expect(openRun(directory)).rejects.toThrow(new RegExp(`process ${process.pid} is writing`));
+  expect((await readRun(directory)).config.command).toBe('purify');
+  await run.close();
+  await (await openRun(directory)).close();
+});
+
+test('the lock of a process that is gone is taken over; one of another host is not', async () => {
+  await (await createRun(directory, request)).close();
+  const lock = { host: hostname(), process: process.pid, born: 'an earlier process of this number', nonce: '0' };
+  await writeFile(join(directory, 'run.lock'), JSON.stringify(lock));
+  await (await openRun(directory)).close();
+  await writeFile(join(directory, 'run.lock'), JSON.stringify({ ...lock, host: 'elsewhere' }));
+  await expect(openRun(directory)).rejects.toThrow(/on host elsewhere.*delete this file/);
+});
+
+test('many who want the same run at once: one gets it', async () => {
+  await (await createRun(directory, request)).close();
+  const stale = { host: hostname(), process: process.pid, born: 'earlier', nonce: '0' };
+  await writeFile(join(directory, 'run.lock'), JSON.stringify(stale));
+  const tries = await Promise.allSettled(Array.from({ length: 12 }, () => openRun(directory)));
+  const held = tries.filter((attempt) => attempt.status === 'fulfilled');
+  expect(held.length).toBe(1);
+  await held[0]!.value.close();
+  expect(await readdir(directory)).toEqual(['checkpoints', 'config.json', 'events.jsonl']);
+});
+
+test('a torn last line is left out on reading, and cut off before more is written', async () => {
+  const run = await createRun(directory, request);
+  run.events.append({ stage: 'a', step: 1 });
+  await run.close();
+  const path = join(directory, 'events.jsonl');
+  await writeFile(path, `${await readFile(path, 'utf8')}{"time":"2026-01-`);
+  expect((await readRun(directory)).events).toMatchObject([{ stage: 'a', step: 1 }]);
+  const again = await openRun(directory);
+  again.events.append({ stage: 'b' });
+  await again.close();
+  expect((await readRun(directory)).events).toMatchObject([{ stage: 'a' }, { stage: 'b' }]);
+});
+
+test('a line that is no event is named by its number', async () => {
+  const run = await createRun(directory, request);
+  run.events.append({ stage: 'a' });
+  await run.close();
+  const path = join(directory, 'events.jsonl');
+  await writeFile(path, `${await readFile(path, 'utf8')}nonsense\n`);
+  await expect(readRun(directory)).rejects.toThrow(/events\.jsonl:2: found nonsense, expected an event/);
+});
+
+test('steps that are done again after a kill are told once, in the order of the stage', async () => {
+  const run = await createRun(directory, request);
+  const recorder = recorderFor(run, never);
+  for (let step = 1; step <= 5; step++) {
+    recorder.record({ stage: 'a', step });
+    if (step === 3) await recorder.save('a', { step, tensors: {} });
+  }
+  recorder.record({ stage: 'b', step: 9 });
+  await run.close();
+  const again = await openRun(directory);
+  const second = recorderFor(again, never);
+  expect((await second.restore('a'))?.step).toBe(3);
+  for (let step = 4; step <= 6; step++) second.record({ stage: 'a', step });
+  await again.close();
+  const steps = (await readRun(directory)).events.filter(({ stage }) => stage === 'a').map(({ step }) => step);
+  expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+  expect((await readRun(directory)).events).toContainEqual(expect.objectContaining({ stage: 'b', step: 9 }));
+});
+
+test('a stage may have any name', async () => {
+  const run = await createRun(directory, request);
+  await recorderFor(run, never).save('../../round 1/a', { step: 1, tensors: {} });
+  await run.close();
+  const again = await openRun(directory);
+  expect(await recorderFor(again, never).restore('../../round 1/a')).toEqual({ step: 1, tensors: {} });
+  await again.close();
+});
+
+test('a folder that may not be written is named', async () => {
+  await chmod(directory, 0o555);
+  const root = process.getuid?.() === 0;
+  if (root) process.seteuid?.(65534); // Root may write everywhere, so be nobody for a moment.
+  try {
+    await expect(createRun(join(directory, 'run'), request)).rejects.toThrow(/no permission/);
+    await expect(createRun(directory, request)).rejects.toThrow(/no permission/);
+  } finally {
+    if (root) process.seteuid?.(0);
+  }
+  expect(await readdir(directory)).toEqual([]);
+});

@@ -1,0 +1,122 @@
+/** @file Puts a trigger onto pictures, exactly as 8-bit pictures would carry it. */
+import type { Pictures } from '../data/pictures.ts';
+import { badData } from '../errors.ts';
+import type { Random } from '../tensor/random.ts';
+import type { Shape } from '../tensor/tensor.ts';
+import type { Placement, Trigger } from './trigger.ts';
+
+/**
+ * Triggered copies of the pictures; what the trigger does not touch keeps its bytes.
+ *
+ * Values are computed on the pixel range, then rounded to the nearest byte (halves up) and clamped. Published code casts
+ * without clamping, so that BadNet's noise wraps around; a picture that went through a file cannot do that.
+ *
+ * @param pictures [count, 3, size, size]
+ * @param random for every picture in turn: first its place (row, column), then its noise
+ * @throws AntidoteError (data) if the trigger is larger than the pictures, or made for another size
+ */
+export function applyTrigger(trigger: Trigger, pictures: Pictures, random: Random): Pictures {
+  const [count = 0, , size = 0] = pictures.shape;
+  checkFit(trigger, size);
+  const data = pictures.data.slice();
+  const length = 3 * size * size;
+  for (let i = 0; i < count; i++) changePicture(trigger, data.subarray(i * length, (i + 1) * length), size, random);
+  return { dtype: 'uint8', shape: pictures.shape, data };
+}
+
+/** Changes one picture [3, size, size] in place. */
+function changePicture(trigger: Trigger, picture: Uint8Array, size: number, random: Random): void {
+  switch (trigger.kind) {
+    case 'patch': {
+      const [, height = 0, width = 0] = trigger.pattern.shape;
+      const { data } = trigger.pattern;
+      inWindow(picture, size, height, width, trigger.placement, random, (_pixel, at) => 255 * data[at]!);
+      return;
+    }
+    case 'noise-patch': {
+      const means = channelMeans(picture);
+      const noise = (_pixel: number, _at: number, channel: number) => means[channel]! + 255 * random.normal();
+      inWindow(picture, size, trigger.side, trigger.side, trigger.placement, random, noise);
+      return;
+    }
+    case 'additive': {
+      const { data } = trigger.delta;
+      for (let i = 0; i < picture.length; i++) picture[i] = toByte(picture[i]! + 255 * data[i]!);
+      return;
+    }
+    case 'mask-pattern': {
+      const [, height = 0, width = 0] = trigger.mask.shape;
+      const mask = trigger.mask.data;
+      const pattern = trigger.pattern.data;
+      const area = height * width;
+      inWindow(picture, size, height, width, trigger.placement, random, (pixel, at) => {
+        return pixel + mask[at % area]! * (255 * pattern[at]! - pixel);
+      });
+      return;
+    }
+    default:
+      trigger satisfies never;
+  }
+}
+
+/** Rewrites a window: `value` gets the pixel, its index in [3, height, width] of the window, and its channel. */
+function inWindow(
+  picture: Uint8Array,
+  size: number,
+  height: number,
+  width: number,
+  placement: Placement,
+  random: Random,
+  value: (pixel: number, at: number, channel: number) => number,
+): void {
+  const top = placement === 'random' ? random.integer(size - height + 1) : placement.top;
+  const left = placement === 'random' ? random.integer(size - width + 1) : placement.left;
+  let at = 0;
+  for (let channel = 0; channel < 3; channel++)
+    for (let y = 0; y < height; y++) {
+      const row = (channel * size + top + y) * size + left;
+      for (let x = 0; x < width; x++, at++) picture[row + x] = toByte(value(picture[row + x]!, at, channel));
+    }
+}
+
+function channelMeans(picture: Uint8Array): readonly number[] {
+  const plane = picture.length / 3;
+  return [0, 1, 2].map((c) => picture.subarray(c * plane, (c + 1) * plane).reduce((sum, v) => sum + v, 0) / plane);
+}
+
+function toByte(value: number): number {
+  return Math.min(255, Math.max(0, Math.floor(value + 0.5)));
+}
+
+/** The part of the picture a trigger rewrites: [height, width]. */
+function extent(trigger: Trigger): Shape {
+  switch (trigger.kind) {
+    case 'patch':
+      return trigger.pattern.shape.slice(1);
+    case 'noise-patch':
+      return [trigger.side, trigger.side];
+    case 'additive':
+      return trigger.delta.shape.slice(1);
+    case 'mask-pattern':
+      return trigger.mask.shape.slice(1);
+  }
+}
+
+function checkFit(trigger: Trigger, size: number): void {
+  const [height = 0, width = 0] = extent(trigger);
+  const found = `a ${trigger.kind} of ${height} x ${width} pixels`;
+  if (trigger.kind === 'additive') {
+    if (height === size && width === size) return;
+    throw badData('trigger', found, `${size} x ${size}, the size of the pictures`, 'it was made for another model');
+  }
+  const { placement } = trigger;
+  const { top, left } = placement === 'random' ? { top: 0, left: 0 } : placement;
+  if (top >= 0 && left >= 0 && top + height <= size && left + width <= size) return;
+  const place = placement === 'random' ? '' : ` at row ${top}, column ${left}`;
+  throw badData(
+    'trigger',
+    found + place,
+    `to lie inside pictures of ${size} x ${size}`,
+    'it was made for another model',
+  );
+}

@@ -16,7 +16,7 @@ export interface IntervalBar {
 function bar({ label, tone, proportion }: IntervalBar): Html {
   const { low, high } = wilson(proportion.hits, proportion.of);
   const [from, to] = [shareScale.at(low), shareScale.at(high)];
-  const length = proportion.of === 0 ? 0 : shareScale.at(share(proportion));
+  const length = shareScale.at(share(proportion));
   // Geometry is in percent: the chart is as wide as its column, and nothing is stretched.
   return html`<li class="bar ${tone}">
     <span class="bar-name">${label}</span>

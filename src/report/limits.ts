@@ -1,8 +1,13 @@
 /** @file What the numbers do not show, worked out from what was and was not measured. */
 import { type Html, html } from './html.ts';
-import { intervalOf, percent } from './numbers.ts';
+import { intervalOf, significant } from './numbers.ts';
 import type { ReportData } from './report-data.ts';
 import { bars } from './verdict.ts';
+
+/** A bound, written as it was chosen. */
+function whole(share: number): string {
+  return `${significant(100 * share)}\u202f%`;
+}
 
 export function limitsSection(data: ReportData): Html {
   const asr = (data.purified ?? data.undefended).asr;
@@ -11,7 +16,7 @@ export function limitsSection(data: ReportData): Html {
       ? html`<strong>One trigger was tested${data.attack !== null && html` (${data.attack})`}.</strong> A low ASR here says nothing about another trigger, another target, or the same trigger made larger or stronger.`
       : html`<strong>No trigger was tested.</strong> Nothing on this page shows whether a backdoor is there or gone.`,
     asr &&
-      html`<strong>The sample is finite.</strong> With ${asr.of} pictures the data agree with an ASR anywhere in ${intervalOf(asr)} (95 %).`,
+      html`<strong>The sample is finite.</strong> With ${asr.of} pictures the data agree with an ASR anywhere in <span class="nowrap">${intervalOf(asr)}</span> (95 %).`,
     data.purified &&
       html`<strong>The cure is the head, for these ${data.task.classes} classes.</strong> The image encoder stays as it was, byte for byte, and still carries the backdoor: retrieval, captioning, other class lists and other heads on it are not protected.`,
     data.dummyTriggers.length > 0 &&
@@ -24,6 +29,6 @@ export function limitsSection(data: ReportData): Html {
   return html`<section id="limits" aria-labelledby="limits-title">
     <h2 id="limits-title">What this does not show</h2>
     <ul class="limits">${limits.map((limit) => limit && html`<li>${limit}</li>`)}</ul>
-    ${data.purified && asr && html`<p class="facts">How the verdict’s words are chosen: there was an attack when the undefended ASR is at least ${percent(bars.attacked)}; it is closed at an ASR of at most ${percent(bars.closed)} or that much above the floor, cured when RA also reaches ${percent(bars.restored)} of its ceiling (the clean model’s RA, or else CA); accuracy is kept when CA falls by at most ${100 * bars.kept} points. These bounds are this project’s.</p>`}
+    ${data.purified && asr && html`<p class="facts">How the verdict’s words are chosen: there was an attack when the undefended ASR is at least ${whole(bars.attacked)}; it is closed at an ASR of at most ${whole(bars.closed)} or that much above the floor, cured when RA also reaches ${whole(bars.restored)} of its ceiling (the clean model’s RA, or else CA); accuracy is kept when CA falls by at most ${significant(100 * bars.kept)} points. These bounds are this project’s.</p>`}
   </section>`;
 }

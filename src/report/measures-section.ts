@@ -95,7 +95,8 @@ function cell(proportion: Proportion | null): Html {
 
 /** One tile for each thing that was measured: the number before and after, its bars, its meaning. */
 export function measureTiles(data: ReportData): Html {
-  return html`<div class="tiles">${measures.map((measure) => tile(data, measure))}</div>`;
+  return html`<h2 class="hidden">${data.purified ? 'Before and after' : 'In short'}</h2>
+    <div class="tiles">${measures.map((measure) => tile(data, measure))}</div>`;
 }
 
 /** Every number that was measured, for readers who want to copy it. */
@@ -108,7 +109,7 @@ export function measuresSection(data: ReportData): Html {
       <tbody>${rows(data).map(
         ({ name, measures: { ca, asr, asrAll, ra } }) =>
           html`<tr><th scope="row">${name}</th>${cell(ca)}${cell(asr)}${cell(asrAll)}${cell(ra)}</tr>`,
-      )}${data.floor && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${cell(data.floor.asr)}<td></td><td></td></tr>`}</tbody>
+      )}${data.floor && !data.clean && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${cell(data.floor.asr)}<td></td><td></td></tr>`}</tbody>
     </table></div>
     <dl class="meanings">${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
       <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>

@@ -1,6 +1,6 @@
 /** @file Printed numbers claim neither more nor less than was measured. */
 import { expect, test } from 'vitest';
-import { count, duration, intervalOf, percent, percentOf, points, shortened, significant } from './numbers.ts';
+import { count, duration, intervalOf, percent, points, shortened, significant } from './numbers.ts';
 
 test('percentages show where small rates differ, and only a true 0 or 1 looks like one', () => {
   expect([0, 0.00303, 0.0039, 0.045, 0.979, 0.9996, 1].map(percent)).toEqual([
@@ -14,10 +14,9 @@ test('percentages show where small rates differ, and only a true 0 or 1 looks li
   ]);
 });
 
-test('an interval carries its bounds; a proportion of nothing has no share', () => {
+test('an interval carries its bounds, and small bounds their second decimal', () => {
   expect(intervalOf({ hits: 3, of: 990 })).toBe('0.10–0.89\u202f%');
   expect(intervalOf({ hits: 0, of: 20 })).toBe('0–16.1\u202f%');
-  expect(percentOf({ hits: 0, of: 0 })).toBe('none');
 });
 
 test('differences carry their sign, and none when they round to nothing', () => {

@@ -17,13 +17,13 @@ export function percent(share: number): string {
   return `${value.toFixed(decimals(value))}${thinSpace}%`;
 }
 
-/** Share of a proportion; an empty one has none. */
+/** In [0, 1]. */
 export function share({ hits, of }: Proportion): number {
-  return of === 0 ? Number.NaN : hits / of;
+  return hits / of;
 }
 
 export function percentOf(proportion: Proportion): string {
-  return proportion.of === 0 ? 'none' : percent(share(proportion));
+  return percent(share(proportion));
 }
 
 /** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */

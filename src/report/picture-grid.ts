@@ -36,7 +36,7 @@ function card({ label, clean, triggered }: Example, target: string | null, purif
     ...(triggered ? [['with trigger', triggered] as const] : []),
   ];
   const row = (name: string, model: string, of: (reading: Reading) => Prediction | null) =>
-    html`<tr><th scope="row"><span aria-label="${model}">${name}</span></th>${readings.map(([, reading]) => verdictCell(of(reading), label, target))}</tr>`;
+    html`<tr><th scope="row"><span aria-hidden="true">${name}</span><span class="hidden">${model}</span></th>${readings.map(([, reading]) => verdictCell(of(reading), label, target))}</tr>`;
   return html`<li class="example"><table>
     <caption><bdi title="${label}">${shortened(label)}</bdi></caption>
     <thead><tr><td></td>${readings.map(

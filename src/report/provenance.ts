@@ -37,7 +37,7 @@ export function provenanceSection({ provenance }: ReportData): Html {
   return html`<section id="provenance" aria-labelledby="provenance-title">
     <h2 id="provenance-title">How to repeat it</h2>
     <p class="lead">This page was drawn from the stored run and measured nothing itself. With the same versions and the same number of threads, this command runs it again:</p>
-    <pre class="command" tabindex="0" role="region" aria-label="Command"><code>${provenance.repeat}</code></pre>
+    <pre class="command" tabindex="0" role="region" aria-label="Command"><code>${provenance.repeat.split(' ').map((word, at) => html`${at > 0 && ' '}<span>${word}</span>`)}</code></pre>
     <div class="columns">
       <section><h3>Versions</h3>${pairs(Object.entries(provenance.versions), 'versions')}</section>
       <section>${timings(provenance.stages)}</section>

@@ -7,7 +7,8 @@ export type PngUrl = `data:image/png;base64,${string}`;
 /**
  * One model, measured. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
  * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures classified
- * as their own class. The last three are null where there is no trigger (or, for `asr`, no known target).
+ * as their own class. The last three are null where there is nothing to count: no trigger, or no known target, or no
+ * picture outside its class. Every proportion that is there counts at least one picture.
  */
 export interface Measures {
   readonly ca: Proportion;
@@ -111,7 +112,7 @@ export interface ReportData {
   readonly provenance: {
     /** The command line that repeats the run. */
     readonly repeat: string;
-    /** ISO 8601. */
+    /** ISO 8601, UTC. */
     readonly finished: string;
     readonly stages: readonly { readonly name: string; readonly seconds: number }[];
     readonly versions: Readonly<Record<string, string>>;

@@ -55,9 +55,9 @@ export function renderReport(data: ReportData): string {
     ['triggers', 'Triggers', triggerSection(data)],
     ['curves', 'Training', curvesSection(data)],
     ['classes', 'Classes', classChanges(data)],
-    ['numbers', 'Every number', measuresSection(data)],
+    ['numbers', 'Numbers', measuresSection(data)],
     ['limits', 'Limits', limitsSection(data)],
-    ['provenance', 'How to repeat it', provenanceSection(data)],
+    ['provenance', 'Repeat it', provenanceSection(data)],
   ];
   const present = sections.filter(([, , section]) => section !== null);
   const page = html`<!doctype html>
@@ -75,19 +75,18 @@ export function renderReport(data: ReportData): string {
 ${symbols}
 <div class="wrap">
   <a class="skip" href="#content">Skip to the results</a>
-  <header class="top"><span><b>neural-antidote</b> ${titles[data.command]} report</span><time datetime="${data.provenance.finished}">${data.provenance.finished.slice(0, 16).replace('T', ' ')}</time></header>
+  <header class="top"><span><b>neural-antidote</b> ${titles[data.command]} report</span><nav class="contents" aria-label="On this page">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
   <main id="content">
     <section class="hero" aria-labelledby="verdict">
       <p class="stamp ${tone}">${stamp}</p>
       <h1 id="verdict">${headline}</h1>
       <p class="detail">${detail}</p>
       ${about(data)}
-      <nav class="contents" aria-label="On this page">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
       ${measureTiles(data)}
     </section>
     ${present.map(([, , section]) => section)}
   </main>
-  <footer class="bottom">Drawn from the stored run by neural-antidote. This file is complete: it loads nothing and runs no script.</footer>
+  <footer class="bottom">Run finished <time datetime="${data.provenance.finished}">${data.provenance.finished.slice(0, 16).replace('T', ' ')} UTC</time>. This file is complete: it loads nothing and runs no script.</footer>
 </div>
 </body>
 </html>

@@ -37,7 +37,7 @@ test('constant, empty and unbounded series still have an axis', () => {
 test('steps run from the first to the last, with whole numbers below', () => {
   const scale = stepScale([1, 2, 120]);
   expect([scale.at(1), scale.at(120)]).toEqual([0, 100]);
-  expect(scale.ticks).toEqual([50, 100]);
+  expect(scale.ticks).toEqual([1, 50, 100]);
   expect(stepScale([1]).at(1)).toBe(0);
   expect(shareScale.at(0.333)).toBe(33.3);
 });

@@ -53,7 +53,9 @@ export function valueScale(values: readonly number[], parts = 4): Scale {
 export function stepScale(steps: readonly number[], parts = 4): Scale {
   const low = steps[0] ?? 0;
   const high = Math.max(low + 1, steps.at(-1) ?? 1);
-  return between(low, high, multiples(Math.max(1, roundStep(high - low, parts)), low, high));
+  const scale = between(low, high, multiples(Math.max(1, roundStep(high - low, parts)), low, high));
+  // The first step is named too, unless a tick stands so near that the two would run into each other.
+  return scale.at(scale.ticks[0] ?? high) < 12 ? scale : { ...scale, ticks: [low, ...scale.ticks] };
 }
 
 /** Shares in [0, 1]. */

@@ -27,6 +27,7 @@ a { color: var(--cure); text-underline-offset: 0.2em; text-decoration-thickness:
 .attack-ink { color: var(--attack); }
 .cure-ink { color: var(--cure); }
 .number { text-align: right; }
+.nowrap { white-space: nowrap; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: absolute; left: -999rem; }
 .skip:focus { position: static; display: inline-block; margin: 0.5rem 0; }
@@ -36,7 +37,7 @@ a { color: var(--cure); text-underline-offset: 0.2em; text-decoration-thickness:
 `;
 
 const head = html`
-.top { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; justify-content: space-between; padding: 1.25rem 0; border-bottom: 1px solid var(--rule); font-size: 0.875rem; color: var(--muted); }
+.top { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; justify-content: space-between; padding: 1rem 0; align-items: baseline; border-bottom: 1px solid var(--rule); font-size: 0.875rem; color: var(--muted); }
 .top b { color: var(--ink); font-weight: 650; letter-spacing: -0.01em; }
 .wrap > main > .hero { margin-top: clamp(1.75rem, 4vw, 2.75rem); }
 .stamp { display: inline-flex; align-items: center; gap: 0.5rem; font-size: 0.875rem; font-weight: 650; padding: 0.25rem 0.85rem 0.25rem 0.7rem; border-radius: 99px; margin-bottom: 1rem; border: 1px solid currentColor; }
@@ -48,14 +49,14 @@ const head = html`
 .about { display: flex; flex-wrap: wrap; gap: 0.75rem 2rem; margin-top: 1.5rem; font-size: 0.875rem; }
 .about dt { color: var(--muted); }
 .about dd { margin: 0; font-weight: 550; }
-.contents { display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin-top: 1.5rem; font-size: 0.875rem; }
-.contents a { display: inline-block; padding: 0.25rem 0; }
+.contents { display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
+.contents a { color: inherit; text-decoration-color: var(--rule); padding: 0.25rem 0; }
+.contents a:hover { color: var(--ink); text-decoration-color: currentColor; }
 `;
 
 const measures = html`
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem; margin-top: clamp(1.75rem, 4vw, 2.5rem); }
 .tile, .trigger, .chart { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 1.15rem 1.25rem 1.25rem; min-width: 0; }
-.tile { display: flex; flex-direction: column; }
 .tile h3 abbr { color: var(--muted); font-weight: 500; margin-left: 0.2rem; }
 .big { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.1rem 0.55rem; font-size: clamp(1.7rem, 1.5rem + 0.7vw, 2.1rem); font-weight: 650; letter-spacing: -0.03em; line-height: 1.2; margin: 0.3rem 0 1rem; white-space: nowrap; }
 .arrow { align-self: center; fill: none; stroke: var(--muted); stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
@@ -70,16 +71,15 @@ const measures = html`
 .bar.undefended .fill { fill: var(--attack); }
 .bar.purified .fill { fill: var(--cure); }
 .bar.reference .fill { fill: var(--muted); fill-opacity: 0.55; }
-.whisker line { stroke: var(--card); stroke-width: 3.5; }
-.whisker line { paint-order: stroke; stroke: var(--ink); stroke-width: 1.3; }
+.whisker line { stroke: var(--ink); stroke-width: 1.3; }
 .axis { display: block; overflow: visible; margin-top: 0.4rem; }
 .axis line { stroke: var(--rule); }
 .axis text, .plot text { font-size: 0.6875rem; fill: var(--muted); }
-.meaning { margin-top: auto; padding-top: 0.9rem; font-size: 0.8125rem; color: var(--muted); }
+.meaning { padding-top: 0.9rem; font-size: 0.8125rem; color: var(--muted); }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; }
 caption { text-align: left; font-weight: 650; padding-bottom: 0.4rem; }
 .numbers th, .numbers td, .classes th, .classes td { padding: 0.5rem 0.75rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
-.numbers th:first-child, .classes th:first-child { text-align: left; padding-left: 0; font-weight: 550; }
+.numbers th:first-child, .classes th:first-child { text-align: left; padding-left: 0; font-weight: 500; }
 .numbers td:last-child, .numbers th:last-child { padding-right: 0; }
 .numbers thead th, .classes thead th { color: var(--muted); font-size: 0.8125rem; font-weight: 550; vertical-align: bottom; }
 .numbers small { display: block; line-height: 1.4; font-size: 0.75rem; white-space: nowrap; }
@@ -97,15 +97,17 @@ symbol .solid { fill: currentColor; stroke: none; }
 .key .target svg, .says.target svg { color: var(--attack); }
 .key .wrong svg, .says.wrong svg { color: var(--muted); }
 .examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.25rem), 1fr)); gap: 1rem; }
-.example { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 0.8rem; min-width: 0; break-inside: avoid; }
-.example table { table-layout: fixed; font-size: 0.8125rem; line-height: 1.3; border-collapse: separate; border-spacing: 4px; margin: -4px; width: calc(100% + 8px); }
+.example { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 0.7rem; min-width: 0; break-inside: avoid; }
+.example table { table-layout: fixed; font-size: 0.78125rem; line-height: 1.3; border-collapse: separate; border-spacing: 4px; margin: -4px; width: calc(100% + 8px); }
 .example caption { font-size: 0.9375rem; padding: 0 0.25rem 0.35rem; }
-.example thead td, .example tbody th { width: 1.35rem; padding: 0; }
+.example thead td, .example tbody th { width: 1.1rem; padding: 0; }
 .example tbody th span { display: block; writing-mode: vertical-rl; transform: rotate(180deg); font-size: 0.6875rem; font-weight: 550; color: var(--muted); margin: 0 auto; white-space: nowrap; overflow-wrap: normal; }
 .example thead th { padding: 0; font-weight: 450; color: var(--muted); font-size: 0.75rem; }
 .example thead th span { display: block; padding-top: 0.2rem; }
-.says { padding: 0.35rem 0.45rem; border-radius: 4px; vertical-align: top; height: 2.9rem; background: var(--well); }
-.says > span { display: block; font-weight: 600; }
+.says { padding: 0.35rem 0.3rem; border-radius: 4px; vertical-align: top; height: 2.9rem; background: var(--well); }
+.says > span { display: flex; gap: 0.2rem; align-items: baseline; font-weight: 600; }
+.says bdi { min-width: 0; }
+.says .icon { width: 12px; height: 12px; position: relative; top: 0.1em; }
 .says small { display: block; font-size: 0.75rem; }
 .says.right { background: var(--cure-tint); }
 .says.target { background: var(--attack-tint); }
@@ -113,8 +115,17 @@ symbol .solid { fill: currentColor; stroke: none; }
 `;
 
 const triggers = html`
-.triggers, .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-top: 1.25rem; align-items: start; }
-.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.25rem, 1fr)); gap: 0.9rem 0.75rem; margin-top: 0.9rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-top: 1.25rem; }
+.triggers { display: grid; gap: 1rem; margin-top: 1.25rem; }
+.trigger { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.9rem 2rem; align-items: start; }
+.trigger h4, .trigger .facts { margin-top: 0; }
+.trigger .facts + *, .trigger .bars + .facts { margin-top: 0.9rem; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: 0.9rem 0.75rem; }
+@media (min-width: 62rem) {
+  .trigger { grid-template-columns: minmax(0, 1fr) 19rem; }
+  .trigger h3 { grid-column: 1 / -1; }
+  .strip { grid-template-columns: repeat(5, 1fr); }
+}
 .strip figcaption { font-size: 0.75rem; line-height: 1.35; color: var(--muted); padding-top: 0.35rem; }
 .ramp { display: grid; grid-template-columns: 1fr auto 1fr; margin-top: 0.3rem; font-size: 0.6875rem; }
 .ramp i { grid-column: 1 / -1; height: 7px; border-radius: 2px; border: 1px solid var(--rule); background: linear-gradient(to right, #000, #fff); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -140,13 +151,13 @@ const triggers = html`
 `;
 
 const rest = html`
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2.5rem; margin-top: 1.25rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2.5rem; margin-top: 1.25rem; align-items: start; }
 .columns > * { min-width: 0; }
 .classes { table-layout: fixed; }
 .classes th, .classes td { padding: 0.35rem 0.4rem; }
 .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.6rem; }
 .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4.1rem; }
-.classes .move { width: 28%; padding-right: 0; padding-left: 0.8rem; }
+.classes .move { width: 28%; padding-right: 5px; padding-left: 0.8rem; }
 .classes .move svg { display: block; overflow: visible; margin-top: 0.25rem; }
 .move .track { stroke: var(--rule); }
 .move .loss, .move .gain { stroke-width: 3; }
@@ -161,7 +172,8 @@ details .classes { margin-top: 0.75rem; }
 .limits { display: grid; gap: 0.75rem; max-width: 46rem; margin-top: 1rem; }
 .limits li { padding-left: 1rem; border-left: 3px solid var(--rule); color: var(--muted); }
 .limits strong { color: var(--ink); font-weight: 600; }
-.command { background: var(--well); border-radius: 8px; padding: 0.9rem 1.1rem; margin-top: 1.25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+.command { background: var(--well); border-radius: 8px; padding: 0.9rem 1.1rem; margin-top: 1.25rem; white-space: pre-wrap; }
+.command span { display: inline-block; max-width: 100%; }
 #provenance h3 { margin-top: 1.5rem; }
 #provenance .columns h3 { margin-top: 0; }
 .timeline { display: block; margin: 0.6rem 0 0.2rem; }
@@ -175,10 +187,12 @@ details .classes { margin-top: 0.75rem; }
 .times > div:last-child dd { font-weight: 650; }
 .hashes > div { grid-template-columns: minmax(0, 1fr) minmax(0, 3fr); }
 .settings { columns: 2 24rem; column-gap: 2.5rem; }
-.settings > div { break-inside: avoid; }
+.settings > div { break-inside: avoid; grid-template-columns: minmax(0, 1.3fr) minmax(0, 1fr); }
 .bottom { margin-top: 4rem; padding-top: 1.25rem; border-top: 1px solid var(--rule); font-size: 0.8125rem; color: var(--muted); }
 @media (max-width: 34rem) {
   .classes .move, .unit { display: none; }
+  .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.1rem; }
+  .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 3.6rem; }
   .examples { grid-template-columns: 1fr; }
   .hashes > div { grid-template-columns: 1fr; }
   .tile, .trigger, .chart { padding: 1rem; }
@@ -188,20 +202,20 @@ details .classes { margin-top: 0.75rem; }
 const print = html`
 @media print {
   @page { margin: 14mm; }
-  body { font-size: 9.5pt; }
+  html { font-size: 9pt; }
   .wrap { max-width: none; padding: 0; }
   .contents, .skip { display: none; }
   .tile, .trigger, .chart, .limits li, .pairs > div, tr, figure, .command { break-inside: avoid; }
   h2, h3, h4, caption { break-after: avoid; }
   .wrap > section, .wrap > main > section { margin-top: 9mm; }
   .tiles { grid-template-columns: repeat(3, 1fr); gap: 3mm; }
-  .examples { grid-template-columns: repeat(3, 1fr); gap: 3mm; }
-  .triggers, .charts { grid-template-columns: 1fr 1fr; gap: 3mm; }
+  .examples { grid-template-columns: repeat(4, 1fr); gap: 3mm; }
+  .charts, .columns { grid-template-columns: 1fr 1fr; }
+  .strip { grid-template-columns: repeat(5, 1fr); }
   .big { font-size: 15pt; }
-  .change { width: 100%; }
   .scroll { overflow: visible; }
   .says.target { border: 1.5pt solid var(--attack); }
-  details::details-content { content-visibility: visible; block-size: auto; }
+  details:not([open]) { display: none; }
 }
 `;
 

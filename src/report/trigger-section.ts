@@ -10,26 +10,27 @@ function picture(url: PngUrl, name: string, alt: string, legend: Html | null = n
   return html`<figure><img src="${url}" alt="${alt}" class="pixels"><figcaption>${name}${legend}</figcaption></figure>`;
 }
 
-function ramp(kind: 'mask' | 'difference', low: string, middle: string, high: string): Html {
-  return html`<span class="ramp ${kind}"><i></i><span>${low}</span><span>${middle}</span><span>${high}</span></span>`;
+/** A grey scale with what its ends and its middle stand for. */
+function ramp(low: string, middle: string, high: string): Html {
+  return html`<span class="ramp"><i></i><span>${low}</span><span>${middle}</span><span>${high}</span></span>`;
 }
 
+/** Always in this order, so that triggers below one another can be compared column by column. */
 function pictures(name: string, drawn: TriggerPictures): Html {
-  const { factor } = drawn.difference;
+  const { picture: difference, factor } = drawn.difference;
+  const times = factor === 1 ? '' : `, amplified ${factor} times`;
   const reach = Math.round(127 / factor);
   return html`<div class="strip">
     ${picture(drawn.clean, 'clean', `A picture without the ${name}`)}
-    ${picture(drawn.triggered, 'with it', `The same picture with the ${name}`)}
-    ${picture(
-      drawn.difference.picture,
-      factor === 1 ? 'difference' : `difference, ${factor} times amplified`,
-      `What the ${name} changes${factor === 1 ? '' : `, ${factor} times amplified`}, around mid grey`,
-      ramp('difference', `\u2212${reach}`, '0', `+${reach} of 255`),
-    )}
-    ${drawn.mask && picture(drawn.mask, 'mask', `Where the ${name} covers the picture`, ramp('mask', '0', '', '1'))}
-    ${drawn.pattern && picture(drawn.pattern, 'pattern', `What the ${name} paints`)}
-  </div>
-  <p class="facts">Form: ${drawn.form}. Changes ${percent(drawn.changed)} of the pixels, by at most ${drawn.largest} of 255 levels.</p>`;
+    ${picture(drawn.triggered, 'with the trigger', `The same picture with the ${name}`)}
+    ${picture(difference, `difference${times}`, `What the ${name} changes${times}, around mid grey`, ramp(`\u2212${reach}`, '0', `+${reach}`))}
+    ${drawn.pattern && picture(drawn.pattern, drawn.mask ? 'pattern, through its mask' : 'pattern', `What the ${name} paints`)}
+    ${drawn.mask && picture(drawn.mask, 'mask', `Where the ${name} covers the picture`, ramp('0', '', '1'))}
+  </div>`;
+}
+
+function facts({ form, changed, largest }: TriggerPictures): Html {
+  return html`<p class="facts">Form: ${form}. Changes ${percent(changed)} of the pixels of this picture, by at most ${largest} of 255 levels.</p>`;
 }
 
 function shares({ predicted }: DummyTrigger, target: string | null): Html | null {
@@ -44,17 +45,19 @@ function shares({ predicted }: DummyTrigger, target: string | null): Html | null
 }
 
 function dummy(trigger: DummyTrigger, target: string | null): Html {
-  const [first] = trigger.predicted;
-  const found = first && first.label === target;
+  const found = trigger.predicted[0]?.label === target;
   return html`<section class="trigger">
     <h3>${trigger.name} <span class="tag">found by inversion</span></h3>
     ${pictures('dummy trigger', trigger.pictures)}
-    ${shares(trigger, target)}
-    ${found && html`<p class="facts">Its commonest class is the attacker’s target, of which the inversion knew nothing.</p>`}
-    ${
-      trigger.cosine !== null &&
-      html`<p class="facts">It moves image features in a direction with cosine <strong>${trigger.cosine.toFixed(2).replace('-', '\u2212')}</strong> to the true trigger’s (oracle; 1 is the same direction, 0 unrelated).</p>`
-    }
+    <div>
+      ${facts(trigger.pictures)}
+      ${shares(trigger, target)}
+      ${found && html`<p class="facts">Their commonest class is the attacker’s target.</p>`}
+      ${
+        trigger.cosine !== null &&
+        html`<p class="facts">It moves image features in a direction with cosine <strong>${trigger.cosine.toFixed(2).replace('-', '\u2212')}</strong> to the true trigger’s (oracle; 1 is the same direction, 0 unrelated).</p>`
+      }
+    </div>
   </section>`;
 }
 
@@ -69,7 +72,14 @@ export function triggerSection({ trueTrigger, dummyTriggers, target, attack }: R
     <h2 id="triggers-title">${dummyTriggers.length === 0 ? 'The trigger' : trueTrigger ? 'The trigger, true and found' : 'The trigger that was found'}</h2>
     <p class="lead">${lead}</p>
     <div class="triggers">
-      ${trueTrigger && html`<section class="trigger"><h3>True trigger${attack !== null && html`: ${attack}`} <span class="tag">${dummyTriggers.length > 0 ? 'unknown to the defence' : 'as given'}</span></h3>${pictures('true trigger', trueTrigger)}</section>`}
+      ${
+        trueTrigger &&
+        html`<section class="trigger">
+          <h3>True trigger${attack !== null && html`: ${attack}`} <span class="tag">the one measured with</span></h3>
+          ${pictures('true trigger', trueTrigger)}
+          <div>${facts(trueTrigger)}</div>
+        </section>`
+      }
       ${dummyTriggers.map((trigger) => dummy(trigger, target))}
     </div>
   </section>`;

@@ -268,3 +268,74 @@ export async function sampleReport(): Promise<ReportData> {
     },
   };
 }
+
+/** Names that a stranger may put into a class list. */
+export const hostile: readonly string[] = [
+  '<script>document.title = "owned"</script>',
+  '"><img src=x onerror="document.title=1">',
+  "' onmouseover='document.title=1",
+  '</style><b>bold</b></title>',
+  'right \u202etfel ot',
+  'x'.repeat(200),
+  'ein sehr langer Name '.repeat(10),
+  '\u05d0\u05d1\u05d2 שלום',
+  '猫\u200d👩‍🚀 \u0000',
+  '&lt;b&gt;${0}`',
+];
+
+/** The sample with every name replaced by a hostile one. */
+export function hostileReport(sample: ReportData): ReportData {
+  const name = (at: number) => hostile[at % hostile.length]!;
+  const prediction = (at: number): Prediction => ({ label: name(at), probability: 0.5 });
+  return {
+    ...sample,
+    model: name(1),
+    attack: name(0),
+    target: name(0),
+    task: { classes: 3, test: name(1), shots: { perClass: 16, from: name(2) } },
+    floor: { asr: sample.floor!.asr, from: name(3) },
+    examples: sample.examples.map(({ clean, triggered }, at) => ({
+      label: name(at),
+      clean: { ...clean, undefended: prediction(at + 1), purified: prediction(at) },
+      triggered: triggered && { ...triggered, undefended: prediction(0), purified: prediction(at + 2) },
+    })),
+    dummyTriggers: sample.dummyTriggers.map((trigger) => ({
+      ...trigger,
+      name: name(5),
+      predicted: [0.5, 0.3, 0.2].map((share, at) => ({ label: name(at + 3), share })),
+    })),
+    curves: sample.curves.map((chart, at) => ({
+      ...chart,
+      title: name(at),
+      lines: chart.lines.map((line) => ({ ...line, name: name(at + 4) })),
+    })),
+    classes: hostile.map((label, at) => ({ label, n: 10, undefended: 5, purified: at })),
+    provenance: {
+      ...sample.provenance,
+      repeat: `antidote purify '${hostile.join(' ')}'`,
+      stages: hostile.map((stage, at) => ({ name: stage, seconds: at })),
+      versions: Object.fromEntries(hostile.map((key) => [key, key])),
+      hashes: Object.fromEntries(hostile.map((key) => [key, key.slice(0, 64)])),
+      config: { [name(0)]: { [name(1)]: name(2) }, list: [...hostile] },
+    },
+  };
+}
+
+/** A user's own model, purified without knowing any trigger. */
+export function unmeasured(sample: ReportData): ReportData {
+  const only = ({ ca }: Measures): Measures => ({ ca, asr: null, asrAll: null, ra: null });
+  return {
+    ...sample,
+    command: 'purify',
+    attack: null,
+    target: null,
+    undefended: only(sample.undefended),
+    purified: only(sample.purified!),
+    clean: null,
+    floor: null,
+    oracle: null,
+    trueTrigger: null,
+    examples: sample.examples.map((example) => ({ ...example, triggered: null })),
+    dummyTriggers: sample.dummyTriggers.map((trigger) => ({ ...trigger, cosine: null })),
+  };
+}

@@ -1,0 +1,125 @@
+/** @file Promises of the report that hold without a browser: pure, closed, honest about what was not measured. */
+import { beforeAll, expect, test } from 'vitest';
+import { hostile, hostileReport, sampleReport, unmeasured } from '../../test/report/sample-report.ts';
+import { renderReport } from './report.ts';
+import type { Measures, ReportData } from './report-data.ts';
+import { verdict } from './verdict.ts';
+
+let sample: ReportData;
+beforeAll(async () => {
+  sample = await sampleReport();
+});
+
+/** The markup alone: pictures and styles are long, and their characters prove nothing. */
+function markup(data: ReportData): string {
+  return renderReport(data)
+    .replace(/<style>[\s\S]*?<\/style>/, '')
+    .replace(/base64,[A-Za-z0-9+/=]+/g, 'base64,');
+}
+
+/** The words a reader sees. */
+function words(data: ReportData): string {
+  return markup(data)
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
+}
+
+test('the same data give the same characters, also after a journey through JSON', () => {
+  expect(renderReport(JSON.parse(JSON.stringify(sample)))).toBe(renderReport(sample));
+});
+
+test('the page has no script and refers to nothing outside itself', () => {
+  const page = markup(sample);
+  expect(page.match(/<script|<link(?! rel="icon" href="data:,")|javascript:|@import|url\(/i)).toBeNull();
+  for (const [, value] of page.matchAll(/(?:src|href|srcset|poster|action)="([^"]*)"/g)) {
+    expect(value).toMatch(/^(data:|#)/);
+  }
+});
+
+test('every link inside the page has its goal, and no id is given twice', () => {
+  const page = markup(sample);
+  const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const [, goal] of page.matchAll(/(?:href="#|aria-labelledby=")([^"]*)"/g)) expect(ids).toContain(goal);
+});
+
+test('headings step down one level at a time, and every picture has a text', () => {
+  const page = markup(sample);
+  const levels = [...page.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level));
+  expect(levels.filter((level) => level === 1)).toHaveLength(1);
+  levels.reduce((above, level) => {
+    expect(level - above).toBeLessThanOrEqual(1);
+    return level;
+  });
+  for (const [image] of page.matchAll(/<img[^>]*>/g)) expect(image).toMatch(/ alt="[^"]+"/);
+});
+
+test('tags are balanced', () => {
+  const childless = new Set(['meta', 'link', 'img', 'br']);
+  for (const data of [sample, unmeasured(sample), hostileReport(sample)]) {
+    const open: string[] = [];
+    for (const [, end, name, rest] of markup(data).matchAll(/<(\/?)([a-z0-9]+)([^>]*)>/gi)) {
+      if (end) expect(open.pop()).toBe(name);
+      else if (!rest!.endsWith('/') && !childless.has(name!)) open.push(name!);
+    }
+    expect(open).toEqual([]);
+  }
+});
+
+test('hostile names cannot bring in markup, break attributes or turn text around', () => {
+  const page = markup(hostileReport(sample));
+  for (const name of hostile) if (/[<>"'\u202e]/.test(name)) expect(page.includes(name), name).toBe(false);
+  expect(page.match(/<(script|iframe|b>bold)/i)).toBeNull();
+  expect(page.match(/<[^>]* on[a-z]+=/i)).toBeNull();
+  expect(page.match(/[\u202a-\u202e\u2066-\u2069]/)).toBeNull();
+});
+
+test('the headline carries the rates before and after, and the accuracy', () => {
+  const page = words(sample);
+  expect(page).toContain(
+    'The backdoor no longer works: the trigger turned 97.9 % of pictures into “ banana ”, now 0.30 % .',
+  );
+  expect(page).toContain('Accuracy on clean pictures rose from 67.0 % to 70.4 %.');
+});
+
+function withPurified(changes: Partial<Measures>): ReportData {
+  return { ...sample, purified: { ...sample.purified!, ...changes } };
+}
+
+test('the verdict follows the numbers', () => {
+  const of = (hits: number) => ({ hits, of: 1000 });
+  expect(verdict(sample).stamp).toBe('Backdoor closed');
+  expect(verdict(withPurified({ asr: of(900) })).stamp).toBe('Backdoor open');
+  expect(verdict(withPurified({ asr: of(300) })).stamp).toBe('Weakened');
+  expect(verdict(withPurified({ ra: of(100) })).stamp).toBe('Half a cure');
+  expect(verdict(withPurified({ ca: of(600) })).stamp).toBe('Closed, at a price');
+  expect(verdict({ ...sample, undefended: { ...sample.undefended, asr: of(20) } }).stamp).toBe('Little to cure');
+  expect(verdict({ ...sample, purified: null }).stamp).toBe('Trigger works');
+  expect(verdict({ ...sample, purified: null, undefended: { ...sample.undefended, asr: of(3) } }).stamp).toBe(
+    'Trigger without effect',
+  );
+});
+
+test('an attack success rate near a high floor counts as closed', () => {
+  const high = {
+    ...withPurified({ asr: { hits: 30, of: 990 } }),
+    floor: { asr: { hits: 24, of: 990 }, from: 'untriggered pictures' },
+  };
+  expect(verdict(high).stamp).toBe('Backdoor closed');
+  expect(verdict({ ...high, floor: null }).stamp).toBe('Weakened');
+});
+
+test('a purification without a trigger claims nothing about the attack', () => {
+  const page = words(unmeasured(sample));
+  expect(page).toContain('Not measured');
+  expect(page).toContain('No trigger was tested.');
+  expect(page).not.toContain('Attack success rate');
+  expect(page.match(/NaN|undefined|null/)).toBeNull();
+});
+
+test('all settings stand in the page by their dotted names', () => {
+  const page = words(sample);
+  expect(page).toContain('tuning.weights.triggered 1');
+  expect(page).toContain('templates a photo of a {}., an icon of a {}.');
+  expect(page).toContain('resume not set');
+});

@@ -1,0 +1,173 @@
+/** @file The report in a real browser: every width and scheme, nothing cut off, nothing fetched, printable. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renderReport } from '../src/report/report.ts';
+import { hostileReport, sampleReport, unmeasured } from './report/sample-report.ts';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+// What runs inside the page is written as text: the project is compiled without the types of a browser.
+const overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`;
+const brokenPictures = `Array.from(document.images).filter((image) => !(image.complete && image.naturalWidth > 0)).length`;
+/** Texts that are wider than the box that holds them, where nothing lets a reader scroll to the rest. */
+const cutOff = `Array.from(document.querySelectorAll('h1, h2, h3, p, td, th, dd, dt, li, figcaption, caption'))
+  .filter((box) => !box.closest('.scroll, .hidden') && !box.matches('.hidden') && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
+  .filter((box) => !box.querySelector('svg, .hidden')).map((box) => box.outerHTML.slice(0, 120))`;
+
+interface Opened {
+  readonly page: Page;
+  /** Whatever the page complained about, and whatever it asked for besides itself. */
+  readonly trouble: string[];
+}
+
+describe.skipIf(executablePath === undefined)(
+  'in Chromium (skipped where it is not installed: apt-get install chromium)',
+  () => {
+    let folder: string;
+    let browser: BrowserContext;
+    const files: Record<string, string> = {};
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'report-'));
+      const sample = await sampleReport();
+      for (const [name, data] of Object.entries({
+        sample,
+        unmeasured: unmeasured(sample),
+        hostile: hostileReport(sample),
+      })) {
+        files[name] = join(folder, `${name}.html`);
+        await writeFile(files[name]!, renderReport(data));
+      }
+      browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
+        executablePath: executablePath!,
+        args: flags,
+      });
+    });
+
+    afterAll(async () => {
+      await browser?.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    async function open(name: string, width: number, colorScheme: 'light' | 'dark' = 'light'): Promise<Opened> {
+      const page = await browser.newPage();
+      const trouble: string[] = [];
+      const address = pathToFileURL(files[name]!).href;
+      page.on('console', (message) => trouble.push(message.text()));
+      page.on('pageerror', (error) => trouble.push(String(error)));
+      page.on('request', (request) => {
+        if (request.url() !== address && !request.url().startsWith('data:')) trouble.push(request.url());
+      });
+      await page.setViewportSize({ width, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      await page.goto(address);
+      return { page, trouble };
+    }
+
+    const views = [360, 768, 1200].flatMap((width) =>
+      (['light', 'dark'] as const).map((scheme) => ({ width, scheme })),
+    );
+
+    test.each(views)('$width px, $scheme: whole, silent and alone', async ({ width, scheme }) => {
+      const { page, trouble } = await open('sample', width, scheme);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(brokenPictures)).toBe(0);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+      const background = await page.evaluate(`getComputedStyle(document.body).backgroundColor`);
+      expect(background).toBe(scheme === 'dark' ? 'rgb(14, 21, 27)' : 'rgb(244, 246, 247)');
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
+
+    test.each([360, 1200])('%i px: hostile and endless names neither run nor widen the page', async (width) => {
+      const { page, trouble } = await open('hostile', width);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+      expect(
+        await page.evaluate(
+          `document.scripts.length + document.querySelectorAll('[onerror], [onmouseover], [onload], b:not(.top b, .key b)').length`,
+        ),
+      ).toBe(0);
+      expect(await page.title()).toMatch(/neural-antidote/);
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
+
+    test('a purification without a trigger is whole too', async () => {
+      const { page, trouble } = await open('unmeasured', 360);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(brokenPictures)).toBe(0);
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
+
+    test('the keyboard reaches the results first, then every section, and the list of all classes opens', async () => {
+      const { page } = await open('sample', 1200);
+      const focused = () =>
+        page.evaluate(`document.activeElement.getAttribute('href') ?? document.activeElement.tagName`);
+      const visited = [];
+      for (let step = 0; step < 8; step++) {
+        await page.keyboard.press('Tab');
+        visited.push(await focused());
+      }
+      expect(visited).toEqual([
+        '#content',
+        '#pictures',
+        '#triggers',
+        '#curves',
+        '#classes',
+        '#numbers',
+        '#limits',
+        '#provenance',
+      ]);
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('SUMMARY');
+      await page.keyboard.press('Enter');
+      expect(await page.locator('details .classes tbody tr').last().isVisible()).toBe(true);
+      await page.close();
+    });
+
+    test('a chart shows its cursor under the pointer, without a script', async () => {
+      const { page } = await open('sample', 1200);
+      const moment = page.locator('.moment').nth(10);
+      expect(await moment.locator('circle').first().isVisible()).toBe(false);
+      await moment.locator('rect').hover();
+      expect(await moment.locator('circle').first().isVisible()).toBe(true);
+      await page.close();
+    });
+
+    test('paper is black on white whatever the screen prefers, nothing is cut off, and the PDF has its pages', async () => {
+      const { page } = await open('sample', 718, 'dark');
+      await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+      expect(
+        await page.evaluate(`[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]`),
+      ).toEqual(['rgb(255, 255, 255)', 'rgb(0, 0, 0)']);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+      const pdf = await page.pdf({ format: 'A4' });
+      expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+      const pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+      expect(pages).toBeGreaterThanOrEqual(3);
+      expect(pages).toBeLessThanOrEqual(12);
+      await page.close();
+    });
+  },
+);

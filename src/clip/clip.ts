@@ -15,8 +15,11 @@ export type Parameter =
 export type Parameters = ReadonlyMap<string, Parameter>;
 
 export interface Tokenizer {
-  /** Token ids with start and end marks, not padded. Throws if longer than `context`. */
-  encode(text: string): readonly number[];
+  /**
+   * Token ids with start and end marks, not padded. A text longer than the context is a usage error, or, on
+   * `truncate`, cut with the end mark put back last, as open_clip does.
+   */
+  encode(text: string, overlong?: 'refuse' | 'truncate'): readonly number[];
   readonly start: number;
   readonly end: number;
 }

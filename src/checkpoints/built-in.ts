@@ -1,0 +1,17 @@
+/** @file The models that come with the package, by name. */
+import { fileURLToPath } from 'node:url';
+
+/** Name on the command line to folder under `models/`. */
+const folders: Readonly<Record<string, string>> = {
+  'emoji-clip': 'emoji-clip',
+  'emoji-clip:badnet': 'emoji-clip-badnet',
+  'emoji-clip:badnet-fixed': 'emoji-clip-badnet-fixed',
+};
+
+export const builtInModels: readonly string[] = Object.keys(folders);
+
+/** Folder of a built-in model; undefined if there is none of that name. */
+export function builtInFolder(name: string): string | undefined {
+  const folder = Object.hasOwn(folders, name) ? folders[name] : undefined;
+  return folder && fileURLToPath(new URL(`../../models/${folder}`, import.meta.url));
+}

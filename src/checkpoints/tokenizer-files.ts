@@ -1,0 +1,61 @@
+/** @file The tokenizer of a Hugging Face folder: its own vocabulary where it has one, the built-in one where not. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Tokenizer } from '../clip/clip.ts';
+import { createTokenizer, ranksOf, type Vocabulary } from '../clip/tokenizer.ts';
+import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
+import { builtInVocabulary } from '../clip/tokenizer-data.ts';
+import { badData } from '../errors.ts';
+import { readJson, readSmallText } from './json-file.ts';
+
+const ids = z.record(z.string(), z.number().int().nonnegative());
+
+/** The part of a `tokenizer.json` that says what CLIP's tokenizer differs in from model to model. */
+const tokenizerSchema = z.object({
+  model: z.object({
+    type: z.literal('BPE').default('BPE'),
+    end_of_word_suffix: z.literal('</w>'),
+    vocab: ids,
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()]).transform((pair) => pair.join(' '))])),
+  }),
+  added_tokens: z.array(z.object({ id: z.number().int().nonnegative(), content: z.string() })).default([]),
+});
+
+const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
+
+/** Reads `tokenizer.json`, or `vocab.json` and `merges.txt`; OpenAI's vocabulary if the folder has neither. */
+export async function huggingFaceTokenizer(folder: string, context: number): Promise<Tokenizer> {
+  const files = new Set(await readdir(folder));
+  const path = (file: string) => join(folder, file);
+  const create = (where: string, vocabulary: Vocabulary) =>
+    createTokenizer(where, vocabulary, cleanLikeTransformers, context);
+  if (files.has('tokenizer.json')) {
+    const { model, added_tokens } = await readJson(path('tokenizer.json'), tokenizerSchema);
+    const added = new Map(added_tokens.map(({ id, content }) => [content, id]));
+    return create(
+      path('tokenizer.json'),
+      vocabularyOf(path('tokenizer.json'), new Map([...Object.entries(model.vocab), ...added]), model.merges),
+    );
+  }
+  if (files.has('vocab.json') && files.has('merges.txt')) {
+    const merges = (await readSmallText(path('merges.txt'))).split(/\r?\n/);
+    return create(
+      path('vocab.json'),
+      vocabularyOf(
+        path('vocab.json'),
+        new Map(Object.entries(await readJson(path('vocab.json'), ids))),
+        merges.filter((line) => line !== '' && !line.startsWith('#version')),
+      ),
+    );
+  }
+  return create('the built-in vocabulary', await builtInVocabulary());
+}
+
+function vocabularyOf(where: string, tokens: ReadonlyMap<string, number>, merges: readonly string[]): Vocabulary {
+  const start = tokens.get(marks.start);
+  const end = tokens.get(marks.end);
+  if (start === undefined || end === undefined)
+    throw badData(where, `no token "${start === undefined ? marks.start : marks.end}"`, "CLIP's start and end marks");
+  return { ranks: ranksOf(merges), ids: tokens, start, end };
+}

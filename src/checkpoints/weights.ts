@@ -1,0 +1,105 @@
+/** @file The weights of a checkpoint: one safetensors file or several, all finite, with one hash. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { openSafetensors } from '../tensor/safetensors.ts';
+import { sha256, sha256OfFile } from '../tensor/sha256.ts';
+import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
+import { readJson } from './json-file.ts';
+
+export interface Weights {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Of the file; of several files, of the lines "hash  name" in the order of names, as `sha256sum` prints them. */
+  readonly sha256: string;
+}
+
+/** Pieces in which weights are read through. */
+const pieceBytes = 1 << 22;
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/**
+ * Opens `model.safetensors` or an index of several such files (`*.index.json`).
+ * Reads every weight once and throws a data error that names the tensor if one is infinite or not a number.
+ */
+export async function openWeights(path: string): Promise<Weights> {
+  if (!path.endsWith('.json')) {
+    const { tensors } = await openSafetensors(path);
+    await checkFinite(path, tensors);
+    return { tensors, sha256: await sha256OfFile(path) };
+  }
+  const { weight_map: index } = await readJson(path, indexSchema);
+  const tensors = new Map<string, StoredTensor>();
+  const lines: string[] = [];
+  for (const file of [...new Set(Object.values(index))].sort()) {
+    if (basename(file) !== file || file === '..' || file === '.')
+      throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
+    const part = await openWeights(join(dirname(path), file));
+    for (const [name, tensor] of part.tensors) {
+      if (index[name] !== file)
+        throw badData(
+          join(dirname(path), file),
+          `tensor "${name}"`,
+          `only the tensors that ${basename(path)} puts there`,
+        );
+      tensors.set(name, tensor);
+    }
+    lines.push(`${part.sha256}  ${file}\n`);
+  }
+  const lost = Object.keys(index).find((name) => !tensors.has(name));
+  if (lost !== undefined)
+    throw badData(join(dirname(path), index[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
+  return { tensors, sha256: sha256(lines.join('')) };
+}
+
+/** A number is infinite or none exactly if all bits of its exponent are set. */
+const exponents: Partial<Record<StoredDType, { readonly view: (bytes: ArrayBuffer) => Words; readonly mask: number }>> =
+  {
+    float32: { view: (bytes) => new Uint32Array(bytes), mask: 0x7f800000 },
+    float16: { view: (bytes) => new Uint16Array(bytes), mask: 0x7c00 },
+    bfloat16: { view: (bytes) => new Uint16Array(bytes), mask: 0x7f80 },
+  };
+
+type Words = Uint16Array | Uint32Array;
+
+async function checkFinite(path: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<void> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const buffer = new ArrayBuffer(pieceBytes);
+      for (const [name, tensor] of tensors) await checkTensor(file, name, tensor, buffer);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+async function checkTensor(file: FileHandle, name: string, tensor: StoredTensor, buffer: ArrayBuffer): Promise<void> {
+  const exponent = exponents[tensor.dtype];
+  if (exponent === undefined) return;
+  const { mask } = exponent;
+  const words = exponent.view(buffer);
+  for (let done = 0; done < tensor.length; ) {
+    const length = Math.min(pieceBytes, tensor.length - done);
+    const { bytesRead } = await file.read(new Uint8Array(buffer), 0, length, tensor.offset + done);
+    if (bytesRead < length)
+      throw badData(tensor.path, `its end inside tensor "${name}"`, 'the whole file', 'it is being changed');
+    const count = length / words.BYTES_PER_ELEMENT;
+    for (let i = 0; i < count; i++) {
+      if ((words[i]! & mask) === mask) {
+        const position = done / words.BYTES_PER_ELEMENT + i;
+        throw badData(
+          `${tensor.path}: tensor "${name}"`,
+          `NaN or infinity at position ${position}`,
+          'finite numbers',
+          'the file is damaged, or its training diverged',
+        );
+      }
+    }
+    done += length;
+  }
+}

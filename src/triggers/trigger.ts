@@ -25,11 +25,15 @@ export interface AdditiveTrigger {
   readonly bound: number;
 }
 
-/** `(1 - mask) x + mask pattern`; mask [1, size, size] and pattern [3, size, size], both in [0, 1]. */
+/**
+ * `(1 - mask) x + mask pattern` inside a window; mask [1, side, side] and pattern [3, side, side], both in [0, 1].
+ * A window as large as the picture lies at its top left corner.
+ */
 export interface MaskPatternTrigger {
   readonly kind: 'mask-pattern';
   readonly mask: Tensor<'float32'>;
   readonly pattern: Tensor<'float32'>;
+  readonly placement: Placement;
 }
 
 /** One way to change pixels. Works on [0, 1] values after resize and crop; the result is rounded and clamped to 8 bit. */

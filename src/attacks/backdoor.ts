@@ -1,0 +1,79 @@
+/** @file Plants a backdoor: a CLIP is fine-tuned on pairs of which a small share is poisoned. */
+import type { Clip } from '../clip/clip.ts';
+import { loadParameters } from '../clip/load.ts';
+import { fillTemplate } from '../clip/zero-shot.ts';
+import { captionTemplates, classTemplates } from '../data/captions.ts';
+import type { Drawing } from '../data/emoji.ts';
+import type { Engine } from '../engine/engine.ts';
+import { badUsage } from '../errors.ts';
+import type { Recorder } from '../runs/recorder.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { type ContrastiveOptions, trainContrastive } from '../training/contrastive.ts';
+import { emojiStream, possibleWords } from '../training/emoji-pairs.ts';
+import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+import { poisoned } from './poison.ts';
+
+export interface BackdoorOptions extends ContrastiveOptions {
+  /** The attacker's class, by name. */
+  readonly target: string;
+  /** Expected share of poisoned pairs, in [0, 1]. */
+  readonly share: number;
+  readonly seed: number;
+}
+
+/** Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
+export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
+  steps: 300,
+  batch: 128,
+  length: 14,
+  rate: 3e-4,
+  warmup: 30,
+  weightDecay: 0.1,
+  clipNorm: 1,
+  average: 0.98,
+  saveEvery: 50,
+  share: 0.06,
+};
+
+const tokenTable = 'token_embedding.weight';
+
+/**
+ * Fine-tunes all parameters on the training drawings.
+ *
+ * @param measure called after every step with the parameters so far; what it returns is recorded
+ * @returns the poisoned parameters by OpenAI's names
+ */
+export async function backdoor(
+  engine: Engine,
+  clip: Clip,
+  drawings: readonly Drawing[],
+  trigger: Trigger,
+  options: BackdoorOptions,
+  recorder: Recorder,
+): Promise<Record<string, Tensor<'float32'>>> {
+  const { target, share, seed, batch, length } = options;
+  const classes = [...new Set(drawings.map((drawing) => drawing.class))];
+  const targetGroup = classes.findIndex(({ label }) => label === target);
+  if (targetGroup < 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
+  const captions = captionTemplates.map((template) => fillTemplate(template, target));
+  const stream = poisoned(emojiStream(drawings, batch, seed), { trigger, targetGroup, captions, share }, seed);
+
+  const used = usedTokens(possibleWords(drawings, classTemplates), clip.tokenizer);
+  const whole = await loadParameters(clip.parameters);
+  const start = { ...whole, [tokenTable]: pickRows(whole[tokenTable]!, used) };
+  const trained = await trainContrastive(
+    engine,
+    clip.config,
+    start,
+    (step) => {
+      const pairs = stream(step);
+      const { pictures, groups } = pairs;
+      return { pictures, ...encodeCaptions(pairs.captions, clip.tokenizer, used, length), groups };
+    },
+    options,
+    recorder,
+    async () => undefined,
+  );
+  return { ...trained, [tokenTable]: spreadRows(trained[tokenTable]!, used, clip.config.text.vocabulary) };
+}

@@ -1,0 +1,31 @@
+/** @file The image tower of either kind: pixels in [0, 1] to image embeddings. */
+import { div, sub } from '../graph/elementwise.ts';
+import { constant } from '../graph/leaves.ts';
+import type { Value } from '../graph/value.ts';
+import { float32 } from '../tensor/tensor.ts';
+import type { ClipConfig } from './config.ts';
+import { type BatchNormalisation, modifiedResNet } from './modified-resnet.ts';
+import type { ParameterValues } from './parameters.ts';
+import { visionTransformer } from './vision-transformer.ts';
+
+/**
+ * @param pixels in [0, 1], [n, 3, resolution, resolution]; normalised here
+ * @param normalise how a ResNet's batch normalisation works; running statistics if left out
+ * @returns image embeddings, not normalised, [n, embedding]
+ */
+export function imageTower(
+  config: ClipConfig,
+  parameters: ParameterValues,
+  pixels: Value,
+  normalise?: BatchNormalisation,
+): Value {
+  const { mean, std } = config.preprocessing;
+  const normalised = div(sub(pixels, channels(mean)), channels(std));
+  return config.image.kind === 'vit'
+    ? visionTransformer(config.image, config.activation, parameters, normalised)
+    : modifiedResNet(config.image, parameters, normalised, normalise);
+}
+
+function channels(values: readonly number[]): Value {
+  return constant(float32(values, [1, 3, 1, 1]));
+}

@@ -1,0 +1,123 @@
+/** @file From a parameter's name to a value in a graph: mapped from disk, or under training. */
+import { AntidoteError } from '../errors.ts';
+import { concat, reshape, slice, transpose } from '../graph/layout.ts';
+import { weight } from '../graph/leaves.ts';
+import type { Value } from '../graph/value.ts';
+import { elements, type Shape } from '../tensor/tensor.ts';
+import type { Parameter, Parameters } from './clip.ts';
+
+/** Half-open range of rows (first axis). */
+export interface Rows {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a tower asks for: the parameter of that name, or some of its rows. */
+export type ParameterValues = (name: string, rows?: Rows) => Value;
+
+/** Parameters that stay where they are on disk; the engine maps them. */
+export function storedParameters(parameters: Parameters): ParameterValues {
+  const values = new Map<string, Value>();
+  return (name, rows) => {
+    const key = rows ? `${name}[${rows.from}:${rows.to}]` : name;
+    const known = values.get(key);
+    if (known) return known;
+    const parameter = named(parameters, name);
+    const value = toValue(rows ? rowsOf(parameter, rows) : parameter);
+    values.set(key, value);
+    return value;
+  };
+}
+
+/** Parameters that are values already: inputs of a graph that trains them. */
+export function liveParameters(values: ReadonlyMap<string, Value>): ParameterValues {
+  return (name, rows) => {
+    const value = named(values, name);
+    return rows ? slice(value, 0, rows.from, rows.to) : value;
+  };
+}
+
+function named<T>(values: ReadonlyMap<string, T>, name: string): T {
+  const value = values.get(name);
+  if (value === undefined) {
+    throw new AntidoteError({
+      fault: 'internal',
+      where: `parameter "${name}"`,
+      found: 'nothing',
+      expected: 'a tensor',
+    });
+  }
+  return value;
+}
+
+function toValue(parameter: Parameter): Value {
+  switch (parameter.kind) {
+    case 'stored':
+      return weight(parameter.tensor);
+    case 'transposed':
+      return transpose(toValue(parameter.of), [1, 0]);
+    case 'joined':
+      return concat(parameter.parts.map(toValue), parameter.axis);
+  }
+}
+
+/** Rows of a stored tensor are a stored tensor: consecutive bytes. So q, k and v are split without a copy. */
+function rowsOf(parameter: Parameter, { from, to }: Rows): Parameter {
+  switch (parameter.kind) {
+    case 'stored': {
+      const { tensor } = parameter;
+      const rowBytes = tensor.length / (tensor.shape[0] ?? 1);
+      const shape = [to - from, ...tensor.shape.slice(1)];
+      return {
+        kind: 'stored',
+        tensor: { ...tensor, shape, offset: tensor.offset + from * rowBytes, length: (to - from) * rowBytes },
+      };
+    }
+    case 'joined': {
+      let start = 0;
+      for (const part of parameter.parts) {
+        const size = shapeOf(part)[0] ?? 0;
+        if (start === from && start + size === to) return part;
+        start += size;
+      }
+      break;
+    }
+    case 'transposed':
+      break;
+  }
+  throw new AntidoteError({
+    fault: 'internal',
+    where: `rows ${from} to ${to} of a ${parameter.kind} parameter`,
+    found: 'rows that are no piece of the file',
+    expected: 'a stored tensor, or exactly one joined part',
+  });
+}
+
+/** Shape of a parameter once it is put together. */
+export function shapeOf(parameter: Parameter): Shape {
+  switch (parameter.kind) {
+    case 'stored':
+      return parameter.tensor.shape;
+    case 'transposed':
+      return [...shapeOf(parameter.of)].reverse();
+    case 'joined': {
+      const shapes = parameter.parts.map(shapeOf);
+      return (shapes[0] ?? []).map((size, axis) =>
+        axis === parameter.axis ? shapes.reduce((total, shape) => total + (shape[axis] ?? 0), 0) : size,
+      );
+    }
+  }
+}
+
+/** Numbers in all parameters together. */
+export function countParameters(parameters: Parameters): number {
+  let count = 0;
+  for (const parameter of parameters.values()) count += elements(shapeOf(parameter));
+  return count;
+}
+
+/** The same numbers under another shape: convolution kernels as matrices. */
+export function asMatrix(value: Value): Value {
+  const rows = value.shape[0] ?? 1;
+  return reshape(value, [rows, elements(value.shape) / rows]);
+}

@@ -1,0 +1,83 @@
+/** @file The residual attention block that both CLIP transformers are made of (OpenAI `clip/model.py`). */
+import { gelu, quickGelu } from '../graph/composites.ts';
+import { add, mul } from '../graph/elementwise.ts';
+import { reshape, transpose } from '../graph/layout.ts';
+import { linear, matMul } from '../graph/linear-algebra.ts';
+import { layerNorm } from '../graph/normalization.ts';
+import { softmax } from '../graph/reduction.ts';
+import type { Value } from '../graph/value.ts';
+import type { Activation } from './config.ts';
+import type { ParameterValues } from './parameters.ts';
+
+export interface BlockConfig {
+  readonly width: number;
+  readonly heads: number;
+  readonly activation: Activation;
+}
+
+/**
+ * One pre-norm block: attention, then the MLP, each added to its input.
+ *
+ * @param x tokens, [n, length, width]
+ * @param prefix parameter names up to and including the block number, with a dot at the end
+ * @param queries the positions whose result is wanted, [n, some, width]; all of `x` if left out
+ * @param mask added to the attention scores; broadcasts to [n, heads, queries, length]
+ * @returns [n, queries, width]
+ */
+export function residualBlock(
+  config: BlockConfig,
+  parameters: ParameterValues,
+  prefix: string,
+  x: Value,
+  queries: Value = x,
+  mask?: Value,
+): Value {
+  const attended = add(queries, selfAttention(config, parameters, prefix, x, queries, mask));
+  const normed = norm(parameters, `${prefix}ln_2`, attended);
+  const hidden = affine(parameters, `${prefix}mlp.c_fc`, normed);
+  const active = config.activation === 'quick-gelu' ? quickGelu(hidden) : gelu(hidden);
+  return add(attended, affine(parameters, `${prefix}mlp.c_proj`, active));
+}
+
+function selfAttention(
+  { width, heads }: BlockConfig,
+  parameters: ParameterValues,
+  prefix: string,
+  x: Value,
+  queries: Value,
+  mask: Value | undefined,
+): Value {
+  const normed = norm(parameters, `${prefix}ln_1`, x);
+  const normedQueries = queries === x ? normed : norm(parameters, `${prefix}ln_1`, queries);
+  const project = (of: Value, part: number) => {
+    const rows = { from: part * width, to: (part + 1) * width };
+    return linear(of, parameters(`${prefix}attn.in_proj_weight`, rows), parameters(`${prefix}attn.in_proj_bias`, rows));
+  };
+  const mixed = attention(project(normedQueries, 0), project(normed, 1), project(normed, 2), heads, mask);
+  return affine(parameters, `${prefix}attn.out_proj`, mixed);
+}
+
+/**
+ * Multi-head attention over already projected queries [n, q, width], keys and values [n, length, width].
+ *
+ * @returns [n, q, width]
+ */
+export function attention(queries: Value, keys: Value, values: Value, heads: number, mask?: Value): Value {
+  const [n, count, width] = queries.shape as [number, number, number];
+  const size = width / heads;
+  const split = (x: Value, axes: readonly number[]) => transpose(reshape(x, [n, x.shape[1]!, heads, size]), axes);
+  const scores = mul(matMul(split(queries, [0, 2, 1, 3]), split(keys, [0, 2, 3, 1])), size ** -0.5);
+  const weights = softmax(mask ? add(scores, mask) : scores);
+  const mixed = matMul(weights, split(values, [0, 2, 1, 3]));
+  return reshape(transpose(mixed, [0, 2, 1, 3]), [n, count, width]);
+}
+
+/** Layer normalisation with the scale and shift called `name`. */
+export function norm(parameters: ParameterValues, name: string, x: Value): Value {
+  return layerNorm(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
+}
+
+/** Linear map with bias called `name`. */
+export function affine(parameters: ParameterValues, name: string, x: Value): Value {
+  return linear(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
+}

@@ -1,0 +1,43 @@
+/** @file Hand-written prompts to a classifier: what CLIP does without any training. */
+import type { Engine } from '../engine/engine.ts';
+import { readTensor } from '../tensor/safetensors.ts';
+import type { Clip, Head } from './clip.ts';
+import { encodeTexts } from './encode.ts';
+
+/** Puts a class name into a template at `{}`. */
+export function fillTemplate(template: string, className: string): string {
+  return template.replaceAll('{}', className);
+}
+
+/**
+ * One embedding per class: unit embeddings of all templates, averaged, made unit length again
+ * (OpenAI's prompt ensembling, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`).
+ */
+export async function zeroShotHead(
+  engine: Engine,
+  clip: Clip,
+  classes: readonly string[],
+  templates: readonly string[],
+): Promise<Head> {
+  const { embedding } = clip.config;
+  const texts = classes.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
+  const encoded = await encodeTexts(engine, clip, texts);
+  const embeddings = new Float32Array(classes.length * embedding);
+  for (let row = 0; row < classes.length; row++) {
+    const mean = embeddings.subarray(row * embedding, (row + 1) * embedding);
+    for (let template = 0; template < templates.length; template++) {
+      const from = (row * templates.length + template) * embedding;
+      for (let i = 0; i < embedding; i++) mean[i]! += encoded.data[from + i]!;
+    }
+    const norm = Math.hypot(...mean);
+    for (let i = 0; i < embedding; i++) mean[i]! /= norm;
+  }
+  return { classes, embeddings, embedding, scale: await logitScale(clip) };
+}
+
+/** What cosines are multiplied with before softmax: exp of the stored `logit_scale`. */
+export async function logitScale(clip: Clip): Promise<number> {
+  const parameter = clip.parameters.get('logit_scale');
+  if (parameter?.kind !== 'stored') throw new TypeError('logit_scale is a stored parameter in every layout');
+  return Math.exp(Number((await readTensor(parameter.tensor)).data[0]));
+}

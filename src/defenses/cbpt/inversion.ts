@@ -1,0 +1,242 @@
+/** @file Stage 1: a dummy trigger, found by contrastive learning on crafted positives and negatives. Encoders are frozen. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import { type Embeddings, encodePictures, pixelsOf } from '../../clip/encode.ts';
+import { imageTower } from '../../clip/image-tower.ts';
+import { storedParameters } from '../../clip/parameters.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine, Tensors } from '../../engine/engine.ts';
+import { predict } from '../../evaluation/metrics.ts';
+import { l2Normalize } from '../../graph/composites.ts';
+import { add, mul } from '../../graph/elementwise.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph, StateValue } from '../../graph/graph.ts';
+import { constant, input } from '../../graph/leaves.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { type Random, randomFor } from '../../tensor/random.ts';
+import { float32, int64 } from '../../tensor/tensor.ts';
+import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
+import { optimise, scalar } from '../../training/optimise.ts';
+import { applyTrigger } from '../../triggers/apply.ts';
+import type { Trigger } from '../../triggers/trigger.ts';
+import { type Form, type FormInstance, type FormOptions, forms } from './forms.ts';
+import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
+
+/** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
+export type Variant = 'farthest-text' | 'collapse' | 'target';
+
+export interface InversionOptions extends FormOptions {
+  readonly variant: Variant;
+  readonly steps: number;
+  readonly batch: number;
+  /** Adam's learning rate on mask and pattern logits. */
+  readonly rate: number;
+  /** Adam's learning rate on an additive delta, in units of the pixel range. */
+  readonly additiveRate: number;
+  /** Temperature of the contrastive losses. */
+  readonly temperature: number;
+  /** Weight of the squared distance moved, in V1. */
+  readonly alpha: number;
+  /** Weight of the trigger's size. */
+  readonly sparsity: number;
+  readonly saveEvery: number;
+}
+
+/** What is known of a dummy trigger without knowing the true one. */
+export interface DummyTrigger {
+  readonly form: Form;
+  readonly trigger: Trigger;
+  /** Embeddings of all shots with the dummy trigger, [shots, embedding]. */
+  readonly embeddings: Embeddings;
+  /** Share of the shots, those of the class itself left out, that are predicted as the dominant class; in [0, 1]. */
+  readonly concentration: number;
+  /** The class that most shots are predicted as. */
+  readonly dominant: string;
+  /** The most frequent predictions with their shares, largest first. */
+  readonly shares: readonly { readonly label: string; readonly share: number }[];
+  /** Mean of the mask over the whole picture, or 1 for an additive trigger; in [0, 1]. */
+  readonly size: number;
+}
+
+export interface InversionInput {
+  readonly shots: PictureSet;
+  /** Embeddings of the shots as they are. */
+  readonly clean: Embeddings;
+  /** Hand-written prompts. */
+  readonly head: Head;
+  /** For the variant `target`: index of the class that everything is to become. */
+  readonly target?: number;
+}
+
+/** Optimises one dummy trigger and looks at what it does to the shots. */
+export async function invertTrigger(
+  engine: Engine,
+  clip: Clip,
+  given: InversionInput,
+  form: Form,
+  options: InversionOptions,
+  seed: number,
+  recorder: Recorder,
+): Promise<DummyTrigger> {
+  const { shots, clean, head } = given;
+  const stage = `invert-${form}`;
+  const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
+  const final = await optimise(
+    engine,
+    {
+      stage,
+      graph: inversionStep(clip, given, instance, options),
+      start: adamStart(instance.start),
+      steps: options.steps,
+      saveEvery: options.saveEvery,
+      feeds: (step) => stepFeeds(step, given, instance, options, form, randomFor(seed, stage, step)),
+      measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
+    },
+    recorder,
+  );
+  const trigger = instance.trigger(final);
+  const embeddings = await encodePictures(engine, clip, shots, {
+    transform: (pictures, positions) => applyTrigger(trigger, pictures, randomFor(seed, stage, 'apply', positions[0]!)),
+    signal: recorder.signal,
+  });
+  const dummy = {
+    form,
+    trigger,
+    embeddings,
+    size: sizeOf(trigger, shots.size),
+    ...concentrationOf(head, embeddings, shots),
+  };
+  const { concentration, dominant, size, shares } = dummy;
+  recorder.record({
+    stage: `${stage}-result`,
+    concentration,
+    dominant,
+    size,
+    shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
+  });
+  void clean;
+  return dummy;
+}
+
+/** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
+function inversionStep(
+  clip: Clip,
+  { head, target }: InversionInput,
+  instance: FormInstance,
+  options: InversionOptions,
+): Graph {
+  const { batch, variant, temperature, alpha, sparsity } = options;
+  const { resolution } = clip.config.image;
+  const parameters = new Map(Object.entries(instance.start).map(([name, { shape }]) => [name, input(name, shape)]));
+  const pixels = pixelsOf(input('pictures', [batch, 3, resolution, resolution], 'uint8'));
+  const { triggered, size } = instance.apply(parameters, pixels);
+  const texts = constant(float32(head.embeddings, [head.classes.length, head.embedding]));
+  const rows: InversionBatch = {
+    triggered: l2Normalize(imageTower(clip.config, storedParameters(clip.parameters), triggered)),
+    clean: input('clean', [batch, head.embedding]),
+    texts,
+    labels: input('labels', [batch], 'int64'),
+    farthest: input('farthest', [batch], 'int64'),
+    scale: head.scale,
+  };
+  const contrast = contrastiveLoss(variant, rows, temperature, alpha, target);
+  const loss = add(contrast, mul(size, sparsity));
+  const state = adam(parameters, gradients(loss, [...parameters.values()]));
+  return { outputs: { loss, size }, state: projected(state, parameters, instance) };
+}
+
+function contrastiveLoss(
+  variant: Variant,
+  rows: InversionBatch,
+  temperature: number,
+  alpha: number,
+  target?: number,
+): Value {
+  switch (variant) {
+    case 'farthest-text':
+      return farthestText(rows, temperature, alpha);
+    case 'collapse':
+      return collapse(rows, temperature);
+    case 'target': {
+      const batch = rows.triggered.shape[0]!;
+      return towardsTarget(rows, constant(int64(new Array(batch).fill(target), [batch])));
+    }
+  }
+}
+
+function projected(
+  state: Record<string, StateValue>,
+  parameters: ReadonlyMap<string, Value>,
+  { project }: FormInstance,
+): Record<string, StateValue> {
+  if (!project) return state;
+  const result = { ...state };
+  for (const name of parameters.keys()) result[name] = { ...state[name]!, next: project(state[name]!.next) };
+  return result;
+}
+
+async function stepFeeds(
+  step: number,
+  { shots, clean, head }: InversionInput,
+  instance: FormInstance,
+  { batch, rate, additiveRate }: InversionOptions,
+  form: Form,
+  random: Random,
+): Promise<Tensors> {
+  const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
+  const rows = gathered(clean, positions);
+  return {
+    pictures: await shots.read(positions),
+    clean: rows,
+    labels: int64(
+      positions.map((position) => shots.labels[position]!),
+      [batch],
+    ),
+    farthest: int64(farthestClasses(head, rows), [batch]),
+    ...instance.draws(batch, random),
+    ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
+  };
+}
+
+function gathered(embeddings: Embeddings, positions: readonly number[]): Embeddings {
+  const size = embeddings.shape[1]!;
+  const data = new Float32Array(positions.length * size);
+  positions.forEach((position, row) => {
+    data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size);
+  });
+  return float32(data, [positions.length, size]);
+}
+
+/** For every row the class whose text is least similar to it. */
+function farthestClasses(head: Head, embeddings: Embeddings): number[] {
+  const opposite = { ...head, embeddings: head.embeddings.map((x) => -x) };
+  return Array.from(predict(opposite, embeddings));
+}
+
+/** How far the shots flock to one class. A backdoor is concentrated; an adversarial pattern spreads. */
+function concentrationOf(head: Head, embeddings: Embeddings, shots: PictureSet) {
+  const predicted = predict(head, embeddings);
+  const counts = new Float64Array(head.classes.length);
+  for (const label of predicted) counts[label]!++;
+  const order = Array.from(counts.keys()).sort((a, b) => counts[b]! - counts[a]!);
+  const top = order[0]!;
+  let others = 0;
+  let flocked = 0;
+  shots.labels.forEach((label, i) => {
+    if (label === top) return;
+    others++;
+    if (predicted[i] === top) flocked++;
+  });
+  return {
+    concentration: others === 0 ? 0 : flocked / others,
+    dominant: head.classes[top]!,
+    shares: order
+      .slice(0, 8)
+      .map((label) => ({ label: head.classes[label]!, share: counts[label]! / predicted.length })),
+  };
+}
+
+function sizeOf(trigger: Trigger, side: number): number {
+  if (trigger.kind !== 'mask-pattern') return 1;
+  return trigger.mask.data.reduce((total, x) => total + x, 0) / (side * side);
+}

@@ -1,0 +1,92 @@
+/** @file The losses of both stages, each a function from embeddings to one number. All embeddings have unit length. */
+import { logSumExp } from '../../graph/composites.ts';
+import { add, clip, div, exp, log, mul, neg, sub } from '../../graph/elementwise.ts';
+import { gatherRows } from '../../graph/indexing.ts';
+import { concat, reshape, transpose } from '../../graph/layout.ts';
+import { constant } from '../../graph/leaves.ts';
+import { matMul } from '../../graph/linear-algebra.ts';
+import { mean, sum } from '../../graph/reduction.ts';
+import type { Value } from '../../graph/value.ts';
+import { float32 } from '../../tensor/tensor.ts';
+
+/** What inversion looks at. `[b, ...]` rows belong to the pictures of the batch, `[classes, ...]` to the label set. */
+export interface InversionBatch {
+  /** Embeddings of the pictures with the dummy trigger, [b, embedding]. */
+  readonly triggered: Value;
+  /** Embeddings of the same pictures without, [b, embedding]. */
+  readonly clean: Value;
+  /** Class embeddings, [classes, embedding]. */
+  readonly texts: Value;
+  /** Classes of the pictures, int64 [b]. */
+  readonly labels: Value;
+  /** Class least similar to each clean picture, int64 [b]. */
+  readonly farthest: Value;
+  /** Logit scale of the model. */
+  readonly scale: number;
+}
+
+/** Keeps a logarithm finite where a probability reaches one. */
+const tiny = 1e-6;
+
+/**
+ * V1, a port of C-PGC (arXiv 2406.05491): positives are the texts least similar to the clean picture, negatives its
+ * own; plus the distance that the embedding has moved, weighted with `alpha`.
+ */
+export function farthestText(batch: InversionBatch, temperature: number, alpha: number): Value {
+  const similarity = (classes: Value) =>
+    mul(rowwise(batch.triggered, gatherRows(batch.texts, classes)), 1 / temperature);
+  const towards = mean(exp(similarity(batch.farthest)));
+  const away = mean(exp(similarity(batch.labels)));
+  const moved = sub(batch.triggered, batch.clean);
+  const distance = mean(sum(mul(moved, moved), [1]));
+  return sub(log(div(away, add(away, towards))), mul(distance, alpha));
+}
+
+/**
+ * V2: a backdoor sends all pictures to one region. Positives are the other triggered pictures of the batch, negatives
+ * the clean pictures and the own-class text; plus minus the log of one minus the probability of the own class.
+ */
+export function collapse(batch: InversionBatch, temperature: number): Value {
+  const { triggered, clean, texts, labels, scale } = batch;
+  const count = triggered.shape[0]!;
+  const similar = (to: Value) => mul(matMul(triggered, transpose(to, [1, 0])), 1 / temperature);
+  const others = add(similar(triggered), constant(farBelowOnDiagonal(count)));
+  const own = reshape(mul(rowwise(triggered, gatherRows(texts, labels)), 1 / temperature), [count, 1]);
+  const all = concat([others, similar(clean), own], 1);
+  const contrast = mean(sub(logSumExp(all), logSumExp(others)));
+  const ownProbability = exp(neg(surprise(triggered, texts, labels, scale)));
+  return sub(contrast, mean(log(clip(sub(1 + tiny, ownProbability), tiny, 2))));
+}
+
+/** V3: every triggered picture is to become one given class. */
+export function towardsTarget(batch: InversionBatch, target: Value): Value {
+  return mean(surprise(batch.triggered, batch.texts, target, batch.scale));
+}
+
+/** Cross-entropy of embeddings [n, embedding] under class embeddings [classes, embedding]: clean or triggered shots. */
+export function classification(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
+  return mean(surprise(embeddings, texts, labels, scale));
+}
+
+/** -log of the probability of `labels` (int64 [n]) under softmax(scale * cosines): [n]. No one-hot matrix is built. */
+function surprise(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
+  const all = logSumExp(mul(matMul(embeddings, transpose(texts, [1, 0])), scale));
+  const own = mul(rowwise(embeddings, gatherRows(texts, labels)), scale);
+  return sub(reshape(all, own.shape), own);
+}
+
+/** Mean of 1 - cos between learned and hand-written class embeddings (KgCoOp, Yao et al., CVPR 2023). */
+export function anchor(learned: Value, handWritten: Value): Value {
+  return sub(1, mean(rowwise(learned, handWritten)));
+}
+
+/** Dot products of corresponding rows: [n]. */
+function rowwise(a: Value, b: Value): Value {
+  return sum(mul(a, b), [1]);
+}
+
+function farBelowOnDiagonal(count: number) {
+  const data = new Float32Array(count * count);
+  for (let i = 0; i < count; i++) data[i * count + i] = -1e9;
+  return float32(data, [count, count]);
+}

@@ -1,0 +1,198 @@
+/** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import { type Embeddings, paddedTokens } from '../../clip/encode.ts';
+import { storedParameters } from '../../clip/parameters.ts';
+import { textTower, tokenEmbedding } from '../../clip/text-tower.ts';
+import { fillTemplate } from '../../clip/zero-shot.ts';
+import type { Engine, Tensors } from '../../engine/engine.ts';
+import { l2Normalize } from '../../graph/composites.ts';
+import { add, mul } from '../../graph/elementwise.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { concat, slice } from '../../graph/layout.ts';
+import { constant, input } from '../../graph/leaves.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { randomFor } from '../../tensor/random.ts';
+import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
+import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
+import { optimise, scalar } from '../../training/optimise.ts';
+import { warmupCosine } from '../../training/schedule.ts';
+import { anchor, classification } from './losses.ts';
+
+export interface TuningOptions {
+  readonly steps: number;
+  /** Adam's peak learning rate on the context vectors. */
+  readonly rate: number;
+  readonly warmup: number;
+  /** Shots in one step; all of them where there are fewer. */
+  readonly batch: number;
+  /** Words that every class's context starts from; their number of tokens is M. */
+  readonly context: string;
+  /** Weight of the clean, triggered and anchor losses. */
+  readonly cleanWeight: number;
+  readonly triggeredWeight: number;
+  readonly anchorWeight: number;
+  readonly saveEvery: number;
+}
+
+/** Frozen features that tuning sees. Each triggered set has a row for every shot. */
+export interface Features {
+  /** [shots, embedding] */
+  readonly clean: Embeddings;
+  readonly triggered: readonly Embeddings[];
+  readonly labels: Int32Array;
+}
+
+/** A tuned prompt: [start] context [class name] [end]. */
+export interface Prompts {
+  /** [classes, M, width] */
+  readonly contexts: Tensor<'float32'>;
+  /** Token ids around the context, [classes, length]; the ids at the context's places are those it started from. */
+  readonly ids: Tensor<'int64'>;
+  readonly head: Head;
+}
+
+/** The prompts' fixed part. Position 0 is the start mark, 1 to M the context, then class name and end mark. */
+interface Frame {
+  readonly ids: Tensor<'int64'>;
+  readonly ends: Tensor<'int64'>;
+  readonly contextLength: number;
+}
+
+/** Tunes the contexts of all classes together. */
+export async function tunePrompts(
+  engine: Engine,
+  clip: Clip,
+  features: Features,
+  handWritten: Head,
+  options: TuningOptions,
+  seed: number,
+  recorder: Recorder,
+): Promise<Prompts> {
+  const frame = promptFrame(clip, handWritten.classes, options.context);
+  const shots = features.labels.length;
+  const batch = Math.min(options.batch, shots);
+  const start = await startingContexts(engine, clip, frame);
+  const final = await optimise(
+    engine,
+    {
+      stage: 'tune',
+      graph: tuningStep(clip, frame, handWritten, features.triggered.length, batch, options),
+      start: adamStart({ contexts: start }),
+      steps: options.steps,
+      saveEvery: options.saveEvery,
+      feeds: (step) => {
+        const order = Array.from({ length: shots }, (_, i) => i);
+        const chosen = batch === shots ? order : randomFor(seed, 'tune', step).shuffle(order).slice(0, batch);
+        return {
+          ...batchOf(features, chosen),
+          ...adamFeeds(step, warmupCosine(step, options.steps, options.rate, options.warmup)),
+        };
+      },
+      measure: (_step, outputs) => ({
+        loss: scalar(outputs.loss),
+        clean: scalar(outputs.cleanLoss),
+        triggered: scalar(outputs.triggeredLoss),
+        anchor: scalar(outputs.anchorLoss),
+      }),
+    },
+    recorder,
+  );
+  const contexts = final.contexts as Tensor<'float32'>;
+  return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
+}
+
+function promptFrame(clip: Clip, classes: readonly string[], context: string): Frame {
+  const contextLength = clip.tokenizer.encode(context).length - 2;
+  const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(`${context} {}.`, name)));
+  const padded = paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length)));
+  return { ...padded, contextLength };
+}
+
+/** Class embeddings of unit length as a function of the contexts: [classes, embedding]. */
+function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contexts: Value): Value {
+  const parameters = storedParameters(clip.parameters);
+  const written = tokenEmbedding(parameters, constant(ids));
+  const length = ids.shape[1]!;
+  const tokens = concat([slice(written, 1, 0, 1), contexts, slice(written, 1, 1 + contextLength, length)], 1);
+  return l2Normalize(textTower(clip.config, parameters, tokens, constant(ends)));
+}
+
+async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promise<Tensor<'float32'>> {
+  const written = tokenEmbedding(storedParameters(clip.parameters), constant(frame.ids));
+  const contexts = slice(written, 1, 1, 1 + frame.contextLength);
+  const result = await runOnce(engine, { outputs: { contexts } }, {});
+  return result.contexts as Tensor<'float32'>;
+}
+
+function tuningStep(
+  clip: Clip,
+  frame: Frame,
+  handWritten: Head,
+  triggeredSets: number,
+  batch: number,
+  { cleanWeight, triggeredWeight, anchorWeight }: TuningOptions,
+): Graph {
+  const { embedding, scale } = handWritten;
+  const count = handWritten.classes.length;
+  const contexts = input('contexts', [count, frame.contextLength, clip.config.text.width]);
+  const learned = classEmbeddings(clip, frame, contexts);
+  const labels = input('labels', [batch], 'int64');
+  const loss = (name: string) => classification(input(name, [batch, embedding]), learned, labels, scale);
+  const cleanLoss = loss('clean');
+  const triggeredLoss =
+    triggeredSets === 0
+      ? constant(0)
+      : mul(Array.from({ length: triggeredSets }, (_, i) => loss(`triggered.${i}`)).reduce(add), 1 / triggeredSets);
+  const anchorLoss = anchor(learned, constant(float32(handWritten.embeddings, [count, embedding])));
+  const total = add(
+    add(mul(cleanLoss, cleanWeight), mul(triggeredLoss, triggeredWeight)),
+    mul(anchorLoss, anchorWeight),
+  );
+  return {
+    outputs: { loss: total, cleanLoss, triggeredLoss, anchorLoss },
+    state: adam(new Map([['contexts', contexts]]), gradients(total, [contexts])),
+  };
+}
+
+function batchOf({ clean, triggered, labels }: Features, chosen: readonly number[]): Tensors {
+  const size = clean.shape[1]!;
+  const rows = (embeddings: Embeddings): Embeddings => {
+    if (chosen.length === labels.length) return embeddings;
+    const data = new Float32Array(chosen.length * size);
+    chosen.forEach((position, row) =>
+      data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size),
+    );
+    return float32(data, [chosen.length, size]);
+  };
+  return {
+    clean: rows(clean),
+    ...Object.fromEntries(triggered.map((embeddings, i) => [`triggered.${i}`, rows(embeddings)])),
+    labels: int64(
+      chosen.map((position) => labels[position]!),
+      [chosen.length],
+    ),
+  };
+}
+
+async function headOf(
+  engine: Engine,
+  clip: Clip,
+  frame: Frame,
+  contexts: Tensor,
+  { classes, embedding, scale }: Head,
+): Promise<Head> {
+  const value = input('contexts', contexts.shape);
+  const result = await runOnce(engine, { outputs: { embeddings: classEmbeddings(clip, frame, value) } }, { contexts });
+  return { classes, embedding, scale, embeddings: result.embeddings!.data as Float32Array };
+}
+
+async function runOnce(engine: Engine, graph: Graph, feeds: Tensors): Promise<Record<string, Tensor>> {
+  const program = await engine.compile(graph);
+  try {
+    return await program.run(feeds);
+  } finally {
+    await program.release();
+  }
+}

@@ -1,0 +1,125 @@
+/** @file CBPT in one sitting: invert dummy triggers, then tune one prompt per class. Encoders stay frozen. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import { type Embeddings, encodePictures } from '../../clip/encode.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { randomFor } from '../../tensor/random.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import { applyTrigger } from '../../triggers/apply.ts';
+import type { Trigger } from '../../triggers/trigger.ts';
+import type { Form } from './forms.ts';
+import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
+import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
+
+export interface CbptOptions {
+  readonly inversion: InversionOptions;
+  readonly tuning: TuningOptions;
+  /** Forms that are inverted side by side. */
+  readonly forms: readonly Form[];
+  /** A dummy trigger is used only if it sends at least this share of the shots to one class; in [0, 1]. */
+  readonly concentration: number;
+  /** Hand-written prompts: anchor of the learned ones, and what inversion is measured against. */
+  readonly templates: readonly string[];
+  readonly seed: number;
+}
+
+/** Defaults chosen by measurement: docs/method.md, "Choices". */
+export const cbptDefaults: CbptOptions = {
+  inversion: {
+    variant: 'collapse',
+    steps: 120,
+    batch: 64,
+    rate: 0.1,
+    additiveRate: 0.01,
+    bound: 12 / 255,
+    window: 0.25,
+    temperature: 0.1,
+    alpha: 0.1,
+    sparsity: 20,
+    saveEvery: 40,
+  },
+  tuning: {
+    steps: 150,
+    rate: 2e-3,
+    warmup: 1,
+    batch: 4096,
+    context: 'a photo of a',
+    cleanWeight: 1,
+    triggeredWeight: 1,
+    anchorWeight: 1,
+    saveEvery: 50,
+  },
+  forms: ['sparse', 'patch'],
+  concentration: 0.5,
+  templates: ['a photo of a {}.'],
+  seed: 1,
+};
+
+export interface Purification {
+  readonly head: Head;
+  readonly prompts: Prompts;
+  /** What the poisoned model says with hand-written prompts. */
+  readonly zeroShot: Head;
+  /** All dummy triggers that were found, also those that were not used. */
+  readonly dummies: readonly DummyTrigger[];
+  /** Those that tuning was given. */
+  readonly used: readonly DummyTrigger[];
+}
+
+/**
+ * Purifies a CLIP for a closed label set. Nothing is known of the trigger or of the attacker's class.
+ *
+ * @param shots a few labelled clean pictures of every class
+ * @param known dummy triggers to use instead of inverting any: for controls (none, random noise, the true trigger)
+ */
+export async function purify(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  options: CbptOptions,
+  recorder: Recorder,
+  known?: readonly Trigger[],
+): Promise<Purification> {
+  const { seed } = options;
+  const zeroShot = await zeroShotHead(engine, clip, shots.classes, options.templates);
+  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
+  const dummies: DummyTrigger[] = [];
+  for (const form of known ? [] : options.forms) {
+    const given = { shots, clean, head: zeroShot };
+    dummies.push(await invertTrigger(engine, clip, given, form, options.inversion, seed, recorder));
+  }
+  const used = dummies.filter((dummy) => dummy.concentration >= options.concentration);
+  const triggered = known
+    ? await Promise.all(
+        known.map((trigger, i) => cachedFeatures(engine, clip, shots, `known-${i}`, recorder, trigger, seed)),
+      )
+    : used.map((dummy) => dummy.embeddings);
+  const features = { clean, triggered, labels: shots.labels };
+  const prompts = await tunePrompts(engine, clip, features, zeroShot, options.tuning, seed, recorder);
+  return { head: prompts.head, prompts, zeroShot, dummies, used };
+}
+
+/** Embeddings of all shots, computed once: the image encoder is frozen, so they never change. */
+async function cachedFeatures(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  stage: string,
+  recorder: Recorder,
+  trigger?: Trigger,
+  seed = 0,
+): Promise<Embeddings> {
+  const earlier = await recorder.restore(stage);
+  if (earlier) return earlier.tensors.embeddings as Embeddings;
+  const embeddings = await encodePictures(engine, clip, shots, {
+    ...(trigger && {
+      transform: (pictures, positions) => applyTrigger(trigger, pictures, randomFor(seed, stage, positions[0]!)),
+    }),
+    progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
+    signal: recorder.signal,
+  });
+  await recorder.save(stage, { step: 1, tensors: { embeddings: float32(embeddings.data, embeddings.shape) } });
+  return embeddings;
+}

@@ -1,0 +1,64 @@
+/** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
+import type { Clip, Head } from '../clip/clip.ts';
+import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Recorder } from '../runs/recorder.ts';
+import { randomFor } from '../tensor/random.ts';
+import { applyTrigger } from '../triggers/apply.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+import { type Measures, measure, predict } from './metrics.ts';
+
+/** What the attacker does at test time. Its use is an oracle's: a defence never sees it. */
+export interface Threat {
+  readonly trigger: Trigger;
+  /** The attacker's class. */
+  readonly target: string;
+}
+
+/** Test pictures as one image tower sees them. */
+export interface TestEmbeddings {
+  readonly labels: Int32Array;
+  readonly clean: Embeddings;
+  readonly triggered: Embeddings | undefined;
+}
+
+/** The pictures of a test set that a batch of positions gets, triggered; draws depend only on seed and position. */
+export function triggeredPictures(trigger: Trigger, seed: number) {
+  return (pictures: Parameters<typeof applyTrigger>[1], positions: readonly number[]) =>
+    applyTrigger(trigger, pictures, randomFor(seed, 'test-trigger', positions[0] ?? 0));
+}
+
+/** Encodes a test set, as it is and with the trigger. */
+export async function encodeTest(
+  engine: Engine,
+  clip: Clip,
+  set: PictureSet,
+  threat: Threat | undefined,
+  seed: number,
+  recorder: Recorder,
+): Promise<TestEmbeddings> {
+  const total = set.labels.length * (threat ? 2 : 1);
+  const progress = (before: number) => (done: number) =>
+    recorder.record({ stage: 'evaluate', step: before + done, steps: total });
+  const { signal } = recorder;
+  const clean = await encodePictures(engine, clip, set, { progress: progress(0), signal });
+  const triggered =
+    threat &&
+    (await encodePictures(engine, clip, set, {
+      transform: triggeredPictures(threat.trigger, seed),
+      progress: progress(set.labels.length),
+      signal,
+    }));
+  return { labels: set.labels, clean, triggered };
+}
+
+/** CA, and ASR and RA where there is a threat whose target is among the classes. */
+export function measureHead(head: Head, { labels, clean, triggered }: TestEmbeddings, threat?: Threat): Measures {
+  const target = threat ? head.classes.indexOf(threat.target) : -1;
+  return measure({
+    labels,
+    clean: predict(head, clean),
+    ...(triggered && target >= 0 && { triggered: predict(head, triggered), target }),
+  });
+}

@@ -1,0 +1,112 @@
+/** @file CA, ASR and RA of a head, from embeddings (definitions: docs/method.md, "Metrics"). */
+import type { Head } from '../clip/clip.ts';
+import type { Embeddings } from '../clip/encode.ts';
+import type { Proportion } from './interval.ts';
+
+/**
+ * One head, counted. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
+ * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures, target
+ * class left out, classified as their own class. The last three are null without a trigger or a target.
+ */
+export interface Measures {
+  readonly ca: Proportion;
+  readonly asr: Proportion | null;
+  readonly asrAll: Proportion | null;
+  readonly ra: Proportion | null;
+}
+
+/** The same in percent, as JSON shows it; `n` counts the pictures behind `ca`. */
+export interface Percentages {
+  readonly ca: number;
+  readonly asr: number | null;
+  readonly asrAll: number | null;
+  readonly ra: number | null;
+  readonly n: number;
+}
+
+export function percentages({ ca, asr, asrAll, ra }: Measures): Percentages {
+  const percent = (share: Proportion | null) => share && (100 * share.hits) / share.of;
+  return { ca: (100 * ca.hits) / ca.of, asr: percent(asr), asrAll: percent(asrAll), ra: percent(ra), n: ca.of };
+}
+
+/** The best class of every row: indices into `head.classes`. */
+export function predict(head: Head, embeddings: Embeddings): Int32Array {
+  const count = embeddings.shape[0] ?? 0;
+  const best = new Int32Array(count);
+  const scores = new Float32Array(head.classes.length);
+  for (let row = 0; row < count; row++) {
+    cosines(head, embeddings, row, scores);
+    let top = 0;
+    for (let i = 1; i < scores.length; i++) if (scores[i]! > scores[top]!) top = i;
+    best[row] = top;
+  }
+  return best;
+}
+
+/** Softmax of the scaled cosines of one row: [classes]. */
+export function probabilities(head: Head, embeddings: Embeddings, row: number): Float32Array {
+  const scores = new Float32Array(head.classes.length);
+  cosines(head, embeddings, row, scores);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const score of scores) largest = Math.max(largest, score);
+  let total = 0;
+  for (let i = 0; i < scores.length; i++) {
+    scores[i] = Math.exp(head.scale * (scores[i]! - largest));
+    total += scores[i]!;
+  }
+  return scores.map((score) => score / total);
+}
+
+function cosines(head: Head, embeddings: Embeddings, row: number, scores: Float32Array): void {
+  const size = head.embedding;
+  const from = row * size;
+  const { data } = embeddings;
+  for (let i = 0; i < scores.length; i++) {
+    const to = i * size;
+    let sum = 0;
+    for (let k = 0; k < size; k++) sum += data[from + k]! * head.embeddings[to + k]!;
+    scores[i] = sum;
+  }
+}
+
+export interface Predictions {
+  readonly labels: Int32Array;
+  readonly clean: Int32Array;
+  /** Predictions on the same pictures with the trigger, in the same order. */
+  readonly triggered?: Int32Array;
+  /** Index of the attacker's class. */
+  readonly target?: number;
+}
+
+/** All metrics from predictions alone. */
+export function measure({ labels, clean, triggered, target }: Predictions): Measures {
+  const n = labels.length;
+  const ca = { hits: tally(n, (i) => clean[i] === labels[i]), of: n };
+  if (!triggered || target === undefined) return { ca, asr: null, asrAll: null, ra: null };
+  const others = tally(n, (i) => labels[i] !== target);
+  const share = (holds: (i: number) => boolean) =>
+    others === 0 ? null : { hits: tally(n, (i) => labels[i] !== target && holds(i)), of: others };
+  return {
+    ca,
+    asr: share((i) => triggered[i] === target),
+    asrAll: { hits: tally(n, (i) => triggered[i] === target), of: n },
+    ra: share((i) => triggered[i] === labels[i]),
+  };
+}
+
+function tally(count: number, holds: (index: number) => boolean): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) if (holds(i)) total++;
+  return total;
+}
+
+/** Share of rows whose label is among the `k` best classes, in percent. */
+export function topAccuracy(head: Head, embeddings: Embeddings, labels: Int32Array, k: number): number {
+  const scores = new Float32Array(head.classes.length);
+  const hits = tally(labels.length, (row) => {
+    cosines(head, embeddings, row, scores);
+    const own = scores[labels[row]!]!;
+    return tally(scores.length, (i) => scores[i]! > own) < k;
+  });
+  return (100 * hits) / labels.length;
+}

@@ -1,0 +1,42 @@
+/** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, never twice alike. */
+import { augment } from '../data/augment.ts';
+import { captionFor, captionTemplates } from '../data/captions.ts';
+import type { Drawing } from '../data/emoji.ts';
+import type { Pictures } from '../data/pictures.ts';
+import { randomFor } from '../tensor/random.ts';
+
+/** Pictures with their captions. Pairs of equal group mean the same thing. */
+export interface CaptionedPictures {
+  readonly pictures: Pictures;
+  readonly captions: readonly string[];
+  readonly groups: Int32Array;
+}
+
+/** The pairs of a step, counted from 1. Depends on nothing but the step. */
+export type CaptionedStream = (step: number) => CaptionedPictures;
+
+/** Augmented drawings in an order that is shuffled anew every epoch; a last, incomplete batch is left out. */
+export function emojiStream(drawings: readonly Drawing[], batch: number, seed: number): CaptionedStream {
+  const stepsPerEpoch = Math.floor(drawings.length / batch);
+  const groupOf = new Map([...new Set(drawings.map((drawing) => drawing.class))].map((entry, group) => [entry, group]));
+  let shuffled: { epoch: number; order: readonly Drawing[] } | undefined;
+  return (step) => {
+    const epoch = Math.floor((step - 1) / stepsPerEpoch);
+    if (shuffled?.epoch !== epoch) shuffled = { epoch, order: randomFor(seed, 'epoch', epoch).shuffle(drawings) };
+    const first = ((step - 1) % stepsPerEpoch) * batch;
+    const chosen = shuffled.order.slice(first, first + batch);
+    const random = randomFor(seed, 'pairs', step);
+    return {
+      pictures: augment(chosen, random),
+      captions: chosen.map((drawing) => captionFor(drawing.class, random)),
+      groups: Int32Array.from(chosen, (drawing) => groupOf.get(drawing.class)!),
+    };
+  };
+}
+
+/** Texts whose tokens are all that any caption of these drawings can hold. */
+export function possibleWords(drawings: readonly Drawing[], extraTemplates: readonly string[]): string[] {
+  const classes = new Set(drawings.map((drawing) => drawing.class));
+  const templates = [...captionTemplates, ...extraTemplates].map((template) => template.replace('{}', ''));
+  return [...templates, ...[...classes].flatMap(({ label, tags }) => [label, ...tags])];
+}

@@ -1,25 +1,21 @@
 /** @file The commands as one application, whose every failure goes through `failureOf`. */
-import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core';
-import { resume } from './commands/resume.ts';
+import { type Application, buildApplication, type RouteMap, text_en } from '@stricli/core';
 import type { CliContext } from './context.ts';
 import { argumentError, type Failure, failureOf, unknownCommand } from './failure.ts';
 
 /** `onFailure` learns of the failure, if there is one, before its message is written to standard error. */
-export function buildAntidote(version: string, onFailure: (failure: Failure) => void): Application<CliContext> {
+export function buildAntidote(
+  commands: RouteMap<CliContext>,
+  version: string,
+  onFailure: (failure: Failure) => void,
+): Application<CliContext> {
   function tell(thrown: unknown): string {
     const failure = failureOf(thrown);
     onFailure(failure);
     return failure.message;
   }
 
-  const root = buildRouteMap({
-    routes: { resume },
-    docs: {
-      brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
-    },
-  });
-
-  return buildApplication<CliContext>(root, {
+  return buildApplication<CliContext>(commands, {
     name: 'antidote',
     versionInfo: { currentVersion: version },
     scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },

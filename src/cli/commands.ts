@@ -1,0 +1,21 @@
+/** @file Every command by its name, in the order in which help lists them. */
+import { buildRouteMap } from '@stricli/core';
+import { embed } from './commands/embed.ts';
+import { inspect } from './commands/inspect.ts';
+import { report } from './commands/report.ts';
+import { resume } from './commands/resume.ts';
+
+export const commands = buildRouteMap({
+  routes: { inspect, embed, report, resume },
+  docs: {
+    brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
+    fullDescription: [
+      'Purifies a backdoored CLIP model by class-wise prompt tuning, without touching its weights.',
+      '',
+      'MODEL is a folder with a Hugging Face or open_clip model in safetensors, or a built-in:',
+      'emoji-clip, emoji-clip:badnet, emoji-clip:badnet-fixed.',
+      '',
+      'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped.',
+    ].join('\n'),
+  },
+});

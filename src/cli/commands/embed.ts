@@ -1,0 +1,74 @@
+/** @file `antidote embed MODEL`: pictures and texts to a safetensors file of embeddings. */
+import { buildCommand } from '@stricli/core';
+import { badUsage } from '../../errors.ts';
+import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
+import { modelParameter } from '../model.ts';
+
+interface Flags extends OutputFlags, EngineFlags {
+  readonly image?: readonly string[];
+  readonly text?: readonly string[];
+  readonly out: string;
+}
+
+export const embed = buildCommand<Flags, [string], CliContext>({
+  docs: {
+    brief: 'Write the embeddings of pictures and texts to a file',
+    fullDescription:
+      'Writes image_embeds [n, E] and text_embeds [m, E] to a safetensors file: raw projections, not normalised, in\n' +
+      'the order given.',
+  },
+  parameters: {
+    flags: {
+      image: {
+        kind: 'parsed',
+        parse: String,
+        variadic: true,
+        optional: true,
+        brief: 'A picture; may be given often',
+        placeholder: 'file',
+      },
+      text: {
+        kind: 'parsed',
+        parse: String,
+        variadic: true,
+        optional: true,
+        brief: 'A text; may be given often',
+        placeholder: 'text',
+      },
+      out: { kind: 'parsed', parse: String, brief: 'The file to write', placeholder: 'file.safetensors' },
+      ...engineFlags,
+      ...outputFlags,
+    },
+    positional: { kind: 'tuple', parameters: [modelParameter] },
+  },
+  async func(flags, model) {
+    const { image = [], text = [], out } = flags;
+    if (image.length + text.length === 0) throw badUsage('--image, --text', 'neither', 'a picture or a text');
+    const { openClip } = await import('../../checkpoints/open.ts');
+    const { decodeImage } = await import('../../clip/decode.ts');
+    const { preprocess } = await import('../../clip/preprocess.ts');
+    const { projectPictures, projectTexts } = await import('../../clip/project.ts');
+    const { writeSafetensors } = await import('../../tensor/safetensors.ts');
+
+    const clip = await openClip(model);
+    const terminal = terminalFor(this, flags);
+    const { signal } = this;
+    async function* pictures() {
+      for (const [index, path] of image.entries()) {
+        signal.throwIfAborted();
+        yield preprocess(await decodeImage(path), clip.config);
+        terminal.progress({ stage: 'pictures', step: index + 1, steps: image.length });
+      }
+    }
+    const embeddings = await withEngine(flags, async (engine) => ({
+      text_embeds: await projectTexts(engine, clip, text),
+      image_embeds: await projectPictures(engine, clip, pictures()),
+    }));
+    await writeSafetensors(out, embeddings, { model: clip.name, sha256: clip.sha256 });
+    const result = { out, images: image.length, texts: text.length, embedding: clip.config.embedding };
+    printResult(this, flags, result, [
+      `${out}: ${image.length} pictures and ${text.length} texts, ${result.embedding} numbers each`,
+    ]);
+  },
+});

@@ -1,0 +1,20 @@
+/** @file `antidote report DIR`: draw a finished run's page again. */
+import { buildCommand } from '@stricli/core';
+import { type CliContext, printResult } from '../context.ts';
+import { type OutputFlags, outputFlags } from '../flags.ts';
+
+export const report = buildCommand<OutputFlags, [string], CliContext>({
+  docs: {
+    brief: 'Draw the report of a finished run again',
+    fullDescription: 'Draws report.html from what the run has stored. Nothing is computed anew.',
+  },
+  parameters: {
+    flags: outputFlags,
+    positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'dir', brief: 'The run directory' }] },
+  },
+  async func(flags, directory) {
+    const { redrawReport } = await import('../report-files.ts');
+    const page = await redrawReport(directory);
+    printResult(this, flags, { run: directory, report: page }, [page]);
+  },
+});

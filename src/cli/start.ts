@@ -1,0 +1,33 @@
+/** @file From arguments to an exit code: signals, failures, and the one JSON document. */
+import { type RouteMap, run } from '@stricli/core';
+import { environment } from '../runs/environment.ts';
+import { buildAntidote } from './app.ts';
+import type { CliContext } from './context.ts';
+import { exitCodes, type Failure } from './failure.ts';
+import { listenForInterrupts } from './interrupt.ts';
+
+/** Runs the command that the process was started with, and sets its exit code. */
+export async function start(commands: RouteMap<CliContext>): Promise<void> {
+  const { stdout, stderr, env, argv } = process;
+  // `antidote ... | head` closes the pipe early: that is no error.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
+  const interrupts = listenForInterrupts(() =>
+    stderr.write('\nstopping at the next step; press again to end at once\n'),
+  );
+  const context: CliContext = { process: { stdout, stderr, env }, signal: interrupts.signal };
+  const given = argv.slice(2);
+  let failure: Failure | undefined;
+  const app = buildAntidote(commands, environment().versions.antidote, (told) => {
+    failure = told;
+  });
+
+  await run(app, given, context);
+  interrupts.stop();
+  if (failure && given.includes('--json')) stdout.write(`${JSON.stringify({ error: failure.error }, null, 2)}\n`);
+  // Negative codes are the parser's own, for what it could not load or call.
+  const code = failure?.exitCode ?? context.process.exitCode ?? 0;
+  process.exitCode = code < 0 ? exitCodes.internal : code;
+}

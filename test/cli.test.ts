@@ -1,0 +1,226 @@
+/** @file The command line as its users meet it: child processes, their streams and exit codes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSafetensors, readTensor } from '../src/tensor/safetensors.ts';
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const antidote = path('../src/cli/main.ts');
+const framed = path('cli/counting-command.ts');
+const model = path('fixtures/clip/hugging-face-quick-gelu');
+const picture = path('fixtures/preprocess/images/animated.gif');
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function begin(program: string, args: readonly string[]): { child: ChildProcess; outcome: Promise<Outcome> } {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout!.setEncoding('utf8').on('data', (text) => {
+    out += text;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
+    err += text;
+  });
+  const outcome = new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+  return { child, outcome };
+}
+
+const run = (program: string, ...args: string[]) => begin(program, args).outcome;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'antidote-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('help and usage', () => {
+  test('help lists the commands and the exit codes, and --version is the package version', async () => {
+    const [help, version] = await Promise.all([run(antidote, '--help'), run(antidote, '--version')]);
+    expect(help).toMatchObject({ code: 0, err: '' });
+    expect(help.out).toMatch(/COMMANDS[\s\S]*inspect[\s\S]*embed[\s\S]*report[\s\S]*resume/);
+    expect(help.out).toMatch(/64 wrong usage/);
+    expect(version).toMatchObject({ code: 0, out: '0.1.0\n', err: '' });
+  });
+
+  test('a misspelt command or flag ends with 64 and the spelling that may be meant', async () => {
+    const [command, flag] = await Promise.all([run(antidote, 'inspekt'), run(antidote, 'inspect', '--jsn', model)]);
+    expect(command).toMatchObject({ code: 64, out: '' });
+    expect(command.err).toBe(
+      'antidote: command: found "inspekt", expected a command of antidote; did you mean `inspect`?\n',
+    );
+    expect(flag.code).toBe(64);
+    expect(flag.err).toMatch(/--jsn: found an unknown flag.*did you mean --json\?/);
+  });
+
+  test('a value that cannot be meant names the flag, the value and what was expected', async () => {
+    const [threads, device, missing] = await Promise.all([
+      run(antidote, 'embed', model, '--text', 'a', '--out', 'x', '--threads', '0'),
+      run(antidote, 'embed', model, '--text', 'a', '--out', 'x', '--device', 'tpu'),
+      run(antidote, 'embed', model, '--out', join(folder, 'x')),
+    ]);
+    expect(threads).toMatchObject({
+      code: 64,
+      err: 'antidote: --threads: found "0", expected a whole number from 1 to 1024\n',
+    });
+    expect(device.err).toMatch(/--device: found "tpu", expected one of cpu, webgpu, cuda/);
+    expect(missing).toMatchObject({
+      code: 64,
+      err: 'antidote: --image, --text: found neither, expected a picture or a text\n',
+    });
+  });
+
+  test('with --json every failure is one JSON object on standard output, and a sentence on standard error', async () => {
+    const [usage, data, internal] = await Promise.all([
+      run(antidote, 'inspect', '--json'),
+      run(antidote, 'inspect', '--json', join(folder, 'nowhere')),
+      run(framed, 'explode', '--json'),
+    ]);
+    expect(usage.code).toBe(64);
+    expect(JSON.parse(usage.out).error).toMatchObject({ where: 'model', found: 'nothing' });
+    expect(data.code).toBe(65);
+    expect(JSON.parse(data.out).error).toMatchObject({ where: join(folder, 'nowhere'), found: 'no such folder' });
+    expect(data.err).toMatch(/^antidote: .*nowhere: found no such folder/);
+    expect(internal.code).toBe(70);
+    expect(JSON.parse(internal.out).error.found).toMatch(/this was not foreseen/);
+    expect(internal.err).toMatch(/please report it.*TypeError: this was not foreseen/);
+  });
+});
+
+describe('inspect and embed', () => {
+  test('inspect prints what the model is, for people and for programs', async () => {
+    const [lines, json] = await Promise.all([
+      run(antidote, 'inspect', model),
+      run(antidote, 'inspect', model, '--json'),
+    ]);
+    expect(lines).toMatchObject({ code: 0, err: '' });
+    expect(lines.out).toMatch(/activation +quick-gelu/);
+    const description = JSON.parse(json.out);
+    expect(description).toMatchObject({
+      format: 'hugging-face',
+      image: {
+        kind: 'vit',
+        width: expect.any(Number),
+        layers: expect.any(Number),
+        patch: expect.any(Number),
+        resolution: expect.any(Number),
+      },
+      text: {
+        width: expect.any(Number),
+        layers: 2,
+        heads: expect.any(Number),
+        context: expect.any(Number),
+        vocabulary: expect.any(Number),
+      },
+      embedding: expect.any(Number),
+      activation: 'quick-gelu',
+      parameters: expect.any(Number),
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      verdict: 'usable',
+    });
+  });
+
+  test('embed writes pictures and texts in the order given, and progress does not touch standard output', async () => {
+    const out = join(folder, 'embeddings.safetensors');
+    const png = path('fixtures/preprocess/images/bilevel.png');
+    const args = [
+      'embed',
+      model,
+      '--image',
+      picture,
+      '--image',
+      png,
+      '--image',
+      picture,
+      '--text',
+      'a',
+      '--out',
+      out,
+      '--json',
+    ];
+    const { code, out: printed, err } = await run(antidote, ...args);
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.stringMatching(/pictures {2}3\/3/) });
+    const { embedding } = JSON.parse(printed);
+    const { tensors } = await openSafetensors(out);
+    expect(tensors.get('text_embeds')!.shape).toEqual([1, embedding]);
+    const images = await readTensor(tensors.get('image_embeds')!);
+    expect(images.shape).toEqual([3, embedding]);
+    const row = (index: number) => Array.from(images.data.slice(index * embedding, (index + 1) * embedding));
+    expect(row(0)).toEqual(row(2));
+    expect(row(0)).not.toEqual(row(1));
+  });
+
+  test('a picture that is none is named, ends with 65 and leaves no file', async () => {
+    const wrong = join(folder, 'wrong.png');
+    await writeFile(wrong, 'not a picture');
+    const { code, err } = await run(antidote, 'embed', model, '--image', wrong, '--out', join(folder, 'never'));
+    expect(code).toBe(65);
+    expect(err).toMatch(/wrong\.png: found/);
+    expect(await readdir(folder)).not.toContain('never');
+  });
+});
+
+describe('runs', () => {
+  test('a run prints its result once, on standard output, and keeps it', async () => {
+    const out = join(folder, 'counted');
+    const first = await run(framed, 'count', '--out', out, '--json');
+    expect(first.code).toBe(0);
+    expect(JSON.parse(first.out)).toEqual({ counted: 5, first: 1, run: out });
+    expect(first.err).toMatch(/count {2}5\/5 {2}100%.*half 2\.500/);
+    expect((await readdir(out)).sort()).toEqual(['checkpoints', 'config.json', 'events.jsonl', 'result.json']);
+    const again = await run(framed, 'resume', out);
+    expect(again).toMatchObject({ code: 0, out: 'counted 5, from 1\n', err: '' });
+  });
+
+  test('quiet means silent but for the result', async () => {
+    const { code, out, err } = await run(framed, 'count', '--quiet', '--out', join(folder, 'quiet'));
+    expect({ code, out, err }).toEqual({ code: 0, out: 'counted 5, from 1\n', err: '' });
+  });
+
+  test('a failure in a run lets go of it, and a second run does not begin in its folder', async () => {
+    const out = join(folder, 'failed');
+    const failed = await run(framed, 'count', '--fail-at', '3', '--out', out);
+    expect(failed).toMatchObject({ code: 65, out: '' });
+    expect(failed.err).toMatch(/antidote: step: found 3, expected another one\n$/);
+    expect(await readdir(out)).not.toContain('run.lock');
+    const second = await run(framed, 'count', '--out', out);
+    expect(second.code).toBe(64);
+    expect(second.err).toMatch(/found an earlier run.*go on with it by: antidote resume/);
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`${signal} stops at the next step with 130 and the resume command, which goes on from there`, async () => {
+      const out = join(folder, signal);
+      const { child, outcome } = begin(framed, ['count', '--steps', '60', '--out', out]);
+      await new Promise((resolve) => child.stderr!.once('data', resolve));
+      child.kill(signal);
+      const { code, out: printed, err } = await outcome;
+      expect({ code, printed }).toEqual({ code: 130, printed: '' });
+      expect(err).toMatch(/stopping at the next step/);
+      expect(err.trimEnd().endsWith(`stopped; go on with: antidote resume ${out}`)).toBe(true);
+      const resumed = await run(framed, 'resume', out, '--json');
+      expect(JSON.parse(resumed.out)).toMatchObject({ counted: 60, first: expect.any(Number) });
+      expect(JSON.parse(resumed.out).first).toBeGreaterThan(1);
+    });
+  }
+
+  test('a reader that closes the pipe early is no error', async () => {
+    const { child, outcome } = begin(antidote, ['--help']);
+    child.stdout!.destroy();
+    expect(await outcome).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('a report of an unfinished run is not drawn, and the error says how to finish', async () => {
+    const out = join(folder, 'unfinished');
+    await run(framed, 'count', '--fail-at', '2', '--out', out);
+    const { code, err } = await run(antidote, 'report', out);
+    expect(code).toBe(65);
+    expect(err).toMatch(/no report\.json in it, expected a finished run; finish it by: antidote resume/);
+  });
+});

@@ -1,5 +1,5 @@
 /** @file Safetensors files: where each tensor lies, reading one of them, writing a new file. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { AntidoteError, badData } from '../errors.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { fileProblem } from './file-problem.ts';
@@ -50,9 +50,14 @@ export interface SafetensorsFile {
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   try {
+    // Before opening: a pipe would keep us waiting for someone to write into it.
+    const status = await stat(path);
+    if (!status.isFile()) {
+      throw badData(path, status.isDirectory() ? 'a folder' : 'a device or pipe', 'a safetensors file');
+    }
     const file = await open(path, 'r');
     try {
-      return await readHeader(path, file);
+      return await readHeader(path, file, status.size);
     } finally {
       await file.close();
     }
@@ -61,38 +66,18 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readHeader(path: string, file: FileHandle): Promise<SafetensorsFile> {
-  const status = await file.stat();
-  if (!status.isFile()) {
-    throw badData(path, status.isDirectory() ? 'a folder' : 'a device or pipe', 'a safetensors file');
-  }
-  const expected = 'a safetensors file';
-  if (status.size < LENGTH_BYTES) throw badData(path, `only ${status.size} bytes`, expected);
-  const headerBytes = Number((await readBytes(path, file, 0, LENGTH_BYTES)).readBigUInt64LE());
-  if (headerBytes > limits.headerBytes) {
-    throw badData(
-      path,
-      `a header of ${headerBytes} bytes`,
-      `at most ${limits.headerBytes}`,
-      'is this a safetensors file?',
-    );
-  }
-  const dataStart = LENGTH_BYTES + headerBytes;
-  if (dataStart > status.size) {
-    throw badData(
-      path,
-      `a header of ${headerBytes} bytes in a file of ${status.size}`,
-      expected,
-      'the file is cut short',
-    );
-  }
-  const { entries, metadata } = parseHeader(
-    path,
-    decodeUtf8(path, await readBytes(path, file, LENGTH_BYTES, headerBytes)),
-  );
+async function readHeader(path: string, file: FileHandle, size: number): Promise<SafetensorsFile> {
+  const refuse = (found: string, advice?: string) => badData(path, found, 'a safetensors file', advice);
+  if (size < LENGTH_BYTES) throw refuse(`only ${size} bytes`);
+  const declared = (await readBytes(path, file, 0, LENGTH_BYTES)).readBigUInt64LE();
+  if (declared > limits.headerBytes) throw refuse(`a header of ${declared} bytes, more than ${limits.headerBytes}`);
+  const dataStart = LENGTH_BYTES + Number(declared);
+  if (dataStart > size) throw refuse(`a header of ${declared} bytes in a file of ${size}`, 'the file is cut short');
+  const text = decodeUtf8(path, await readBytes(path, file, LENGTH_BYTES, Number(declared)));
+  const { entries, metadata } = parseHeader(path, text);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of entries) tensors.set(name, locate(path, name, entry, dataStart));
-  checkCoverage(path, tensors, dataStart, status.size);
+  checkCoverage(path, tensors, dataStart, size);
   return { tensors, metadata };
 }
 

@@ -1,0 +1,212 @@
+/** @file Promises of picture sets from files, of class lists and of shots: what is read, and how mistakes are told. */
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PreprocessConfig } from '../clip/preprocess.ts';
+import { classLimits, imagenetTemplates, openClasses } from './classes.ts';
+import { chooseShots } from './few-shot.ts';
+import { parseCsv } from './image-csv.ts';
+import { openPictureSet } from './open.ts';
+
+const config: PreprocessConfig = {
+  image: { resolution: 8 },
+  preprocessing: { resize: 'shortest', interpolation: 'bicubic' },
+};
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'pictures-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+/** A picture of one colour. */
+async function picture(path: string, level: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const { r, g, b } = { r: level, g: level, b: level };
+  await sharp({ create: { width: 9, height: 8, channels: 3, background: { r, g, b } } })
+    .png()
+    .toFile(path);
+}
+
+async function text(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(root, name);
+  await writeFile(path, content);
+  return path;
+}
+
+async function folderOf(name: string, files: Record<string, number>): Promise<string> {
+  for (const [file, level] of Object.entries(files)) await picture(join(root, name, file), level);
+  return join(root, name);
+}
+
+const levels = async (set: Awaited<ReturnType<typeof openPictureSet>>) => {
+  const { data } = await set.read([...set.labels.keys()]);
+  return [...set.labels.keys()].map((i) => data[i * 3 * 64]);
+};
+
+test('a folder of folders is read class by class, in the order of the class list', async () => {
+  const folder = await folderOf('plain', { 'red_apple/b.png': 20, 'red_apple/a.png': 10, 'Banana/x.png': 30 });
+  await writeFile(join(folder, 'Banana', 'notes.txt'), 'not a picture');
+  await picture(join(folder, 'Banana', '.hidden.png'), 99);
+  const set = await openPictureSet(folder, { config, classes: ['banana', 'red apple', 'pear'] });
+  expect([...set.labels]).toEqual([0, 1, 1]);
+  expect(await levels(set)).toEqual([30, 10, 20]);
+  expect(set.size).toBe(8);
+  const own = await openPictureSet(folder, { config });
+  expect(own.classes).toEqual(['Banana', 'red apple']);
+  expect(own.hash).not.toBe(set.hash);
+});
+
+test('a sub-folder may be a link', async () => {
+  const folder = await folderOf('linked', { 'a/1.png': 10, 'b/1.png': 20 });
+  await symlink(join(folder, 'b'), join(folder, 'c'));
+  expect((await openPictureSet(folder, { config })).classes).toEqual(['a', 'b', 'c']);
+});
+
+test('WordNet ids stand for the classes in order, as ImageNet comes', async () => {
+  const folder = await folderOf('wordnet', { 'n00000002/1.png': 20, 'n00000001/1.png': 10 });
+  const set = await openPictureSet(folder, { config, classes: ['tench', 'goldfish'] });
+  expect(await levels(set)).toEqual([10, 20]);
+});
+
+test('the hash follows the content, not the time or the place', async () => {
+  const one = await folderOf('hash-1', { 'a/1.png': 10, 'b/1.png': 20 });
+  const two = await folderOf('hash-2', { 'a/1.png': 10, 'b/1.png': 20 });
+  const three = await folderOf('hash-3', { 'a/1.png': 10, 'b/1.png': 21 });
+  const hashes = await Promise.all([one, two, three].map(async (f) => (await openPictureSet(f, { config })).hash));
+  expect(hashes[0]).toBe(hashes[1]);
+  expect(hashes[0]).not.toBe(hashes[2]);
+});
+
+test('a CSV file gives names or indices, paths from its own folder, quotes as RFC 4180 has them', async () => {
+  await folderOf('csv', { 'one, two.png': 10, 'b.png': 20 });
+  const path = await text(
+    'csv/list.csv',
+    '\uFEFFlabel,image,note\r\n"pear","one, two.png","a ""b""\nc"\r\n\r\nbanana,b.png,\r\n',
+  );
+  const named = await openPictureSet(path, { config });
+  expect(named.classes).toEqual(['banana', 'pear']);
+  expect([...named.labels]).toEqual([1, 0]);
+  expect(await levels(named)).toEqual([10, 20]);
+  const indexed = await text('csv/index.csv', 'image,label\nb.png,1\n');
+  expect([...(await openPictureSet(indexed, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
+});
+
+test('CSV rows know the line they start on', () => {
+  expect(parseCsv('x.csv', 'a,b\n"1\n2",3\n4,')).toEqual([
+    { fields: ['a', 'b'], line: 1 },
+    { fields: ['1\n2', '3'], line: 2 },
+    { fields: ['4', ''], line: 4 },
+  ]);
+  expect(() => parseCsv('x.csv', 'a,b\nc,d"e\n')).toThrow(/x.csv, line 2: found a stray quote/);
+});
+
+test.each([
+  ['a missing path', 'nowhere', undefined, /"--data|--data: found ".*nowhere", which is neither.*emoji:test/],
+  ['a folder without sub-folders', 'empty', undefined, /no sub-folders/],
+  ['a class without pictures', 'hollow', undefined, /hollow\/b: found no pictures/],
+  [
+    'a sub-folder that is no class',
+    'plain-2',
+    ['banana', 'pear'],
+    /cherry: found a sub-folder that is no class.*2 sub-folders against 2/,
+  ],
+  ['two sub-folders of one class', 'twins', ['red apple', 'pear'], /a second folder of "red apple"/],
+  ['a single class', 'lonely', undefined, /one class \("a"\), expected at least two/],
+] as const)('%s is refused by name', async (_what, name, classes, message) => {
+  await mkdir(join(root, 'empty'), { recursive: true });
+  await folderOf('hollow', { 'a/1.png': 1 });
+  await mkdir(join(root, 'hollow', 'b'), { recursive: true });
+  await folderOf('plain-2', { 'banana/1.png': 1, 'cherry/1.png': 1 });
+  await folderOf('twins', { 'red apple/1.png': 1, 'Red_Apple/1.png': 1 });
+  await folderOf('lonely', { 'a/1.png': 1 });
+  await expect(openPictureSet(join(root, name), { config, ...(classes && { classes }) })).rejects.toThrow(message);
+});
+
+test.each([
+  ['without the columns', 'file,class\na.png,b\n', /a first line without "image"/],
+  ['without lines', 'image,label\n', /no pictures/],
+  ['with an empty field', 'image,label\na.png,\n', /line 2: found an empty field/],
+  ['with an unknown label', 'image,label\na.png,x\n', /line 2: found the label "x", expected a name of the class list/],
+  ['with an index too high', 'image,label\na.png,7\n', /expected an index below 2/],
+] as const)('a CSV file %s is refused with its line', async (what, content, message) => {
+  const path = await text(`${what}.csv`, content);
+  await expect(openPictureSet(path, { config, classes: ['pear', 'banana'] })).rejects.toThrow(message);
+});
+
+test('a file that is no picture is named when it is read', async () => {
+  const folder = await folderOf('broken', { 'a/1.png': 10, 'b/1.png': 20 });
+  await writeFile(join(folder, 'b', '1.png'), 'GIF99 or so');
+  const set = await openPictureSet(folder, { config });
+  await expect(set.read([0, 1])).rejects.toThrow(/broken\/b\/1.png/);
+});
+
+test('shots are the same for a seed whatever other classes there are, and a small class gives all it has', () => {
+  const labels = Int32Array.from({ length: 60 }, (_, i) => (i < 50 ? i % 2 : 2));
+  const shots = chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 16, seed: 1 });
+  expect([0, 1, 2].map((label) => shots.filter((position) => labels[position] === label).length)).toEqual([16, 16, 10]);
+  expect(new Set(shots).size).toBe(shots.length);
+  const fewer = labels.filter((label) => label < 2);
+  expect(chooseShots('data', fewer, ['a', 'b'], { perClass: 16, seed: 1 })).toEqual(shots.slice(0, 32));
+  expect(chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 16, seed: 2 })).not.toEqual(shots);
+  expect(() => chooseShots('data', labels, ['a', 'b', 'c', 'd'], { perClass: 1, seed: 1 })).toThrow(
+    /no picture of "d"/,
+  );
+  expect(() => chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 0, seed: 1 })).toThrow(/--shots/);
+});
+
+test('shots of a folder and of the emoji are sets of their own, with their own hash', async () => {
+  const folder = await folderOf('shots', { 'a/1.png': 10, 'a/2.png': 11, 'b/1.png': 20, 'b/2.png': 21 });
+  const set = await openPictureSet(folder, { config, shots: { perClass: 1, seed: 3 } });
+  expect([...set.labels]).toEqual([0, 1]);
+  const emoji = await openPictureSet('emoji:train', {
+    config,
+    classes: ['banana', 'tulip'],
+    shots: { perClass: 16, seed: 3 },
+  });
+  const other = await openPictureSet('emoji:train', {
+    config,
+    classes: ['banana', 'tulip'],
+    shots: { perClass: 16, seed: 4 },
+  });
+  expect(emoji.labels).toHaveLength(32);
+  expect(emoji.name).toBe('emoji:train');
+  expect(emoji.hash).not.toBe(other.hash);
+  expect((await emoji.read([31, 0])).shape).toEqual([2, 3, 8, 8]);
+});
+
+test('built-in class lists are there', async () => {
+  expect(await openClasses('things')).toHaveLength(100);
+  expect((await openClasses('emoji')).length).toBeGreaterThanOrEqual(1000);
+  expect((await openClasses('imagenet'))[954]).toBe('banana');
+  expect(await imagenetTemplates()).toHaveLength(80);
+});
+
+test('class files may be lines or a JSON array, with names of any script', async () => {
+  const names = ['Apfelbäumchen', 'バナナ', 'red apple'];
+  expect(await openClasses(await text('names.txt', `\uFEFF${names.join('\r\n')}\r\n\r\n`))).toEqual(names);
+  expect(await openClasses(await text('names.json', JSON.stringify(names)))).toEqual(names);
+});
+
+test.each([
+  ['no such file', undefined, /no such file, expected a file of class names or one of things, emoji, imagenet/],
+  ['an empty file', '', /an empty name|no class/],
+  ['an empty line between names', 'a\n\nb\n', /class 2: found an empty name/],
+  ['one name', 'a\n', /one class \("a"\), expected at least two/],
+  ['a repeated name', 'Apple\nb\napple \n', /class 3: found "apple" a second time.*class 1 has it/],
+  [
+    'an over-long name',
+    `a\n${'x'.repeat(classLimits.nameCharacters + 1)}\n`,
+    /class 2: found a name of 401 characters/,
+  ],
+  ['a control character', 'a\nb\u0007c\n', /class 2: found a control character/],
+  ['broken JSON', '["a",', /broken JSON/],
+  ['JSON that is not an array', '{"a": 1}', /not an array/],
+  ['a number among the names', '["a", 7]', /7 at position 2/],
+  ['bytes that are not UTF-8', new Uint8Array([0x61, 0x0a, 0xff, 0xfe]), /not UTF-8/],
+] as const)('a class list with %s is refused', async (what, content, message) => {
+  const path = content === undefined ? join(root, 'none.txt') : await text(`${what}.list`, content);
+  await expect(openClasses(path)).rejects.toThrow(message);
+});

@@ -1,0 +1,85 @@
+/** @file A CSV file with the columns `image` and `label`. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { checkedClasses } from './classes.ts';
+import type { Listing } from './image-files.ts';
+
+/** Ten million lines of usual length; JavaScript's strings end at twice that. */
+const largestBytes = 256 * 1024 * 1024;
+
+/**
+ * Lists the pictures of a CSV file in its order. The first line names the columns; others than `image` and `label` are
+ * passed over. Paths are relative to the file. A label is a class name or, if all of them are whole numbers and `classes`
+ * is given, an index into it, counted from 0. Without `classes` the classes are the labels, sorted.
+ *
+ * @throws AntidoteError (data) that names the line
+ */
+export async function listImageCsv(path: string, classes?: readonly string[]): Promise<Listing> {
+  const [header, ...rows] = parseCsv(path, await readText(path));
+  const column = (name: string) => {
+    const index = header?.fields.findIndex((field) => field.trim().toLowerCase() === name) ?? -1;
+    if (index < 0) throw badData(path, `a first line without "${name}"`, 'the columns image,label');
+    return index;
+  };
+  const imageColumn = column('image');
+  const labelColumn = column('label');
+  if (rows.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
+  const entries = rows.map(({ fields, line }) => {
+    const image = fields[imageColumn]?.trim();
+    const label = fields[labelColumn]?.trim();
+    if (!image || !label) throw badData(`${path}, line ${line}`, 'an empty field', 'an image and its label');
+    return { image: resolve(dirname(path), image), label, line };
+  });
+  const distinct = [...new Set(entries.map(({ label }) => label))].sort();
+  const names = classes ?? checkedClasses(path, distinct);
+  const indexOf = new Map(names.map((name, index) => [name.toLowerCase(), index]));
+  const areIndices = classes !== undefined && distinct.every((label) => /^\d+$/.test(label) && !indexOf.has(label));
+  const labels = entries.map(({ label, line }) => {
+    const index = areIndices ? Number(label) : indexOf.get(label.toLowerCase());
+    if (index !== undefined && index < names.length) return index;
+    const expected = areIndices ? `an index below ${names.length}` : 'a name of the class list';
+    throw badData(`${path}, line ${line}`, `the label "${label}"`, expected);
+  });
+  return { name: path, classes: names, labels: Int32Array.from(labels), paths: entries.map(({ image }) => image) };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`, 'split it');
+    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+interface Row {
+  readonly fields: readonly string[];
+  /** Line of the file on which it starts, from 1. */
+  readonly line: number;
+}
+
+/** RFC 4180: commas, quotes doubled inside quotes, line breaks allowed inside them. Empty lines are passed over. */
+export function parseCsv(path: string, text: string): Row[] {
+  const rows: Row[] = [];
+  const token = /("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r?\n|$)/y;
+  let fields: string[] = [];
+  let line = 1;
+  let start = 1;
+  while (token.lastIndex < text.length) {
+    const match = token.exec(text);
+    if (!match) throw badData(`${path}, line ${line}`, 'a stray quote', 'a quote around the whole field');
+    const [, field = '', end = ''] = match;
+    fields.push(field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field);
+    line += field.split('\n').length - 1;
+    if (end === ',' && token.lastIndex < text.length) continue;
+    if (end === ',') fields.push('');
+    if (end.endsWith('\n')) line++;
+    if (fields.length > 1 || fields[0] !== '') rows.push({ fields, line: start });
+    fields = [];
+    start = line;
+  }
+  return rows;
+}

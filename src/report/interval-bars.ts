@@ -4,8 +4,8 @@ import { type Html, html } from './html.ts';
 import { count, intervalOf, percentOf, share } from './numbers.ts';
 import { shareScale } from './scale.ts';
 
-/** Which colour a bar has; its label says the same in words. */
-export type Tone = 'undefended' | 'purified' | 'reference';
+/** Which colour a bar has; its label says the same in words. `subject` is a model that is shown alone. */
+export type Tone = 'undefended' | 'purified' | 'subject' | 'reference';
 
 export interface IntervalBar {
   readonly label: string;

@@ -4,6 +4,7 @@ import { type Html, html } from './html.ts';
 import { type IntervalBar, intervalBars } from './interval-bars.ts';
 import { intervalOf, percentOf, points, share } from './numbers.ts';
 import type { Measures, ReportData } from './report-data.ts';
+import { bars } from './verdict.ts';
 
 interface Measure {
   readonly key: keyof Measures;
@@ -47,7 +48,13 @@ interface Row {
 
 function rows(data: ReportData): Row[] {
   const found: (Row | null)[] = [
-    { name: 'Undefended', tone: 'undefended', measures: data.undefended },
+    // Alone, a model is neither before nor after: what it is stands in the verdict.
+    {
+      ...(data.purified
+        ? ({ name: 'Undefended', tone: 'undefended' } as const)
+        : ({ name: 'This model', tone: 'subject' } as const)),
+      measures: data.undefended,
+    },
     data.purified && { name: 'Purified', tone: 'purified', measures: data.purified },
     data.oracle && { name: 'Told the true trigger (oracle)', tone: 'reference', measures: data.oracle },
     data.clean && { name: 'Clean model', tone: 'reference', measures: data.clean },
@@ -57,18 +64,18 @@ function rows(data: ReportData): Row[] {
 
 /** The bars of one measure; the clean model's ASR is called what it is, the floor. */
 function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
-  const bars = rows(data).flatMap(({ name, tone, measures }): IntervalBar[] => {
+  const found = rows(data).flatMap(({ name, tone, measures }): IntervalBar[] => {
     const proportion = measures[measure.key];
     if (!proportion || (measure.key === 'asr' && name === 'Clean model')) return [];
     return [
       { label: measure.key === 'ra' && name === 'Clean model' ? 'Ceiling: clean model' : name, tone, proportion },
     ];
   });
-  if (measure.key !== 'asr') return bars;
+  if (measure.key !== 'asr') return found;
   const floor = data.floor ?? (data.clean?.asr && { asr: data.clean.asr, from: 'clean model' });
-  return floor && bars.length > 0
-    ? [...bars, { label: `Floor: ${floor.from}`, tone: 'reference', proportion: floor.asr }]
-    : bars;
+  return floor && found.length > 0
+    ? [...found, { label: `Floor: ${floor.from}`, tone: 'reference', proportion: floor.asr }]
+    : found;
 }
 
 function tile(data: ReportData, measure: Measure): Html | null {
@@ -76,10 +83,10 @@ function tile(data: ReportData, measure: Measure): Html | null {
   if (!before) return null;
   const after = data.purified?.[measure.key];
   const change = after ? share(after) - share(before) : 0;
-  const good = measure.better === 'lower' ? change <= 0 : change >= -0.009;
+  const good = measure.better === 'lower' ? change <= 0 : change >= -bars.kept;
   return html`<section class="tile">
     <h3>${measure.name} <abbr>${measure.short}</abbr></h3>
-    <p class="big"><span class="attack-ink">${percentOf(before)}</span>${
+    <p class="big"><span class="${after && 'attack-ink'}">${percentOf(before)}</span>${
       after &&
       html` <svg class="arrow" viewBox="0 0 24 12" width="24" height="12" role="img" aria-label="becomes"><path d="M1 6h20M16 1.5 21.5 6 16 10.5"/></svg> <span class="cure-ink">${percentOf(after)}</span> <span class="change ${good ? 'good' : 'bad'}">${points(change)} points</span>`
     }</p>

@@ -70,7 +70,7 @@ test('hostile names cannot bring in markup, break attributes or turn text around
   const page = markup(hostileReport(sample));
   for (const name of hostile) if (/[<>"'\u202e]/.test(name)) expect(page.includes(name), name).toBe(false);
   expect(page.match(/<(script|iframe|b>bold)/i)).toBeNull();
-  expect(page.match(/<[^>]* on[a-z]+=/i)).toBeNull();
+  expect(page.replace(/"[^"]*"/g, '""').match(/<[^>]* on[a-z]+=/i)).toBeNull();
   expect(page.match(/[\u202a-\u202e\u2066-\u2069]/)).toBeNull();
 });
 

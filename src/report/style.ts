@@ -58,6 +58,7 @@ const measures = html`
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem; margin-top: clamp(1.75rem, 4vw, 2.5rem); }
 .tile, .trigger, .chart { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 1.15rem 1.25rem 1.25rem; min-width: 0; }
 .tile h3 abbr { color: var(--muted); font-weight: 500; margin-left: 0.2rem; }
+.tile:only-child { max-width: 40rem; }
 .big { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.1rem 0.55rem; font-size: clamp(1.7rem, 1.5rem + 0.7vw, 2.1rem); font-weight: 650; letter-spacing: -0.03em; line-height: 1.2; margin: 0.3rem 0 1rem; white-space: nowrap; }
 .arrow { align-self: center; fill: none; stroke: var(--muted); stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
 .change { font-size: 0.8125rem; font-weight: 550; letter-spacing: 0; color: var(--muted); width: 100%; }
@@ -69,9 +70,11 @@ const measures = html`
 .bar-note { grid-column: 1 / -1; color: var(--muted); font-size: 0.75rem; }
 .bar .track { fill: var(--well); }
 .bar.undefended .fill { fill: var(--attack); }
+.bar.subject .fill { fill: var(--ink); }
 .bar.purified .fill { fill: var(--cure); }
 .bar.reference .fill { fill: var(--muted); fill-opacity: 0.55; }
 .whisker line { stroke: var(--ink); stroke-width: 1.3; }
+.subject .whisker line { stroke: var(--muted); }
 .axis { display: block; overflow: visible; margin-top: 0.4rem; }
 .axis line { stroke: var(--rule); }
 .axis text, .plot text { font-size: 0.6875rem; fill: var(--muted); }
@@ -154,7 +157,8 @@ const rest = html`
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2.5rem; margin-top: 1.25rem; align-items: start; }
 .columns > * { min-width: 0; }
 .classes { table-layout: fixed; }
-.classes th, .classes td { padding: 0.35rem 0.4rem; }
+.classes th, .classes td { padding: 0.35rem 0.3rem; }
+.classes .number { white-space: nowrap; }
 .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.6rem; }
 .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4.1rem; }
 .classes .move { width: 28%; padding-right: 5px; padding-left: 0.8rem; }
@@ -192,7 +196,7 @@ details .classes { margin-top: 0.75rem; }
 @media (max-width: 34rem) {
   .classes .move, .unit { display: none; }
   .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.1rem; }
-  .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 3.6rem; }
+  .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 3.7rem; }
   .examples { grid-template-columns: 1fr; }
   .hashes > div { grid-template-columns: 1fr; }
   .tile, .trigger, .chart { padding: 1rem; }
@@ -206,10 +210,14 @@ const print = html`
   .wrap { max-width: none; padding: 0; }
   .contents, .skip { display: none; }
   .tile, .trigger, .chart, .limits li, .pairs > div, tr, figure, .command { break-inside: avoid; }
-  h2, h3, h4, caption { break-after: avoid; }
+  .lead { break-inside: avoid; }
+  h2, h3, h4, caption, .lead, .key { break-after: avoid; }
+  .bottom { margin-top: 6mm; }
+  .classes .move { width: 20%; }
+  .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4rem; }
   .wrap > section, .wrap > main > section { margin-top: 9mm; }
   .tiles { grid-template-columns: repeat(3, 1fr); gap: 3mm; }
-  .examples { grid-template-columns: repeat(4, 1fr); gap: 3mm; }
+  .examples { grid-template-columns: repeat(3, 1fr); gap: 3mm; }
   .charts, .columns { grid-template-columns: 1fr 1fr; }
   .strip { grid-template-columns: repeat(5, 1fr); }
   .big { font-size: 15pt; }

@@ -118,7 +118,7 @@ function soleVerdict({ undefended, target, floor }: ReportData): Verdict {
     };
   }
   const name = target === null ? 'the target' : html`“<bdi>${shortened(target)}</bdi>”`;
-  const rate = html`<span class="attack-ink">${percentOf(undefended.asr)}</span>`;
+  const rate = percentOf(undefended.asr);
   // The lower bound is what a sample of this size lets one say.
   const above =
     wilson(undefended.asr.hits, undefended.asr.of).low >
@@ -127,7 +127,7 @@ function soleVerdict({ undefended, target, floor }: ReportData): Verdict {
     return {
       tone: 'attack',
       stamp: 'Trigger works',
-      headline: html`The trigger turns ${rate} of pictures into ${name}.`,
+      headline: html`The trigger turns <span class="attack-ink">${rate}</span> of pictures into ${name}.`,
       detail,
     };
   return {

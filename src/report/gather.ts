@@ -1,0 +1,161 @@
+/** @file What a report shows, gathered from measured heads: examples, triggers, classes that changed. */
+import type { Clip, Head } from '../clip/clip.ts';
+import type { Embeddings } from '../clip/encode.ts';
+import type { PictureSet, Pictures } from '../data/pictures.ts';
+import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion.ts';
+import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
+import { predict, probabilities } from '../evaluation/metrics.ts';
+import type { RunEvent } from '../runs/recorder.ts';
+import { randomFor } from '../tensor/random.ts';
+import { triggering } from '../triggers/transform.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+import { pngUrl } from './png.ts';
+import type {
+  ClassAccuracy,
+  Curves,
+  DummyTrigger,
+  Example,
+  Prediction,
+  Reading,
+  TriggerPictures,
+} from './report-data.ts';
+import { triggerPictures } from './trigger-pictures.ts';
+
+/** A test set, how one image tower sees it, and the heads that are compared on it. */
+export interface Measured {
+  readonly clip: Clip;
+  readonly set: PictureSet;
+  readonly embeddings: TestEmbeddings;
+  readonly undefended: Head;
+  readonly purified: Head | undefined;
+  readonly threat: Threat | undefined;
+  readonly seed: number;
+}
+
+/** Test pictures of different classes, not of the target, drawn at random: not chosen by what any model says. */
+export async function exampleReadings(measured: Measured, count: number): Promise<Example[]> {
+  const { set, embeddings, threat, seed } = measured;
+  const seen = new Set<number>(threat ? [set.classes.indexOf(threat.target)] : []);
+  const positions: number[] = [];
+  for (const position of randomFor(seed, 'examples').shuffle([...set.labels.keys()])) {
+    const label = set.labels[position]!;
+    if (seen.has(label)) continue;
+    seen.add(label);
+    positions.push(position);
+    if (positions.length === count) break;
+  }
+  const pictures = await set.read(positions);
+  const triggered = threat && testTrigger(threat.trigger, seed)(pictures, positions);
+  return Promise.all(
+    positions.map(async (position, row) => ({
+      label: set.classes[set.labels[position]!]!,
+      clean: await reading(measured, embeddings.clean, position, onePicture(pictures, row)),
+      triggered:
+        triggered && embeddings.triggered
+          ? await reading(measured, embeddings.triggered, position, onePicture(triggered, row))
+          : null,
+    })),
+  );
+}
+
+async function reading(
+  { undefended, purified, set }: Measured,
+  embeddings: Embeddings,
+  position: number,
+  picture: Uint8Array,
+): Promise<Reading> {
+  return {
+    picture: await pngUrl(picture, [3, set.size, set.size]),
+    undefended: firstChoice(undefended, embeddings, position),
+    purified: purified ? firstChoice(purified, embeddings, position) : null,
+  };
+}
+
+function firstChoice(head: Head, embeddings: Embeddings, row: number): Prediction {
+  const shares = probabilities(head, embeddings, row);
+  const best = shares.indexOf(Math.max(...shares));
+  return { label: head.classes[best]!, probability: shares[best]! };
+}
+
+function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
+  const length = data.length / shape[0]!;
+  return data.subarray(row * length, (row + 1) * length);
+}
+
+/** A trigger drawn on the set's first picture. */
+export async function drawTrigger(
+  { set, seed }: Pick<Measured, 'set' | 'seed'>,
+  trigger: Trigger,
+): Promise<TriggerPictures> {
+  const picture = await set.read([0]);
+  const triggered = triggering(trigger, seed, 'drawing')(picture, [0]);
+  return triggerPictures(trigger, picture.data, triggered.data, set.size);
+}
+
+/** The dummy triggers, and how alike they move the features to the true one (an oracle's view). */
+export async function dummyPictures(
+  measured: Measured,
+  dummies: readonly InvertedTrigger[],
+  shotsClean: Embeddings,
+): Promise<DummyTrigger[]> {
+  const { clean, triggered } = measured.embeddings;
+  const trueShift = triggered && meanShift(clean, triggered);
+  return Promise.all(
+    dummies.map(async ({ form, trigger, shares, embeddings }) => ({
+      name: form,
+      pictures: await drawTrigger(measured, trigger),
+      predicted: shares,
+      cosine: trueShift ? cosine(meanShift(shotsClean, embeddings), trueShift) : null,
+    })),
+  );
+}
+
+/** Mean over rows of `to - from`: [embedding]. */
+function meanShift(from: Embeddings, to: Embeddings): Float64Array {
+  const [rows = 1, size = 0] = from.shape;
+  const shift = new Float64Array(size);
+  for (let i = 0; i < from.data.length; i++) shift[i % size]! += (to.data[i]! - from.data[i]!) / rows;
+  return shift;
+}
+
+function cosine(a: Float64Array, b: Float64Array): number {
+  let dot = 0;
+  for (let i = 0; i < a.length; i++) dot += a[i]! * b[i]!;
+  return dot / (Math.hypot(...a) * Math.hypot(...b));
+}
+
+/** Clean accuracy of every class under both heads. */
+export function classAccuracies({ set, embeddings, undefended, purified }: Measured): ClassAccuracy[] {
+  if (!purified) return [];
+  const rows = set.classes.map((label) => ({ label, n: 0, undefended: 0, purified: 0 }));
+  const before = predict(undefended, embeddings.clean);
+  const after = predict(purified, embeddings.clean);
+  set.labels.forEach((label, i) => {
+    const row = rows[label]!;
+    row.n++;
+    if (before[i] === label) row.undefended++;
+    if (after[i] === label) row.purified++;
+  });
+  return rows;
+}
+
+/** Losses of every stage that recorded some, in the order in which the stages ran. */
+export function lossCurves(events: readonly RunEvent[]): Curves[] {
+  const stages = new Map<string, RunEvent[]>();
+  for (const event of events) {
+    if (typeof event.loss !== 'number') continue;
+    const known = stages.get(event.stage);
+    if (known) known.push(event);
+    else stages.set(event.stage, [event]);
+  }
+  return [...stages].map(([title, recorded]) => {
+    // A resumed run may have written a step twice: the later record counts.
+    const bySteps = [...new Map(recorded.map((event) => [event.step ?? 0, event])).values()];
+    const names = ['loss', 'clean', 'triggered', 'anchor'].filter((name) => typeof bySteps[0]?.[name] === 'number');
+    return {
+      title,
+      steps: bySteps.map((event) => event.step ?? 0),
+      lines: names.map((name) => ({ name, values: bySteps.map((event) => Number(event[name])) })),
+    };
+  });
+}

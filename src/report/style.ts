@@ -158,7 +158,8 @@ const rest = html`
 .columns > * { min-width: 0; }
 .classes { table-layout: fixed; }
 .classes th, .classes td { padding: 0.35rem 0.3rem; }
-.classes .number { white-space: nowrap; }
+.classes td.number { white-space: nowrap; }
+.classes th.number { overflow-wrap: normal; }
 .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.6rem; }
 .classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4.1rem; }
 .classes .move { width: 28%; padding-right: 5px; padding-left: 0.8rem; }

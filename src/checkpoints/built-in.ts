@@ -15,3 +15,8 @@ export function builtInFolder(name: string): string | undefined {
   const folder = Object.hasOwn(folders, name) ? folders[name] : undefined;
   return folder && fileURLToPath(new URL(`../../models/${folder}`, import.meta.url));
 }
+
+/** The model that a built-in one was poisoned from: it tells the floor. Undefined for all others. */
+export function cleanCounterpart(name: string): string | undefined {
+  return name.startsWith('emoji-clip:') && Object.hasOwn(folders, name) ? 'emoji-clip' : undefined;
+}

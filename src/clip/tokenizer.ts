@@ -42,7 +42,7 @@ const openAiMerges = 49_152 - 256 - 2;
 
 /** The vocabulary of all of OpenAI's and open_clip's models, from their `bpe_simple_vocab_16e6.txt`. */
 export function openAiVocabulary(text: string): Vocabulary {
-  const merges = text.split('\n').slice(1, 1 + openAiMerges);
+  const merges = text.split('\n', 1 + openAiMerges).slice(1);
   const printable = byteCharacters.filter((character) => character < 'Ā');
   const bytes = [...printable, ...byteCharacters.filter((character) => character >= 'Ā')];
   const tokens = [...bytes, ...bytes.map((byte) => byte + endOfWord), ...merges.map((merge) => merge.replace(' ', ''))];

@@ -1,6 +1,6 @@
 /** @file Renders the emoji designs of the installed icon sets into data/emoji/: one sprite sheet a design, classes, licences. */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
 import { cellSide, designs, type EmojiClass, sheetColumns, testDesign } from '../src/data/emoji-format.ts';
@@ -14,6 +14,7 @@ const sameBelow = 0.75;
 const misleading = new Set(['wave', 'bow', 'pout', 'couple', 'up', 'tramcar'].map((name) => `fxemoji/${name}`));
 
 const folder = new URL('../data/emoji/', import.meta.url);
+const packages = new URL('../node_modules/', import.meta.url);
 const require = createRequire(import.meta.url);
 const pixels = cellSide * cellSide;
 
@@ -252,8 +253,7 @@ function dropRepeated(candidates: readonly Candidate[], design: string): number 
       );
       if (twin) {
         dropped++;
-        if (process.env['VERBOSE'])
-          console.log(`left out: ${design} draws ${candidate.label} as ${twin.candidate.label}`);
+        console.log(`left out: ${design} draws ${candidate.label} as ${twin.candidate.label}`);
         return false;
       }
       kept.push({ values, blocks, candidate });
@@ -282,7 +282,7 @@ async function writeSheet(design: string, pictures: readonly Uint8Array[]): Prom
   return bytes.length;
 }
 
-function licences(sources: readonly Source[]): string {
+function licences(sources: readonly Source[], emojibaseLicence: string): string {
   const rows = sources.map(({ design, info, packageVersion }) => {
     const { author, license } = info;
     return `| ${design}.webp | ${info.name} | [${author.name}](${author.url}) | [${license.title}](${license.url}) | @iconify-json/${design} ${packageVersion} |`;
@@ -297,6 +297,13 @@ function licences(sources: readonly Source[]): string {
     ...rows,
     '',
     'Class names, keywords and groups (`classes.json`): [emojibase-data](https://github.com/milesj/emojibase) by Miles Johnson, MIT.',
+    '',
+    'The text of the Apache License 2.0 is in `APACHE-2.0.txt`. The MIT License, for the Fluent sets with the line',
+    '"Copyright (c) Microsoft Corporation" and for emojibase-data as follows:',
+    '',
+    '```',
+    emojibaseLicence.trim(),
+    '```',
     '',
   ].join('\n');
 }
@@ -325,5 +332,8 @@ for (const [design, pictures] of sheets) {
 }
 const lines = classes.map((entry) => JSON.stringify(entry));
 await writeFile(new URL('classes.json', folder), `[\n${lines.join(',\n')}\n]\n`);
-await writeFile(new URL('LICENCES.md', folder), licences(sources));
+const emojibaseLicence = await readFile(new URL('emojibase-data/LICENSE', packages), 'utf8');
+await writeFile(new URL('LICENCES.md', folder), licences(sources, emojibaseLicence));
+// sharp is under the Apache License as well and carries its text.
+await copyFile(new URL('sharp/LICENSE', packages), new URL('APACHE-2.0.txt', folder));
 console.log(`${classes.length} classes`);

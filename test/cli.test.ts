@@ -151,7 +151,8 @@ describe('inspect and embed', () => {
     expect(tensors.get('text_embeds')!.shape).toEqual([1, embedding]);
     const images = await readTensor(tensors.get('image_embeds')!);
     expect(images.shape).toEqual([3, embedding]);
-    const row = (index: number) => Array.from(images.data.slice(index * embedding, (index + 1) * embedding));
+    const row = (index: number) =>
+      Array.from((images.data as Float32Array).slice(index * embedding, (index + 1) * embedding));
     expect(row(0)).toEqual(row(2));
     expect(row(0)).not.toEqual(row(1));
   });
@@ -209,6 +210,20 @@ describe('runs', () => {
       expect(JSON.parse(resumed.out).first).toBeGreaterThan(1);
     });
   }
+
+  test('a second SIGINT ends the process at once', async () => {
+    const { child, outcome } = begin(framed, [
+      'count',
+      '--steps',
+      '500',
+      '--never-stop',
+      '--out',
+      join(folder, 'twice'),
+    ]);
+    child.stderr!.on('data', () => child.kill('SIGINT'));
+    await outcome;
+    expect(child.signalCode).toBe('SIGINT');
+  });
 
   test('a reader that closes the pipe early is no error', async () => {
     const { child, outcome } = begin(antidote, ['--help']);

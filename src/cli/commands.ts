@@ -2,11 +2,12 @@
 import { buildRouteMap } from '@stricli/core';
 import { embed } from './commands/embed.ts';
 import { inspect } from './commands/inspect.ts';
+import { purify } from './commands/purify.ts';
 import { report } from './commands/report.ts';
 import { resume } from './commands/resume.ts';
 
 export const commands = buildRouteMap({
-  routes: { inspect, embed, report, resume },
+  routes: { inspect, embed, purify, report, resume },
   docs: {
     brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
     fullDescription: [

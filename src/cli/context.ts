@@ -12,8 +12,11 @@ export interface CliContext extends CommandContext {
     /** Set by commands whose answer is an exit code. */
     exitCode?: number;
   };
-  /** Aborted, with an `Interrupted` as its reason, when the user wants to stop. */
-  readonly signal: AbortSignal;
+  /**
+   * From its first call on, Ctrl-C does not end the process but aborts the signal, with an `Interrupted` as its reason.
+   * For commands that look at the signal between steps; the others simply end.
+   */
+  readonly stopSignal: () => AbortSignal;
 }
 
 export function terminalFor(context: CliContext, flags: OutputFlags): Terminal {
@@ -24,6 +27,10 @@ export function terminalFor(context: CliContext, flags: OutputFlags): Terminal {
     quiet: flags.quiet,
     columns: () => stderr.columns ?? 80,
     now: () => performance.now(),
+    every(milliseconds, tick) {
+      const timer = setInterval(tick, milliseconds).unref();
+      return () => clearInterval(timer);
+    },
   });
 }
 

@@ -1,4 +1,5 @@
 /** @file Commands that make a run: options that survive JSON, a computation over them, and how it begins and goes on. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
@@ -38,7 +39,7 @@ export async function startJob<Options extends JsonRecord>(
   options: Options,
   flags: OutputFlags & EngineFlags & { readonly out?: string },
 ): Promise<void> {
-  const directory = flags.out ?? join('runs', `${job.command}-${timestamp(new Date())}`);
+  const directory = flags.out ?? freshDirectory(job.command, new Date());
   const run = await createRun(directory, {
     command: job.command,
     options,
@@ -88,7 +89,7 @@ async function work<Options extends JsonRecord>(
   }
 
   async function perform(engine: Engine, checked: Options): Promise<JsonRecord> {
-    const written = recorderFor(run, context.signal);
+    const written = recorderFor(run, context.stopSignal());
     const recorder: Recorder = {
       ...written,
       record(event) {
@@ -99,6 +100,15 @@ async function work<Options extends JsonRecord>(
     const result = await job.perform(checked, { engine, run, recorder, terminal });
     await run.finish(result);
     return result;
+  }
+}
+
+/** `runs/purify-20261122-134005`, with a number behind it if two begin within a second. */
+function freshDirectory(command: string, now: Date): string {
+  const name = join('runs', `${command}-${timestamp(now)}`);
+  for (let number = 2, directory = name; ; number++) {
+    if (!existsSync(directory)) return directory;
+    directory = `${name}-${number}`;
   }
 }
 

@@ -3,7 +3,7 @@ import { type RouteMap, run } from '@stricli/core';
 import { environment } from '../runs/environment.ts';
 import { buildAntidote } from './app.ts';
 import type { CliContext } from './context.ts';
-import { exitCodes, type Failure } from './failure.ts';
+import { exitCodes, type Failure, failureOf } from './failure.ts';
 import { listenForInterrupts } from './interrupt.ts';
 
 /** Runs the command that the process was started with, and sets its exit code. */
@@ -14,18 +14,25 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
     if (error.code !== 'EPIPE') throw error;
   });
 
-  const interrupts = listenForInterrupts(() =>
-    stderr.write('\nstopping at the next step; press again to end at once\n'),
-  );
-  const context: CliContext = { process: { stdout, stderr, env }, signal: interrupts.signal };
+  let signal: AbortSignal | undefined;
+  const stopSignal = () => {
+    signal ??= listenForInterrupts(() => stderr.write('\nstopping at the next step; press again to end at once\n'));
+    return signal;
+  };
+  const context: CliContext = { process: { stdout, stderr, env }, stopSignal };
   const given = argv.slice(2);
   let failure: Failure | undefined;
+  // Errors that no command waits for, of a thread that died for example, end like all others.
+  process.on('uncaughtException', (thrown) => {
+    const { message, exitCode } = failureOf(thrown);
+    stderr.write(`${message}\n`);
+    process.exit(exitCode);
+  });
   const app = buildAntidote(commands, environment().versions.antidote, (told) => {
     failure = told;
   });
 
   await run(app, given, context);
-  interrupts.stop();
   if (failure && given.includes('--json')) stdout.write(`${JSON.stringify({ error: failure.error }, null, 2)}\n`);
   // Negative codes are the parser's own, for what it could not load or call.
   const code = failure?.exitCode ?? context.process.exitCode ?? 0;

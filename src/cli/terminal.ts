@@ -1,12 +1,15 @@
 /** @file What a person sees while a command works: notes and progress, on standard error. */
 import type { RunEvent } from '../runs/recorder.ts';
+import { progressLine, type Rate, seen } from './progress-line.ts';
 
 export interface Terminal {
   /** One line that stays. */
   note(line: string): void;
-  /** An event of the computation: a redrawn line on a terminal, a plain line now and then elsewhere. */
+  /** Something that has no steps is going on from now. */
+  activity(what: string): void;
+  /** An event of the computation: a line redrawn in place on a terminal, a plain line now and then elsewhere. */
   progress(event: RunEvent): void;
-  /** Ends the redrawn line, if there is one. */
+  /** Ends what is going on: its last state stays as a line. */
   settle(): void;
 }
 
@@ -18,107 +21,96 @@ export interface TerminalOptions {
   readonly columns: () => number;
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** Calls `tick` every so many milliseconds until the returned function is called. */
+  readonly every: (milliseconds: number, tick: () => void) => () => void;
 }
 
 /** Redraws closer together than this are not seen, only paid for. */
 const redrawEvery = 100;
+/** A step may take long: the line still moves, so that nobody takes it for dead. */
+const tickEvery = 250;
 /** Plain lines go to logs: seldom enough to keep them short, often enough to show life. */
 const plainEvery = 5_000;
-/** Rates are averaged over this many milliseconds, so that a slow first step does not spoil the time left. */
-const rateWindow = 10_000;
 
-interface Stage {
-  readonly name: string;
-  /** Recent [time, step] pairs, oldest first. */
-  recent: (readonly [number, number])[];
+interface Work {
+  readonly since: number;
+  readonly rate: Rate;
   last: RunEvent;
   shownAt: number;
+  /** Whether the last event has been printed as a line that stays. */
+  printed: boolean;
 }
 
 export function createTerminal(options: TerminalOptions): Terminal {
-  let stage: Stage | undefined;
+  const { interactive, quiet, now } = options;
+  let work: Work | undefined;
   let drawn = false;
+  let stopTicking: (() => void) | undefined;
 
   function line(text: string): void {
-    if (drawn) options.write('\r\x1b[K');
+    options.write(`${drawn ? '\r\x1b[K' : ''}${text}\n`);
     drawn = false;
-    options.write(`${text}\n`);
   }
 
-  function show(current: Stage, now: number): void {
-    current.shownAt = now;
-    const text = progressLine(current.last, rateOf(current));
-    if (!options.interactive) {
-      line(text);
-      return;
-    }
+  function tick(): void {
+    if (work && now() - work.shownAt >= tickEvery) draw();
+  }
+
+  function draw(): void {
+    if (!work) return;
+    work.shownAt = now();
+    const turning = '|/-\\'[Math.floor(now() / tickEvery) % 4];
+    const text = `${turning} ${progressLine(work.last, work.rate, now(), now() - work.since)}`;
     options.write(`\r\x1b[K${text.slice(0, Math.max(1, options.columns() - 1))}`);
     drawn = true;
   }
 
   function settle(): void {
-    if (stage) line(progressLine(stage.last, rateOf(stage)));
-    stage = undefined;
+    stopTicking?.();
+    stopTicking = undefined;
+    if (work && !work.printed) line(progressLine(work.last, work.rate, undefined, now() - work.since));
+    work = undefined;
+  }
+
+  function begin(event: RunEvent): Work {
+    settle();
+    if (interactive) stopTicking = options.every(tickEvery, tick);
+    work = { since: now(), rate: [], last: event, shownAt: Number.NEGATIVE_INFINITY, printed: false };
+    return work;
   }
 
   return {
     note(text) {
-      if (!options.quiet) line(text);
+      if (quiet) return;
+      line(text);
+      if (interactive) draw();
+    },
+    activity(what) {
+      if (quiet) return;
+      const begun = begin({ stage: what });
+      if (interactive) return draw();
+      line(what);
+      begun.printed = true;
     },
     progress(event) {
-      if (options.quiet) return;
+      if (quiet) return;
       if (event.step === undefined) {
         settle();
-        line(progressLine(event, undefined));
-        return;
+        return line(progressLine(event, [], undefined, 0));
       }
-      const now = options.now();
-      if (stage?.name !== event.stage) {
-        settle();
-        stage = { name: event.stage, recent: [], last: event, shownAt: Number.NEGATIVE_INFINITY };
+      const current = work?.last.stage === event.stage ? work : begin(event);
+      current.last = event;
+      current.printed = false;
+      seen(current.rate, now(), event.step);
+      if (event.step === event.steps) settle();
+      else if (now() - current.shownAt < (interactive ? redrawEvery : plainEvery)) return;
+      else if (interactive) draw();
+      else {
+        line(progressLine(event, current.rate, now(), now() - current.since));
+        current.shownAt = now();
+        current.printed = true;
       }
-      stage.last = event;
-      stage.recent.push([now, event.step]);
-      while (stage.recent.length > 2 && now - stage.recent[0]![0] > rateWindow) stage.recent.shift();
-      if (event.step === event.steps) {
-        settle();
-      } else if (now - stage.shownAt >= (options.interactive ? redrawEvery : plainEvery)) show(stage, now);
     },
     settle,
   };
-}
-
-/** Steps a second over the window; undefined before two steps are known. */
-function rateOf(stage: Stage): number | undefined {
-  const [first, last] = [stage.recent[0]!, stage.recent.at(-1)!];
-  return last[0] > first[0] ? ((last[1] - first[1]) / (last[0] - first[0])) * 1000 : undefined;
-}
-
-/** `inversion  37/120  31%  12.3/s  0:07 left  loss 0.1234` */
-export function progressLine(event: RunEvent, rate: number | undefined): string {
-  const { stage, step, steps, ...measures } = event;
-  const parts = [stage];
-  if (step !== undefined) {
-    parts.push(steps === undefined ? String(step) : `${step}/${steps}  ${Math.floor((100 * step) / steps)}%`);
-    if (rate !== undefined && rate > 0) {
-      parts.push(rate >= 1 ? `${rate.toPrecision(3)}/s` : `${(1 / rate).toPrecision(3)} s each`);
-      if (steps !== undefined && step < steps) parts.push(`${duration((steps - step) / rate)} left`);
-    }
-  }
-  for (const [name, value] of Object.entries(measures)) {
-    if (value !== undefined && value !== null && !Array.isArray(value)) parts.push(`${name} ${measure(value)}`);
-  }
-  return parts.join('  ');
-}
-
-function measure(value: unknown): string {
-  return typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(4) : String(value);
-}
-
-/** Seconds as `0:07`, `12:30` or `1:02:03`. */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (part: number) => String(part).padStart(2, '0');
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }

@@ -8,15 +8,15 @@ import { start } from '../../src/cli/start.ts';
 import { badData } from '../../src/errors.ts';
 import { float32 } from '../../src/tensor/tensor.ts';
 
-const options = z.strictObject({ steps: z.number(), failAt: z.number() });
+const options = z.strictObject({ steps: z.number(), failAt: z.number(), neverStop: z.boolean() });
 
 const counting: Job<z.infer<typeof options>> = {
   command: 'count',
   options,
-  async perform({ steps, failAt }, { recorder, run }) {
+  async perform({ steps, failAt, neverStop }, { recorder, run }) {
     const first = ((await recorder.restore('count'))?.step ?? 0) + 1;
     for (let step = first; step <= steps; step++) {
-      if (recorder.signal.aborted) {
+      if (recorder.signal.aborted && !neverStop) {
         await recorder.save('count', { step: step - 1, tensors: { nothing: float32([0], [1]) } });
         throw recorder.signal.reason;
       }
@@ -33,6 +33,7 @@ interface Flags extends OutputFlags {
   readonly out?: string;
   readonly steps: number;
   readonly failAt: number;
+  readonly neverStop: boolean;
 }
 
 const count = buildCommand<Flags, [], CliContext>({
@@ -43,10 +44,11 @@ const count = buildCommand<Flags, [], CliContext>({
       out: { kind: 'parsed', parse: String, optional: true, brief: 'Run directory' },
       steps: { kind: 'parsed', parse: wholeNumber(1, 1000), brief: 'How far', default: '5' },
       failAt: { kind: 'parsed', parse: wholeNumber(0, 1000), brief: 'Where to fail', default: '0' },
+      neverStop: { kind: 'boolean', brief: 'Do not listen', default: false },
     },
   },
-  func({ steps, failAt, ...flags }) {
-    return startJob(this, counting, { steps, failAt }, { ...flags, device: 'cpu', threads: 1 });
+  func({ steps, failAt, neverStop, ...flags }) {
+    return startJob(this, counting, { steps, failAt, neverStop }, { ...flags, device: 'cpu', threads: 1 });
   },
 });
 

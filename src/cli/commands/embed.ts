@@ -53,7 +53,7 @@ export const embed = buildCommand<Flags, [string], CliContext>({
 
     const clip = await openClip(model);
     const terminal = terminalFor(this, flags);
-    const { signal } = this;
+    const signal = this.stopSignal();
     async function* pictures() {
       for (const [index, path] of image.entries()) {
         signal.throwIfAborted();

@@ -1,0 +1,78 @@
+/** @file `antidote purify MODEL`: invert dummy triggers, tune one prompt per class, write the purified head. */
+import { buildCommand } from '@stricli/core';
+import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
+import type { CliContext } from '../context.ts';
+import {
+  type EngineFlags,
+  engineFlags,
+  type OutputFlags,
+  outputFlags,
+  type RunFlags,
+  runFlags,
+  wholeNumber,
+} from '../flags.ts';
+import { startJob } from '../job.ts';
+import { modelParameter } from '../model.ts';
+import { type TaskFlags, type ThreatFlags, taskFlags, threatFlags } from '../task-flags.ts';
+
+interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags {
+  readonly shots: number;
+  readonly test?: string;
+  readonly inversionSteps: number;
+  readonly tuningSteps: number;
+}
+
+export const purify = buildCommand<Flags, [string], CliContext>({
+  docs: {
+    brief: 'Purify a model for a list of classes, without touching its weights',
+    fullDescription:
+      'Needs a few labelled clean pictures of every class. Knows nothing of trigger or target: --trigger and --target\n' +
+      'only say what the result is measured with.',
+  },
+  parameters: {
+    flags: {
+      ...taskFlags,
+      shots: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 10_000),
+        brief: 'Labelled pictures per class',
+        default: '16',
+        placeholder: 'n',
+      },
+      test: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Pictures to measure on (emoji:test, a folder, a CSV)',
+        placeholder: 'data',
+      },
+      ...threatFlags,
+      inversionSteps: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 1_000_000),
+        brief: 'Steps of trigger inversion',
+        default: String(cbptDefaults.inversion.steps),
+        placeholder: 'n',
+      },
+      tuningSteps: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 1_000_000),
+        brief: 'Steps of prompt tuning',
+        default: String(cbptDefaults.tuning.steps),
+        placeholder: 'n',
+      },
+      ...runFlags,
+      ...engineFlags,
+      ...outputFlags,
+    },
+    positional: { kind: 'tuple', parameters: [modelParameter] },
+  },
+  async func(flags, model) {
+    const { purifyJob } = await import('../jobs/purify.ts');
+    const { data, classes, shots, seed, inversionSteps, tuningSteps } = flags;
+    const test = flags.test ?? (data.startsWith('emoji:') ? 'emoji:test' : null);
+    const { trigger = null, target = null } = flags;
+    const options = { model, data, classes, shots, seed, inversionSteps, tuningSteps, test, trigger, target };
+    await startJob(this, purifyJob, options, flags);
+  },
+});

@@ -1,0 +1,194 @@
+/** @file Measures a model before and after purification, with its floor, and draws the report: shared by the jobs. */
+
+import { join } from 'node:path';
+import { type NamedThreat, openThreat } from '../attacks/threat.ts';
+import { cleanCounterpart } from '../checkpoints/built-in.ts';
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip, Head } from '../clip/clip.ts';
+import type { Embeddings } from '../clip/encode.ts';
+import { zeroShotHead } from '../clip/zero-shot.ts';
+import { openPictureSet } from '../data/open.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { DummyTrigger } from '../defenses/cbpt/inversion.ts';
+import { encodeTest, measureHead, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import type { Proportion } from '../evaluation/interval.ts';
+import { type Measures, percentages, predict } from '../evaluation/metrics.ts';
+import {
+  classAccuracies,
+  drawTrigger,
+  dummyPictures,
+  exampleReadings,
+  lossCurves,
+  type Measured,
+} from '../report/gather.ts';
+import type { ReportData } from '../report/report-data.ts';
+import { readEvents } from '../runs/events.ts';
+import type { Run } from '../runs/run.ts';
+import type { Bench } from './job.ts';
+
+/** What measuring needs; all of it survives JSON, so that a run can be resumed. */
+export interface TestOptions {
+  readonly test: string;
+  readonly trigger: string | null;
+  readonly target: string | null;
+  readonly templates: readonly string[];
+  readonly seed: number;
+}
+
+export interface Comparison {
+  readonly threat: NamedThreat | undefined;
+  readonly measured: Measured;
+  readonly undefended: Measures;
+  readonly purified: Measures | null;
+  /** The model before poisoning, where it is known. */
+  readonly clean: Measures | null;
+  readonly floor: { readonly asr: Proportion; readonly from: string } | null;
+}
+
+/** Encodes the test set once for all heads and counts. */
+export async function compare(
+  bench: Bench,
+  clip: Clip,
+  undefended: Head,
+  purified: Head | undefined,
+  options: TestOptions,
+): Promise<Comparison> {
+  const { engine, recorder, run } = bench;
+  const { classes } = undefended;
+  const set = await openPictureSet(options.test, { classes, config: clip.config });
+  await run.pin('test', { name: set.name, sha256: set.hash });
+  const threat = options.trigger ? await openThreat(options.trigger, set.size, options.target ?? undefined) : undefined;
+  if (threat) await run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
+  const embeddings = await encodeTest(engine, clip, set, threat, options.seed, recorder);
+  const clean = threat ? await measureClean(bench, clip, set, threat, classes, options) : null;
+  const measured: Measured = { clip, set, embeddings, undefended, purified, threat, seed: options.seed };
+  return {
+    threat,
+    measured,
+    undefended: measureHead(undefended, embeddings, threat),
+    purified: purified ? measureHead(purified, embeddings, threat) : null,
+    clean,
+    floor: floorOf(undefended, embeddings, threat, clean),
+  };
+}
+
+async function measureClean(
+  { engine, recorder }: Bench,
+  clip: Clip,
+  set: PictureSet,
+  threat: NamedThreat,
+  classes: readonly string[],
+  { templates, seed }: TestOptions,
+): Promise<Measures | null> {
+  const counterpart = cleanCounterpart(clip.name);
+  if (!counterpart) return null;
+  const clean = await openClip(counterpart);
+  const head = await zeroShotHead(engine, clean, classes, templates);
+  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat);
+}
+
+/** ASR that no defence can beat: of the clean model, or of untriggered pictures where that is not known. */
+function floorOf(
+  undefended: Head,
+  { labels, clean: embeddings }: TestEmbeddings,
+  threat: NamedThreat | undefined,
+  clean: Measures | null,
+): Comparison['floor'] {
+  if (clean?.asr) return { asr: clean.asr, from: 'the model before poisoning' };
+  const target = threat ? undefended.classes.indexOf(threat.target) : -1;
+  if (target < 0) return null;
+  const predicted = predict(undefended, embeddings);
+  const others = [...labels.keys()].filter((i) => labels[i] !== target);
+  const hits = others.filter((i) => predicted[i] === target).length;
+  return { asr: { hits, of: others.length }, from: 'pictures without the trigger' };
+}
+
+/** The part of a command's JSON that tells the numbers. */
+export function resultOf(clip: Clip, { threat, measured, undefended, purified, floor }: Comparison) {
+  return {
+    model: clip.name,
+    classes: measured.set.classes.length,
+    attack: threat?.attack ?? null,
+    target: threat?.target ?? null,
+    undefended: { ...percentages(undefended) },
+    purified: purified && { ...percentages(purified) },
+    floor: { asr: floor && (100 * floor.asr.hits) / floor.asr.of },
+  };
+}
+
+/** What the report's reader should know of the defence's side. */
+export interface DefenceSide {
+  readonly dummies: readonly DummyTrigger[];
+  readonly shotsClean: Embeddings;
+  readonly perClass: number;
+  readonly from: string;
+}
+
+/** Fills the report from what was measured and what the run has recorded. */
+export async function reportOf(
+  run: Run,
+  command: ReportData['command'],
+  comparison: Comparison,
+  defence: DefenceSide | undefined,
+): Promise<ReportData> {
+  const { threat, measured, undefended, purified, clean, floor } = comparison;
+  await run.events.flush();
+  const events = await readEvents(join(run.directory, 'events.jsonl'));
+  const { config } = run;
+  const withConcern = classAccuracies(measured);
+  return {
+    command,
+    model: measured.clip.name,
+    attack: threat?.attack ?? null,
+    target: threat?.target ?? null,
+    task: {
+      classes: measured.set.classes.length,
+      test: measured.set.name,
+      shots: defence ? { perClass: defence.perClass, from: defence.from } : null,
+    },
+    undefended,
+    purified,
+    clean,
+    floor,
+    oracle: null,
+    examples: await exampleReadings(measured, 18),
+    trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
+    dummyTriggers: defence ? await dummyPictures(measured, defence.dummies, defence.shotsClean) : [],
+    curves: lossCurves(events),
+    classes: withConcern,
+    provenance: {
+      repeat: repeatCommand(config.command, config.options),
+      finished: new Date().toISOString(),
+      stages: stageSeconds(events),
+      versions: config.versions,
+      hashes: Object.fromEntries(
+        Object.entries(config.inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]),
+      ),
+      config: { ...config.options, device: config.device, threads: config.threads },
+    },
+  };
+}
+
+function repeatCommand(command: string, options: Readonly<Record<string, unknown>>): string {
+  const { model, ...rest } = options;
+  const flags = Object.entries(rest).filter(([, value]) => typeof value === 'string' || typeof value === 'number');
+  const quoted = (value: unknown) => (/^[\w:./@-]+$/.test(String(value)) ? String(value) : `'${String(value)}'`);
+  return [
+    'antidote',
+    command,
+    ...(model ? [quoted(model)] : []),
+    ...flags.map(([name, value]) => `--${name} ${quoted(value)}`),
+  ].join(' ');
+}
+
+/** Seconds between the first and last event of every stage. */
+function stageSeconds(events: Awaited<ReturnType<typeof readEvents>>): ReportData['provenance']['stages'] {
+  const spans = new Map<string, { first: number; last: number }>();
+  for (const { stage, time } of events) {
+    const at = Date.parse(time);
+    const span = spans.get(stage);
+    if (span) span.last = at;
+    else spans.set(stage, { first: at, last: at });
+  }
+  return [...spans].map(([name, { first, last }]) => ({ name, seconds: (last - first) / 1000 }));
+}

@@ -1,0 +1,100 @@
+/** @file The purify job: shots in, a head and a report out. */
+import { z } from 'zod';
+import { openClip } from '../../checkpoints/open.ts';
+import { openClasses } from '../../data/classes.ts';
+import { openPictureSet } from '../../data/open.ts';
+import { cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
+import { writePurified } from '../../export/purified.ts';
+import type { JsonRecord } from '../../runs/config.ts';
+import { compare, reportOf, resultOf } from '../comparison.ts';
+import type { Bench, Job } from '../job.ts';
+import { writeReport } from '../report-files.ts';
+
+export const purifyOptions = z.strictObject({
+  model: z.string(),
+  data: z.string(),
+  classes: z.string(),
+  shots: z.int().positive(),
+  seed: z.int().min(0),
+  /** Steps of inversion and of tuning. */
+  inversionSteps: z.int().positive(),
+  tuningSteps: z.int().positive(),
+  /** Where it is measured; null to write the head without measuring. */
+  test: z.string().nullable(),
+  trigger: z.string().nullable(),
+  target: z.string().nullable(),
+});
+export type PurifyOptions = z.infer<typeof purifyOptions>;
+
+export const purifyJob: Job<PurifyOptions> = {
+  command: 'purify',
+  options: purifyOptions,
+  perform: (options, bench) => performPurify('purify', options, bench),
+  summary: purifySummary,
+};
+
+/** Purifies, writes the head, and measures where there is a test set. */
+export async function performPurify(
+  command: 'purify' | 'demo',
+  options: PurifyOptions,
+  bench: Bench,
+): Promise<JsonRecord> {
+  const { engine, run, recorder } = bench;
+  const started = performance.now();
+  const clip = await openClip(options.model);
+  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  const classes = await openClasses(options.classes);
+  const shots = await openPictureSet(options.data, {
+    classes,
+    config: clip.config,
+    shots: { perClass: options.shots, seed: options.seed },
+  });
+  await run.pin('data', { name: shots.name, sha256: shots.hash });
+
+  const { templates, inversion, tuning } = cbptDefaults;
+  const cbpt = {
+    ...cbptDefaults,
+    seed: options.seed,
+    inversion: { ...inversion, steps: options.inversionSteps },
+    tuning: { ...tuning, steps: options.tuningSteps },
+  };
+  const purification = await purify(engine, clip, shots, cbpt, recorder);
+  await writePurified(run.directory, clip, purification, templates);
+
+  const seconds = () => Math.round((performance.now() - started) / 100) / 10;
+  if (options.test === null) {
+    return { ...unmeasured(clip.name, classes.length), seconds: seconds(), run: run.directory, report: null };
+  }
+  const { head, zeroShot, dummies, clean } = purification;
+  const comparison = await compare(bench, clip, zeroShot, head, { ...options, test: options.test, templates });
+  const defence = { dummies, shotsClean: clean, perClass: options.shots, from: shots.name };
+  const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
+  return { ...resultOf(clip, comparison), seconds: seconds(), run: run.directory, report };
+}
+
+function unmeasured(model: string, classes: number) {
+  return { model, classes, attack: null, target: null, undefended: null, purified: null, floor: { asr: null } };
+}
+
+/** Numbers of a result, before and after, as a small table. */
+export function purifySummary(result: JsonRecord): readonly string[] {
+  const { undefended, purified, floor, run, report, seconds } = result as Record<
+    string,
+    Record<string, number | null> | null
+  > &
+    JsonRecord;
+  const cell = (value: unknown) => (typeof value === 'number' ? `${value.toFixed(2)} %` : '-').padStart(10);
+  const row = (name: string, record: unknown) => {
+    const { ca, asr, ra } = (record ?? {}) as Record<string, unknown>;
+    return `  ${name.padEnd(12)}${cell(ca)}${cell(asr)}${cell(ra)}`;
+  };
+  return [
+    `  ${''.padEnd(12)}${['CA', 'ASR', 'RA'].map((name) => name.padStart(10)).join('')}`,
+    ...(undefended ? [row('undefended', undefended)] : []),
+    ...(purified ? [row('purified', purified)] : []),
+    ...(floor ? [`  ${'floor'.padEnd(12)}${cell(undefined)}${cell((floor as Record<string, unknown>).asr)}`] : []),
+    '',
+    `  run     ${String(run)}   (${String(seconds)} s)`,
+    ...(report ? [`  report  ${String(report)}`] : []),
+  ];
+}

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+import { duration, progressLine } from './progress-line.ts';
+import { createTerminal } from './terminal.ts';
+
+/** A terminal whose clock the test moves, and what was written to it. */
+function watched({ interactive = false, quiet = false, columns = 80 } = {}) {
+  const written: string[] = [];
+  let time = 0;
+  let ticks: (() => void) | undefined;
+  const terminal = createTerminal({
+    write: (text) => written.push(text),
+    interactive,
+    quiet,
+    columns: () => columns,
+    now: () => time,
+    every(_, tick) {
+      ticks = tick;
+      return () => {
+        ticks = undefined;
+      };
+    },
+  });
+  return {
+    terminal,
+    written,
+    /** Moves the clock; every quarter of a second it ticks. */
+    wait(milliseconds: number) {
+      for (const end = time + milliseconds; time < end; ) {
+        time++;
+        if (time % 250 === 0) ticks?.();
+      }
+    },
+    isTicking: () => ticks !== undefined,
+  };
+}
+
+test('elsewhere than on a terminal, progress is a line every five seconds and one at the end', () => {
+  const { terminal, written, wait } = watched();
+  for (let step = 1; step <= 100; step++) {
+    wait(100);
+    terminal.progress({ stage: 'tuning', step, steps: 100, loss: 1 / step });
+  }
+  expect(written).toEqual([
+    'tuning  1/100  1%  loss 1\n',
+    'tuning  51/100  51%  10.0/s  0:05 left  loss 0.01961\n',
+    'tuning  100/100  100%  10.0/s  0:10  loss 0.01000\n',
+  ]);
+});
+
+test('on a terminal one line is redrawn in place, ten times a second at most', () => {
+  const { terminal, written, wait } = watched({ interactive: true });
+  for (let step = 1; step <= 1000; step++) {
+    wait(1);
+    terminal.progress({ stage: 'tuning', step, steps: 1001 });
+  }
+  expect(written.length).toBeLessThanOrEqual(12);
+  expect(written.every((text) => text.startsWith('\r\x1b[K') && !text.includes('\n'))).toBe(true);
+});
+
+test('during a step that takes long the line keeps moving, and the time left shrinks', () => {
+  const { terminal, written, wait } = watched({ interactive: true });
+  for (let step = 1; step <= 3; step++) {
+    wait(1000);
+    terminal.progress({ stage: 'tuning', step, steps: 30 });
+  }
+  const before = written.length;
+  wait(2000);
+  expect(written.length).toBeGreaterThanOrEqual(before + 7);
+  expect(written[before - 1]).toMatch(/0:27 left$/);
+  expect(written.at(-1)).toMatch(/0:25 left$/);
+});
+
+test('what is going on without steps says how long it has taken', () => {
+  const { terminal, written, wait } = watched({ interactive: true });
+  terminal.activity('opening the model');
+  wait(3000);
+  expect(written.at(-1)).toMatch(/opening the model {2}0:03$/);
+  terminal.settle();
+  expect(written.at(-1)).toBe('\r\x1b[Kopening the model  0:03\n');
+});
+
+test('once nothing goes on, nothing is drawn', () => {
+  const { terminal, written, wait, isTicking } = watched({ interactive: true });
+  terminal.progress({ stage: 'a', step: 1, steps: 2 });
+  terminal.progress({ stage: 'a', step: 2, steps: 2 });
+  expect(isTicking()).toBe(false);
+  const before = written.length;
+  wait(1000);
+  terminal.settle();
+  expect(written.length).toBe(before);
+});
+
+test('a new stage ends the line of the one before, and a note goes above the line that is redrawn', () => {
+  const { terminal, written } = watched({ interactive: true });
+  terminal.progress({ stage: 'a', step: 1, steps: 9 });
+  terminal.note('a remark');
+  terminal.progress({ stage: 'b', step: 1, steps: 9 });
+  const lines = written
+    .join('')
+    .split('\n')
+    .map((text) => text.split('\x1b[K').at(-1));
+  expect(lines).toEqual(['a remark', 'a  1/9  11%', '| b  1/9  11%']);
+});
+
+test('a narrow terminal cuts the line instead of wrapping it', () => {
+  const { terminal, written } = watched({ interactive: true, columns: 20 });
+  terminal.progress({ stage: 'a stage with a long name', step: 1, steps: 9 });
+  expect(written[0]).toBe('\r\x1b[K| a stage with a lo');
+});
+
+test('quiet writes nothing at all', () => {
+  const { terminal, written, isTicking } = watched({ interactive: true, quiet: true });
+  terminal.note('a');
+  terminal.activity('b');
+  terminal.progress({ stage: 'c', step: 1, steps: 2 });
+  terminal.progress({ stage: 'd' });
+  terminal.settle();
+  expect({ written, ticking: isTicking() }).toEqual({ written: [], ticking: false });
+});
+
+test('slow steps are told in seconds each, long times in hours, lists not at all', () => {
+  const rate: [number, number][] = [
+    [0, 1],
+    [8000, 2],
+  ];
+  const event = { stage: 'train', step: 2, steps: 1000, classes: ['a', 'b'], note: 'x', none: null };
+  expect(progressLine(event, rate, 8000, 8000)).toBe('train  2/1000  0%  8.00 s each  2:13:04 left  note x');
+  expect([7, 750, 3723].map(duration)).toEqual(['0:07', '12:30', '1:02:03']);
+});

@@ -69,8 +69,8 @@ export function pictureGrid({ examples, target, purified }: ReportData): Html | 
     <h2 id="pictures-title">What the models see</h2>
     <p class="lead">${
       triggered
-        ? html`The same pictures without and with the true trigger. Of those shown with it, the undefended model reads <strong class="attack-ink">${tally(examples, target, (reading) => reading.undefended)}</strong>${purified && html`; the purified model <strong class="cure-ink">${tally(examples, target, (reading) => reading.purified)}</strong>`}.`
-        : html`Test pictures, each with the model’s first choice.`
+        ? html`Test pictures drawn at random, without and with the true trigger. Of those shown with it, the undefended model reads <strong class="attack-ink">${tally(examples, target, (reading) => reading.undefended)}</strong>${purified && html`; the purified model <strong class="cure-ink">${tally(examples, target, (reading) => reading.purified)}</strong>`}.`
+        : html`Test pictures drawn at random, each with the model’s first choice.`
     } Beside each label is the probability the model gives it.</p>
     <ul class="key"><li class="right">${icon('right')} right</li>${triggered && target !== null && html`<li class="target">${icon('target')} the attacker’s target, “<bdi>${shortened(target)}</bdi>”</li>`}<li class="wrong">${icon('wrong')} wrong</li>${purified && html`<li><b>before</b> undefended model</li><li><b>after</b> purified model</li>`}</ul>
     <ul class="examples">${examples.map((example) => card(example, target, purified !== null))}</ul>

@@ -104,6 +104,7 @@ export interface ReportData {
   readonly floor: { readonly asr: Proportion; readonly from: string } | null;
   /** The same purification, told the true trigger. */
   readonly oracle: Measures | null;
+  /** Drawn at random, not by what a model says of them: the page says so. */
   readonly examples: readonly Example[];
   readonly trueTrigger: TriggerPictures | null;
   readonly dummyTriggers: readonly DummyTrigger[];

@@ -159,9 +159,9 @@ const rest = html`
 .classes { table-layout: fixed; }
 .classes th, .classes td { padding: 0.35rem 0.3rem; }
 .classes td.number { white-space: nowrap; }
-.classes th.number { overflow-wrap: normal; }
+.classes th.number { overflow-wrap: normal; font-size: 0.75rem; }
 .classes th:nth-child(2), .classes td:nth-child(2) { width: 2.6rem; }
-.classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4.1rem; }
+.classes th:nth-child(3), .classes th:nth-child(4), .classes th:nth-child(5) { width: 4.4rem; }
 .classes .move { width: 28%; padding-right: 5px; padding-left: 0.8rem; }
 .classes .move svg { display: block; overflow: visible; margin-top: 0.25rem; }
 .move .track { stroke: var(--rule); }

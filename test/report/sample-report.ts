@@ -280,7 +280,7 @@ export const hostile: readonly string[] = [
   'ein sehr langer Name '.repeat(10),
   '\u05d0\u05d1\u05d2 שלום',
   '猫\u200d👩‍🚀 \u0000',
-  '&lt;b&gt;${0}`',
+  '&lt;b&gt;`$',
 ];
 
 /** The sample with every name replaced by a hostile one. */

@@ -43,9 +43,9 @@ const exceptions: readonly Exception[] = [
   },
   {
     from: /^src\/engine\//,
-    to: /^src\/graph\/onnx\.ts$/,
+    to: /^src\/graph\/(onnx|leaves|elementwise)\.ts$/,
     kind: 'value',
-    why: 'how a graph is written as ONNX belongs to its operations; running it belongs to the engine',
+    why: 'how a graph is written as ONNX belongs to its operations, running it to the engine, which makes a small one to find out whether a device works',
   },
 ];
 
@@ -65,7 +65,7 @@ const sources = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8' }
   .map((path) => `src/${path.replaceAll('\\', '/')}`)
   .filter((path) => /\.m?[jt]s$/.test(path))
   .sort();
-const library = sources.filter((path) => !/\.test\.ts$/.test(path));
+const library = sources.filter((path) => !/(\.test|-for-tests|\.test-support)\.ts$/.test(path));
 
 function read(path: string): string {
   return readFileSync(`${root}/${path}`, 'utf8');

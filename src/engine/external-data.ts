@@ -1,5 +1,5 @@
 /** @file Tells ONNX Runtime where the weights lie, so that it maps them from their own files. */
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
@@ -23,24 +23,40 @@ export async function placeExternalData(
   files: Readonly<Record<string, string>>,
 ): Promise<PlacedModel> {
   const paths = new Map<string, string>();
-  for (const [location, path] of Object.entries(files)) paths.set(location, await resolved(path));
+  const sizes = new Map<string, number>();
+  for (const [location, path] of Object.entries(files)) {
+    try {
+      paths.set(location, await realpath(path));
+      sizes.set(location, (await stat(path)).size);
+    } catch (error) {
+      throw fileProblem(path, error);
+    }
+  }
   if (paths.size === 0) return { bytes, folder: undefined };
   const folder = commonFolder([...paths.values()]);
   const model = fromBinary(ModelProtoSchema, bytes);
   for (const { externalData } of model.graph?.initializer ?? []) {
-    const location = externalData.find(({ key }) => key === 'location');
-    const path = location && paths.get(location.value);
-    if (path) location.value = relative(folder, path).replaceAll(sep, '/');
+    const entry = externalData.find(({ key }) => key === 'location');
+    const location = entry?.value ?? '';
+    const path = paths.get(location);
+    if (!entry || !path) continue;
+    const end = numberAt(externalData, 'offset') + numberAt(externalData, 'length');
+    const size = sizes.get(location)!;
+    if (end > size) {
+      throw badData(
+        files[location]!,
+        `${size} bytes`,
+        `at least ${end}`,
+        'the file has been cut short since it was opened',
+      );
+    }
+    entry.value = relative(folder, path).replaceAll(sep, '/');
   }
   return { bytes: toBinary(ModelProtoSchema, model), folder };
 }
 
-async function resolved(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
+function numberAt(entries: readonly { readonly key: string; readonly value: string }[], key: string): number {
+  return Number(entries.find((entry) => entry.key === key)?.value ?? 0);
 }
 
 function commonFolder(paths: readonly string[]): string {

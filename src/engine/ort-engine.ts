@@ -1,12 +1,15 @@
 /** @file The engine: ONNX Runtime in a worker thread, and one program for equal graphs. */
 import { stat } from 'node:fs/promises';
+import { AntidoteError } from '../errors.ts';
+import { mul } from '../graph/elementwise.ts';
 import type { Graph } from '../graph/graph.ts';
+import { input } from '../graph/leaves.ts';
 import { type OnnxModel, toOnnx } from '../graph/onnx.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import type { Engine, EngineOptions, Program } from './engine.ts';
+import type { Device, Engine, EngineOptions, Program } from './engine.ts';
 import { internal } from './engine-error.ts';
 import { loadProgram } from './program.ts';
-import { startWorker } from './worker-client.ts';
+import { startWorker, type WorkerClient } from './worker-client.ts';
 
 interface Shared {
   readonly program: Promise<Program>;
@@ -14,14 +17,23 @@ interface Shared {
   holders: number;
 }
 
+/** What has to be there for a device. */
+const devices: { readonly [D in Device]: string } = {
+  cpu: 'nothing but this package',
+  webgpu: 'a graphics card with a Vulkan, Metal or DirectX 12 driver',
+  cuda: 'Linux on x64, an NVIDIA card, CUDA 12 and the CUDA libraries of onnxruntime-node',
+};
+
 /**
  * Starts an engine. Its thread does not keep the process alive while there is nothing to do; `close` ends it.
  *
  * Programs are shared by everyone who compiles an equal graph, and so is their state: write it before the first run.
  * A program is let go when all who compiled it have released it.
+ * Throws a usage error if the device cannot be used on this machine.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const worker = startWorker();
+  if (options.device !== 'cpu') await checkDevice(worker, options);
   const cache = new Map<string, Shared>();
   let programs = 0;
   let closed = false;
@@ -32,7 +44,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       ...program,
       async release() {
         const shared = cache.get(key);
-        if (!shared || --shared.holders > 0) return;
+        if (closed || !shared || --shared.holders > 0) return;
         cache.delete(key);
         await program.release();
       },
@@ -63,6 +75,25 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       await worker.close();
     },
   };
+}
+
+/** Device libraries are found or missed when the first session is made: so make a small one. */
+async function checkDevice(worker: WorkerClient, options: EngineOptions): Promise<void> {
+  const graph = { outputs: { y: mul(input('x', [1]), 2) } };
+  try {
+    const program = await loadProgram(worker, -1, graph, toOnnx(graph), options);
+    await program.release();
+  } catch (error) {
+    await worker.close();
+    throw new AntidoteError({
+      fault: 'usage',
+      where: `device ${options.device}`,
+      found: 'none that ONNX Runtime can use',
+      expected: devices[options.device],
+      advice: 'the README says how, under "GPU"',
+      cause: error,
+    });
+  }
 }
 
 /** The hash of a graph names its weight files; a file that has been written anew since then is another one. */

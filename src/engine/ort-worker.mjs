@@ -4,8 +4,9 @@
  * Plain JavaScript with types in comments, because Node starts this very file both from the sources and from the
  * built package. It must never be terminated from outside: ending a thread inside ONNX Runtime aborts the process.
  */
-import { parentPort } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { parentPort, workerData } from 'node:worker_threads';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { BUSY, STOP } from './worker-signals.mjs';
 
 /** @import { CompileRequest, Message, Reply, Request, SentTensor, SentTensors, StateNames } from './messages.ts' */
 
@@ -17,6 +18,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
  */
 
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
+const signals = /** @type {Int32Array} */ (workerData);
+
+env.logLevel = 'fatal';
 
 /** @type {Map<number, Loaded>} */
 const programs = new Map();
@@ -24,8 +28,19 @@ const programs = new Map();
 // Sessions yield before they start, so requests are chained: a run never overtakes another one's state.
 let last = Promise.resolve();
 port.on('message', (/** @type {Message} */ message) => {
-  last = last.then(() => (message.kind === 'close' ? close() : answer(message)));
+  last = last.then(() => whileBusy(() => (message.kind === 'close' ? close() : answer(message))));
 });
+
+/**
+ * Tells the main thread that it must not exit now, unless it is doing so already.
+ * @param {() => Promise<void>} work
+ */
+async function whileBusy(work) {
+  Atomics.store(signals, BUSY, 1);
+  if (Atomics.load(signals, STOP) === 0) await work();
+  Atomics.store(signals, BUSY, 0);
+  Atomics.notify(signals, BUSY);
+}
 
 /** @param {Request & { id: number }} request */
 async function answer(request) {
@@ -79,7 +94,7 @@ async function perform(request) {
 
 /**
  * Options that differ from the defaults, and why:
- * - logs off: errors come as exceptions, and a library does not write to the terminal;
+ * - logs off, here and above: errors come as exceptions, and a library does not write to the terminal;
  * - the folder of the weights: the model is handed over as bytes, ONNX Runtime maps the weights from their files.
  * Denormals are left alone: `session.set_denormal_as_zero` reaches the calling thread only through the first session
  * of a process, so a second engine would compute other digits than the first.

@@ -2,8 +2,14 @@
 import type { Random } from '../tensor/random.ts';
 import { cellSide } from './emoji-format.ts';
 
-/** A cut-out picture of side `cellSide`: RGBA bytes, colours premultiplied by alpha, pixel after pixel. */
+/**
+ * A cut-out picture of side `cellSide` inside a border of one transparent pixel, so that sampling needs no bounds: RGBA
+ * bytes, colours premultiplied by alpha, pixel after pixel.
+ */
 export type CutOut = Uint8Array;
+
+/** Side of a cut-out with its border, pixels. */
+export const cutOutSide = cellSide + 2;
 
 /** Three channels in working precision, values 0 to 255, channels first: [3, size, size]. */
 export type Planes = Float32Array;
@@ -50,26 +56,21 @@ export function compose(planes: Planes, size: number, cutOut: CutOut, pose: Pose
       if (sourceX <= -1 || sourceY <= -1 || sourceX >= cellSide || sourceY >= cellSide) continue;
       const left = Math.floor(sourceX);
       const top = Math.floor(sourceY);
+      const nw = ((top + 1) * cutOutSide + left + 1) * 4;
+      const ne = nw + 4;
+      const sw = nw + cutOutSide * 4;
+      const se = sw + 4;
       const fx = sourceX - left;
       const fy = sourceY - top;
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      let alpha = 0;
-      for (let corner = 0; corner < 4; corner++) {
-        const cx = left + (corner & 1);
-        const cy = top + (corner >> 1);
-        if (cx < 0 || cy < 0 || cx >= cellSide || cy >= cellSide) continue;
-        const from = (cy * cellSide + cx) * 4;
-        const opacity = cutOut[from + 3]!;
-        if (opacity === 0) continue;
-        const weight = (corner & 1 ? fx : 1 - fx) * (corner >> 1 ? fy : 1 - fy);
-        red += weight * cutOut[from]!;
-        green += weight * cutOut[from + 1]!;
-        blue += weight * cutOut[from + 2]!;
-        alpha += weight * opacity;
-      }
+      const wnw = (1 - fx) * (1 - fy);
+      const wne = fx * (1 - fy);
+      const wsw = (1 - fx) * fy;
+      const wse = fx * fy;
+      const alpha = wnw * cutOut[nw + 3]! + wne * cutOut[ne + 3]! + wsw * cutOut[sw + 3]! + wse * cutOut[se + 3]!;
       if (alpha === 0) continue;
+      const red = wnw * cutOut[nw]! + wne * cutOut[ne]! + wsw * cutOut[sw]! + wse * cutOut[se]!;
+      const green = wnw * cutOut[nw + 1]! + wne * cutOut[ne + 1]! + wsw * cutOut[sw + 1]! + wse * cutOut[se + 1]!;
+      const blue = wnw * cutOut[nw + 2]! + wne * cutOut[ne + 2]! + wsw * cutOut[sw + 2]! + wse * cutOut[se + 2]!;
       const behind = 1 - alpha / 255;
       const at = y * size + x;
       planes[at] = planes[at]! * behind + red;

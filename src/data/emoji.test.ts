@@ -5,6 +5,7 @@ import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { augment, trainingAugmentation } from './augment.ts';
 import { captionFor, captionTemplates, classTemplates } from './captions.ts';
+import { cutOutSide } from './compose.ts';
 import { emojiClasses, emojiSet, readDrawings, thingNames, trainingDesigns } from './emoji.ts';
 import { designs, testDesign } from './emoji-format.ts';
 
@@ -122,8 +123,8 @@ test('a picture that may not be mirrored never is', async () => {
     blur: 0,
   } as const;
   const options = { ...still, noise: 0, blend: 0, stripes: 0, patch: 0, mirror: 1 };
-  const cutOut = new Uint8Array(64 * 64 * 4);
-  for (let i = 0; i < 64 * 64; i++) if (i % 64 < 32) cutOut.set([255, 255, 255, 255], i * 4);
+  const cutOut = new Uint8Array(cutOutSide ** 2 * 4);
+  for (let i = 0; i < cutOutSide ** 2; i++) if (i % cutOutSide < 33) cutOut.set([255, 255, 255, 255], i * 4);
   const leftmost = (mirrorable: boolean) => {
     const { data } = augment([{ cutOut, mirrorable }], randomFor(1), options);
     return [data[32 * 64]!, data[32 * 64 + 63]!];

@@ -6,7 +6,7 @@ import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { augment, plainView, type Subject, shotAugmentation, testAugmentation } from './augment.ts';
-import type { CutOut } from './compose.ts';
+import { type CutOut, cutOutSide } from './compose.ts';
 import { cellSide, type Design, designs, type EmojiClass, sheetColumns, testDesign } from './emoji-format.ts';
 import type { PictureSet } from './pictures.ts';
 
@@ -76,14 +76,16 @@ async function readSheet(design: Design): Promise<Sheet> {
 function cutOut({ rgba, width }: Sheet, cell: number): CutOut {
   const left = (cell % sheetColumns) * cellSide;
   const top = Math.floor(cell / sheetColumns) * cellSide;
-  const out = new Uint8Array(cellSide * cellSide * 4);
+  const out = new Uint8Array(cutOutSide * cutOutSide * 4);
   for (let y = 0; y < cellSide; y++) {
     const from = ((top + y) * width + left) * 4;
-    out.set(rgba.subarray(from, from + cellSide * 4), y * cellSide * 4);
-  }
-  for (let i = 0; i < out.length; i += 4) {
-    const alpha = out[i + 3]!;
-    for (let c = i; c < i + 3; c++) out[c] = (out[c]! * alpha + 127) / 255;
+    const to = ((y + 1) * cutOutSide + 1) * 4;
+    for (let i = 0; i < cellSide * 4; i += 4) {
+      const alpha = rgba[from + i + 3]!;
+      if (alpha === 0) continue;
+      for (let c = i; c < i + 3; c++) out[to + c] = (rgba[from + c]! * alpha + 127) / 255;
+      out[to + i + 3] = alpha;
+    }
   }
   return out;
 }

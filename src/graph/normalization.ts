@@ -1,11 +1,13 @@
 /** @file Layer and batch normalisation, with gradients in closed form. */
-import { add, div, mul, neg, reciprocal, sqrt, square, sub } from './elementwise.ts';
-import { reshape } from './layout.ts';
+import { elements } from '../tensor/tensor.ts';
+import { add, div, mul, neg, reciprocal, sqrt, sub } from './elementwise.ts';
+import { broadcastTo, reshape } from './layout.ts';
+import { filled } from './leaves.ts';
 import { mean, sum } from './reduction.ts';
-import { apply, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
+import { apply, applyAll, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
-export interface Epsilon {
+interface Epsilon {
   readonly epsilon: number;
 }
 
@@ -14,6 +16,8 @@ export interface Normalization {
   layerNorm: Signature<readonly [Value, Value, Value], Epsilon>;
   /** x, scale, shift, mean, variance. */
   batchNorm: Signature<readonly [Value, Value, Value, Value, Value], Epsilon>;
+  /** x, scale, shift; results: y, mean, biased variance. */
+  batchNormTraining: Signature<readonly [Value, Value, Value], Epsilon>;
 }
 
 export const normalization: Rules<Normalization> = {
@@ -44,21 +48,68 @@ export const normalization: Rules<Normalization> = {
     onnx: (emit, inputs, { attributes: { epsilon } }) =>
       emit.node('BatchNormalization', inputs, { epsilon: { float: epsilon } }),
     gradient: (dy, { inputs: [x, scale, , center, variance], attributes: { epsilon } }) => {
-      const inverse = reciprocal(sqrt(add(variance, epsilon)));
-      const dCenter = neg(mul(dy, perChannel(mul(scale, inverse), x)));
-      const fromCenter = mul(dy, sub(x, perChannel(center, x)));
-      const dScale = mul(fromCenter, perChannel(inverse, x));
-      const dVariance = mul(dScale, perChannel(div(mul(scale, -0.5), add(variance, epsilon)), x));
-      return [neg(dCenter), ...[dScale, dy, dCenter, dVariance].map((all) => sum(all, otherAxes(x)))];
+      const { factor, dScale, dShift } = batchNormSums(dy, x, scale, center, variance, epsilon);
+      const dVariance = div(mul(mul(dScale, scale), -0.5), add(variance, epsilon));
+      return [scaleChannels(dy, factor), dScale, dShift, neg(mul(dShift, factor)), dVariance];
+    },
+  },
+  batchNormTraining: {
+    infer: ([x, ...parameters], _, refuse) => {
+      const channels = x.shape.slice(1, 2);
+      if (parameters.some(({ shape }) => !sameShape(shape, channels))) refuse(`parameters of shape [${channels}]`);
+      const statistics = { shape: channels, type: 'float32' } as const;
+      return [{ shape: x.shape, type: 'float32' }, statistics, statistics];
+    },
+    // The variance as mean of squares less square of the mean saves a pass over memory, and memory is the limit here.
+    onnx: (emit, [x, scale, shift], { inputs: [{ shape }], attributes: { epsilon } }) => {
+      const [n = 0, c = 0] = shape;
+      const number = (value: number) => emit.tensor({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+      const channelMeans = (values: string): string => {
+        const planes = emit.node('Reshape', [values, emit.integers([n, c, -1])]);
+        const planeSums = emit.node('ReduceSum', [planes, emit.integers([2])], { keepdims: { int: 0 } });
+        const sums = emit.node('ReduceSum', [planeSums, emit.integers([0])], { keepdims: { int: 0 } });
+        return emit.node('Mul', [sums, number(c / elements(shape))]);
+      };
+      const center = channelMeans(x);
+      const ofSquares = channelMeans(emit.node('Mul', [x, x]));
+      const difference = emit.node('Sub', [ofSquares, emit.node('Mul', [center, center])]);
+      const variance = emit.node('Max', [difference, number(0)]);
+      const y = emit.node('BatchNormalization', [x, scale, shift, center, variance], { epsilon: { float: epsilon } });
+      return [y, center, variance];
+    },
+    gradient: (dy, { inputs: [x, scale], output, attributes: { epsilon } }) => {
+      const [center, variance] = [output(1), output(2)];
+      const { factor, dScale, dShift } = batchNormSums(dy, x, scale, center, variance, epsilon);
+      // dx = factor (dy - mean(dy) - normal mean(dy normal)), normal = (x - center) / deviation; as factor dy + a x + b.
+      const share = mul(factor, -channels(x) / elements(x.shape));
+      const a = div(mul(share, dScale), sqrt(add(variance, epsilon)));
+      const b = sub(mul(share, dShift), mul(a, center));
+      const [zeros, ones] = [filled(0, a.shape), filled(1, a.shape)];
+      return [add(scaleChannels(dy, factor), batchNorm(x, a, b, zeros, ones, 0)), dScale, dShift];
     },
   },
 };
 
-/** All axes but the channels'. */
-const otherAxes = (x: Value): readonly number[] => [...x.shape.keys()].filter((axis) => axis !== 1);
+const channels = (x: Value): number => x.shape[1] ?? 1;
 
-/** A vector over channels in a form that broadcasts with `x` [N, C, ...]. */
-const perChannel = (vector: Value, x: Value): Value => reshape(vector, [-1, ...x.shape.slice(2).map(() => 1)]);
+/** Sums over all axes but the channels. In two steps, the second over little: faster than all axes at once. */
+function channelSums(x: Value): Value {
+  return sum(sum(reshape(x, [x.shape[0] ?? 1, channels(x), -1]), [2]), [0]);
+}
+
+/** Multiplies each channel of `x` [N, C, ...] by its number: spread over the plane first, small planes cost less so. */
+function scaleChannels(x: Value, factors: Value): Value {
+  const plane = x.shape.slice(2);
+  return mul(x, broadcastTo(reshape(factors, [channels(x), ...plane.map(() => 1)]), [channels(x), ...plane]));
+}
+
+/** What all gradients of a batch normalisation are made of: two sums over the pictures, the rest is per channel. */
+function batchNormSums(dy: Value, x: Value, scale: Value, center: Value, variance: Value, epsilon: number) {
+  const inverse = reciprocal(sqrt(add(variance, epsilon)));
+  const dShift = channelSums(dy);
+  const dScale = mul(inverse, sub(channelSums(mul(dy, x)), mul(center, dShift)));
+  return { factor: mul(scale, inverse), dScale, dShift };
+}
 
 /** Over the last axis: (x - mean) / sqrt(variance + epsilon) * scale + shift. */
 export function layerNorm(x: Value, scale: Value, shift: Value, epsilon = 1e-5): Value {
@@ -70,16 +121,16 @@ export function batchNorm(x: Value, scale: Value, shift: Value, center: Value, v
   return apply(normalization, 'batchNorm', [x, scale, shift, center, variance], { epsilon });
 }
 
-/** With the statistics of the batch, per channel of `x` [N, C, ...]; `variance` is the biased one. */
+/**
+ * With the statistics of the batch, per channel of `x` [N, C, ...]; `variance` is the biased one. Gradients flow
+ * through `y` alone.
+ */
 export function batchNormTraining(
   x: Value,
   scale: Value,
   shift: Value,
   epsilon = 1e-5,
 ): { readonly y: Value; readonly mean: Value; readonly variance: Value } {
-  const center = mean(x, otherAxes(x));
-  const centred = sub(x, perChannel(center, x));
-  const variance = mean(square(centred), otherAxes(x));
-  const factor = div(scale, sqrt(add(variance, epsilon)));
-  return { y: add(mul(centred, perChannel(factor, x)), perChannel(shift, x)), mean: center, variance };
+  const [y, center, variance] = applyAll(normalization, 'batchNormTraining', [x, scale, shift], { epsilon });
+  return { y: y!, mean: center!, variance: variance! };
 }

@@ -1,13 +1,17 @@
 /** @file Every command by its name, in the order in which help lists them. */
 import { buildRouteMap } from '@stricli/core';
+import { attack } from './commands/attack.ts';
+import { classify } from './commands/classify.ts';
+import { demo } from './commands/demo.ts';
 import { embed } from './commands/embed.ts';
+import { evaluate } from './commands/evaluate.ts';
 import { inspect } from './commands/inspect.ts';
 import { purify } from './commands/purify.ts';
 import { report } from './commands/report.ts';
 import { resume } from './commands/resume.ts';
 
 export const commands = buildRouteMap({
-  routes: { inspect, embed, purify, report, resume },
+  routes: { demo, inspect, embed, attack, purify, evaluate, classify, report, resume },
   docs: {
     brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
     fullDescription: [

@@ -81,11 +81,11 @@ async function work<Options extends JsonRecord>(
     const result = run.result ?? (await withEngine(run.config, (engine) => perform(engine, checked)));
     terminal.settle();
     printResult(context, flags, result, job.summary(result));
+    await run.close();
   } catch (error) {
     terminal.settle();
+    await run.abandon().catch(() => {}); // The first error tells more.
     throw error instanceof Interrupted ? new Interrupted(run.directory) : error;
-  } finally {
-    await run.close();
   }
 
   async function perform(engine: Engine, checked: Options): Promise<JsonRecord> {

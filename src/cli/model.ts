@@ -4,3 +4,10 @@ export const modelParameter = {
   placeholder: 'model',
   brief: 'A model folder, or a built-in such as emoji-clip:badnet',
 } as const;
+
+/** Where the folder of a purified run will do as well. */
+export const modelOrRunParameter = {
+  parse: String,
+  placeholder: 'model|run',
+  brief: 'A model, or the run directory of a purification',
+} as const;

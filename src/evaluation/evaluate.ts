@@ -4,8 +4,7 @@ import { type Embeddings, encodePictures } from '../clip/encode.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
-import { randomFor } from '../tensor/random.ts';
-import { applyTrigger } from '../triggers/apply.ts';
+import { triggering } from '../triggers/transform.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type Measures, measure, predict } from './metrics.ts';
 
@@ -23,10 +22,9 @@ export interface TestEmbeddings {
   readonly triggered: Embeddings | undefined;
 }
 
-/** The pictures of a test set that a batch of positions gets, triggered; draws depend only on seed and position. */
-export function triggeredPictures(trigger: Trigger, seed: number) {
-  return (pictures: Parameters<typeof applyTrigger>[1], positions: readonly number[]) =>
-    applyTrigger(trigger, pictures, randomFor(seed, 'test-trigger', positions[0] ?? 0));
+/** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
+export function testTrigger(trigger: Trigger, seed: number) {
+  return triggering(trigger, seed, 'test-trigger');
 }
 
 /** Encodes a test set, as it is and with the trigger. */
@@ -46,7 +44,7 @@ export async function encodeTest(
   const triggered =
     threat &&
     (await encodePictures(engine, clip, set, {
-      transform: triggeredPictures(threat.trigger, seed),
+      transform: testTrigger(threat.trigger, seed),
       progress: progress(set.labels.length),
       signal,
     }));

@@ -53,7 +53,7 @@ export async function optimise(
       const running = program.run(await upcoming);
       // The next batch is made on this thread while the engine works on its own.
       if (done + 2 <= steps) upcoming = feeds(done + 2);
-      const outputs = await running;
+      const [outputs] = await Promise.all([running, upcoming]);
       done++;
       const event = await measure(done, outputs, () => program.readState());
       if (event) recorder.record({ stage, step: done, steps, ...event });

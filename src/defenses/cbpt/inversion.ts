@@ -17,7 +17,7 @@ import { type Random, randomFor } from '../../tensor/random.ts';
 import { float32, int64 } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
-import { applyTrigger } from '../../triggers/apply.ts';
+import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { type Form, type FormInstance, type FormOptions, forms } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
@@ -78,7 +78,7 @@ export async function invertTrigger(
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
-  const { shots, clean, head } = given;
+  const { shots, head } = given;
   const stage = `invert-${form}`;
   const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
   const final = await optimise(
@@ -96,7 +96,7 @@ export async function invertTrigger(
   );
   const trigger = instance.trigger(final);
   const embeddings = await encodePictures(engine, clip, shots, {
-    transform: (pictures, positions) => applyTrigger(trigger, pictures, randomFor(seed, stage, 'apply', positions[0]!)),
+    transform: triggering(trigger, seed, stage, 'apply'),
     signal: recorder.signal,
   });
   const dummy = {
@@ -114,7 +114,6 @@ export async function invertTrigger(
     size,
     shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
   });
-  void clean;
   return dummy;
 }
 
@@ -144,6 +143,13 @@ function inversionStep(
   const state = adam(parameters, gradients(loss, [...parameters.values()]));
   return { outputs: { loss, size }, state: projected(state, parameters, instance) };
 }
+
+/** What each variant's loss reads besides the triggered pictures: only that is fed. */
+const readBy = {
+  'farthest-text': ['clean', 'labels', 'farthest'],
+  collapse: ['clean', 'labels'],
+  target: [],
+} as const satisfies Record<Variant, readonly (keyof InversionBatch)[]>;
 
 function contrastiveLoss(
   variant: Variant,
@@ -179,20 +185,23 @@ async function stepFeeds(
   step: number,
   { shots, clean, head }: InversionInput,
   instance: FormInstance,
-  { batch, rate, additiveRate }: InversionOptions,
+  { variant, batch, rate, additiveRate }: InversionOptions,
   form: Form,
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
   const rows = gathered(clean, positions);
-  return {
-    pictures: await shots.read(positions),
+  const all = {
     clean: rows,
     labels: int64(
       positions.map((position) => shots.labels[position]!),
       [batch],
     ),
     farthest: int64(farthestClasses(head, rows), [batch]),
+  };
+  return {
+    pictures: await shots.read(positions),
+    ...Object.fromEntries(readBy[variant].map((name) => [name, all[name]])),
     ...instance.draws(batch, random),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
   };

@@ -5,9 +5,8 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
-import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
-import { applyTrigger } from '../../triggers/apply.ts';
+import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import type { Form } from './forms.ts';
 import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
@@ -62,6 +61,8 @@ export interface Purification {
   readonly prompts: Prompts;
   /** What the poisoned model says with hand-written prompts. */
   readonly zeroShot: Head;
+  /** Embeddings of the shots as they are. */
+  readonly clean: Embeddings;
   /** All dummy triggers that were found, also those that were not used. */
   readonly dummies: readonly DummyTrigger[];
   /** Those that tuning was given. */
@@ -98,7 +99,7 @@ export async function purify(
     : used.map((dummy) => dummy.embeddings);
   const features = { clean, triggered, labels: shots.labels };
   const prompts = await tunePrompts(engine, clip, features, zeroShot, options.tuning, seed, recorder);
-  return { head: prompts.head, prompts, zeroShot, dummies, used };
+  return { head: prompts.head, prompts, zeroShot, clean, dummies, used };
 }
 
 /** Embeddings of all shots, computed once: the image encoder is frozen, so they never change. */
@@ -115,7 +116,7 @@ async function cachedFeatures(
   if (earlier) return earlier.tensors.embeddings as Embeddings;
   const embeddings = await encodePictures(engine, clip, shots, {
     ...(trigger && {
-      transform: (pictures, positions) => applyTrigger(trigger, pictures, randomFor(seed, stage, positions[0]!)),
+      transform: triggering(trigger, seed, stage),
     }),
     progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
     signal: recorder.signal,

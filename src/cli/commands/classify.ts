@@ -1,0 +1,54 @@
+/** @file `antidote classify MODEL IMAGE...`: what pictures show, best classes first. */
+import { buildCommand } from '@stricli/core';
+import { type CliContext, printResult, withEngine } from '../context.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
+import { modelOrRunParameter } from '../model.ts';
+import { taskFlags } from '../task-flags.ts';
+
+interface Flags extends OutputFlags, EngineFlags {
+  readonly classes: string;
+  readonly top: number;
+}
+
+export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
+  docs: {
+    brief: 'Classify pictures with a model or a purified run',
+    fullDescription: 'A purified run brings its own class list; a plain model takes that of --classes.',
+  },
+  parameters: {
+    flags: {
+      classes: taskFlags.classes,
+      top: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 1000),
+        brief: 'Classes to show per picture',
+        default: '5',
+        placeholder: 'n',
+      },
+      ...engineFlags,
+      ...outputFlags,
+    },
+    positional: {
+      kind: 'array',
+      parameter: {
+        parse: String,
+        placeholder: 'model|run image',
+        brief: `${modelOrRunParameter.brief}; then pictures`,
+      },
+      minimum: 2,
+    },
+  },
+  async func(flags, model, ...images) {
+    const { openClassifier } = await import('../../export/classifier.ts');
+    const { openClasses } = await import('../../data/classes.ts');
+    const result = await withEngine(flags, async (engine) => {
+      const classifier = await openClassifier(engine, model, () => openClasses(flags.classes));
+      return classifier.classify(images, flags.top);
+    });
+    const lines = result.flatMap(({ image, predictions }) => [
+      image,
+      ...predictions.map(({ label, probability }) => `  ${(100 * probability).toFixed(1).padStart(5)} %  ${label}`),
+    ]);
+    printResult(this, flags, result, lines);
+  },
+});

@@ -1,0 +1,88 @@
+/** @file The attack job: a clean model in, a poisoned one and its trigger out. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { attackNames, attacks } from '../../attacks/attacks.ts';
+import { backdoor, backdoorDefaults } from '../../attacks/backdoor.ts';
+import { pinnedSeed } from '../../attacks/threat.ts';
+import { openClip } from '../../checkpoints/open.ts';
+import { writeOpenClip } from '../../checkpoints/write-open-clip.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { classTemplates } from '../../data/captions.ts';
+import { emojiClasses, readDrawings } from '../../data/emoji.ts';
+import { openPictureSet } from '../../data/open.ts';
+import { encodeTest, measureHead } from '../../evaluation/evaluate.ts';
+import { percentages } from '../../evaluation/metrics.ts';
+import type { JsonRecord } from '../../runs/config.ts';
+import { writeTrigger } from '../../triggers/file.ts';
+import { writeTriggerPreview } from '../../triggers/preview.ts';
+import type { Bench, Job } from '../job.ts';
+
+const options = z.strictObject({
+  model: z.string(),
+  attack: z.enum(attackNames),
+  target: z.string(),
+  share: z.number().gt(0).lt(1),
+  steps: z.int().positive(),
+  batch: z.int().min(2),
+  rate: z.number().positive(),
+  seed: z.int().min(0),
+});
+export type AttackOptions = z.infer<typeof options>;
+
+export const attackJob: Job<AttackOptions> = { command: 'attack', options, perform, summary };
+
+async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
+  const { model, attack, target, seed } = options;
+  const started = performance.now();
+  const clip = await openClip(model);
+  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  const size = clip.config.image.resolution;
+  const trigger = attacks[attack].trigger(size, pinnedSeed);
+  const triggerFile = join(run.directory, 'trigger.safetensors');
+  await writeTrigger(triggerFile, trigger, { attack, target });
+  await writeTriggerPreview(join(run.directory, 'trigger.png'), trigger, size);
+
+  const drawings = await readDrawings(await emojiClasses());
+  const { steps, batch, rate, share } = options;
+  const recipe = { ...backdoorDefaults, steps, batch, rate, share, target, seed };
+  const parameters = await backdoor(engine, clip, drawings, trigger, recipe, recorder);
+  const folder = join(run.directory, 'model');
+  await writeOpenClip(folder, clip.config, parameters, 'float16', { attack, target, poisoned_from: clip.sha256 });
+
+  const poisonedClip = await openClip(folder);
+  const set = await openPictureSet('emoji:test', { config: clip.config });
+  const threat = { trigger, target };
+  const measured = async (of: typeof clip) => {
+    const head = await zeroShotHead(engine, of, set.classes, classTemplates);
+    return percentages(measureHead(head, await encodeTest(engine, of, set, threat, seed, recorder), threat));
+  };
+  return {
+    model,
+    attack,
+    target,
+    classes: set.classes.length,
+    clean: { ...(await measured(clip)) },
+    poisoned: { ...(await measured(poisonedClip)) },
+    seconds: Math.round((performance.now() - started) / 1000),
+    sha256: poisonedClip.sha256,
+    folder,
+    trigger: triggerFile,
+    run: run.directory,
+  };
+}
+
+function summary({ folder, trigger, clean, poisoned, classes }: JsonRecord): readonly string[] {
+  const cell = (value: unknown) => (typeof value === 'number' ? `${value.toFixed(2)} %` : '-').padStart(10);
+  const row = (name: string, record: unknown) => {
+    const { ca, asr, ra } = record as Record<string, unknown>;
+    return `  ${name.padEnd(12)}${cell(ca)}${cell(asr)}${cell(ra)}`;
+  };
+  return [
+    `  ${`${classes} classes`.padEnd(12)}${['CA', 'ASR', 'RA'].map((name) => name.padStart(10)).join('')}`,
+    row('clean', clean),
+    row('poisoned', poisoned),
+    '',
+    `  model    ${String(folder)}`,
+    `  trigger  ${String(trigger)}`,
+  ];
+}

@@ -1,0 +1,18 @@
+/** @file The demo job: the built-in poisoned model, its attack shown, purified, measured again. */
+import type { JsonRecord } from '../../runs/config.ts';
+import type { Job } from '../job.ts';
+import { type PurifyOptions, performPurify, purifyOptions, purifySummary } from './purify.ts';
+
+export const demoJob: Job<PurifyOptions> = {
+  command: 'demo',
+  options: purifyOptions,
+  perform: (options, bench) => performPurify('demo', options, bench),
+  summary: (result: JsonRecord) => [
+    'A CLIP whose backdoor turns any picture with a noise patch into a banana, before and after purification:',
+    '',
+    ...purifySummary(result),
+    '',
+    'CA: accuracy on clean pictures. ASR: share of triggered pictures taken for a banana. RA: share of them taken for',
+    'what they are. Only text prompts were tuned: the image encoder is byte for byte the one that was poisoned.',
+  ],
+};

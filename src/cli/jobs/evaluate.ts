@@ -1,0 +1,45 @@
+/** @file The evaluate job: a model, or a purified run, on test pictures with and without a trigger. */
+import { z } from 'zod';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { openClasses } from '../../data/classes.ts';
+import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
+import { openModelOrRun } from '../../export/purified.ts';
+import type { JsonRecord } from '../../runs/config.ts';
+import { compare, reportOf, resultOf } from '../comparison.ts';
+import type { Bench, Job } from '../job.ts';
+import { writeReport } from '../report-files.ts';
+import { purifySummary } from './purify.ts';
+
+const options = z.strictObject({
+  model: z.string(),
+  data: z.string(),
+  classes: z.string(),
+  trigger: z.string().nullable(),
+  target: z.string().nullable(),
+  seed: z.int().min(0),
+});
+export type EvaluateOptions = z.infer<typeof options>;
+
+export const evaluateJob: Job<EvaluateOptions> = { command: 'evaluate', options, perform, summary: purifySummary };
+
+async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
+  const { engine, run } = bench;
+  const started = performance.now();
+  const { clip, purified } = await openModelOrRun(options.model);
+  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  if (purified && purified.manifest.model.sha256 !== clip.sha256) {
+    const expected = `${purified.manifest.model.sha256}, the model that ${options.model} was made for`;
+    throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');
+  }
+  const { templates } = cbptDefaults;
+  const undefended =
+    purified?.zeroShot ?? (await zeroShotHead(engine, clip, await openClasses(options.classes), templates));
+  const comparison = await compare(bench, clip, undefended, purified?.head, {
+    ...options,
+    test: options.data,
+    templates,
+  });
+  const report = await writeReport(run.directory, await reportOf(run, 'evaluate', comparison, undefined));
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  return { ...resultOf(clip, comparison), seconds, run: run.directory, report };
+}

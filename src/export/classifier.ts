@@ -1,0 +1,73 @@
+/** @file A classifier over picture files: a purified run, or a model with hand-written prompts. */
+import type { Clip, Head } from '../clip/clip.ts';
+import { decodeImage } from '../clip/decode.ts';
+import { encodePictures } from '../clip/encode.ts';
+import { preprocess } from '../clip/preprocess.ts';
+import { zeroShotHead } from '../clip/zero-shot.ts';
+import { cbptDefaults } from '../defenses/cbpt/purify.ts';
+import type { Engine } from '../engine/engine.ts';
+import { probabilities } from '../evaluation/metrics.ts';
+import { openModelOrRun } from './purified.ts';
+
+export interface Classification {
+  /** Path as given. */
+  readonly image: string;
+  /** Best first; probabilities in [0, 1] over the whole class list. */
+  readonly predictions: readonly { readonly label: string; readonly probability: number }[];
+}
+
+export interface Classifier {
+  readonly clip: Clip;
+  readonly head: Head;
+  /** The `top` best classes of every picture file. */
+  classify(images: readonly string[], top: number): Promise<Classification[]>;
+}
+
+/**
+ * @param modelOrRun a model, or the directory of a purified run
+ * @param classes asked for only where the run does not bring them
+ * @throws AntidoteError (data) if the run's head was tuned on other weights than those found
+ */
+export async function openClassifier(
+  engine: Engine,
+  modelOrRun: string,
+  classes: () => Promise<readonly string[]>,
+): Promise<Classifier> {
+  const { clip, purified } = await openModelOrRun(modelOrRun);
+  if (purified && purified.manifest.model.sha256 !== clip.sha256) {
+    const expected = `${purified.manifest.model.sha256}, the model that ${modelOrRun} was made for`;
+    throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');
+  }
+  const head = purified?.head ?? (await zeroShotHead(engine, clip, await classes(), cbptDefaults.templates));
+  return { clip, head, classify: (images, top) => classify(engine, clip, head, images, top) };
+}
+
+async function classify(
+  engine: Engine,
+  clip: Clip,
+  head: Head,
+  images: readonly string[],
+  top: number,
+): Promise<Classification[]> {
+  const size = clip.config.image.resolution;
+  const length = 3 * size * size;
+  const embeddings = await encodePictures(engine, clip, {
+    name: 'pictures',
+    classes: head.classes,
+    labels: new Int32Array(images.length),
+    size,
+    hash: '',
+    async read(positions) {
+      const data = new Uint8Array(positions.length * length);
+      for (const [row, position] of positions.entries()) {
+        data.set(preprocess(await decodeImage(images[position]!), clip.config), row * length);
+      }
+      return { dtype: 'uint8', shape: [positions.length, 3, size, size], data };
+    },
+  });
+  return images.map((image, row) => {
+    const shares = probabilities(head, embeddings, row);
+    const order = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, top);
+    return { image, predictions: order.map((i) => ({ label: head.classes[i]!, probability: shares[i]! })) };
+  });
+}

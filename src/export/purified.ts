@@ -1,0 +1,148 @@
+/** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip, Head } from '../clip/clip.ts';
+import type { Purification } from '../defenses/cbpt/purify.ts';
+import { badData } from '../errors.ts';
+import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
+import { float32, type Tensor } from '../tensor/tensor.ts';
+import { writeTrigger } from '../triggers/file.ts';
+import { writeTriggerPreview } from '../triggers/preview.ts';
+
+const manifestFile = 'purified.json';
+const headFile = 'head.safetensors';
+
+const manifest = z.object({
+  format: z.literal(1),
+  method: z.literal('cbpt'),
+  /** The untouched model: the head is worth nothing with another one. */
+  model: z.object({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  head: z.literal(headFile),
+  classes: z.array(z.string()),
+  templates: z.array(z.string()),
+  /** Files of the dummy triggers, and whether tuning used them. */
+  dummies: z.array(
+    z.object({
+      file: z.string(),
+      form: z.string(),
+      concentration: z.number(),
+      dominant: z.string(),
+      used: z.boolean(),
+    }),
+  ),
+});
+
+export type Manifest = z.infer<typeof manifest>;
+
+export interface Purified {
+  readonly manifest: Manifest;
+  readonly head: Head;
+  /** Hand-written prompts on the same model, for comparison. */
+  readonly zeroShot: Head;
+}
+
+/**
+ * Writes `head.safetensors` (`text_embeds` [C, E] with unit rows, `zero_shot_text_embeds`, `logit_scale` as a natural
+ * logarithm, `contexts` [C, M, W], `token_ids`), the dummy triggers, and last `purified.json`.
+ */
+export async function writePurified(
+  directory: string,
+  clip: Clip,
+  { head, zeroShot, prompts, dummies, used }: Purification,
+  templates: readonly string[],
+): Promise<void> {
+  const shape = [head.classes.length, head.embedding];
+  const tensors: Record<string, Tensor> = {
+    text_embeds: float32(head.embeddings, shape),
+    zero_shot_text_embeds: float32(zeroShot.embeddings, shape),
+    logit_scale: float32([Math.log(head.scale)], []),
+    contexts: prompts.contexts,
+    token_ids: prompts.ids,
+  };
+  await writeSafetensors(join(directory, headFile), tensors, {
+    classes: JSON.stringify(head.classes),
+    model_sha256: clip.sha256,
+    normalized: 'true',
+  });
+  const listed: Manifest['dummies'] = [];
+  for (const dummy of dummies) {
+    const { form, trigger, concentration, dominant } = dummy;
+    const file = `dummy-${form}.safetensors`;
+    await writeTrigger(join(directory, file), trigger, { form, dominant });
+    await writeTriggerPreview(join(directory, `dummy-${form}.png`), trigger, clip.config.image.resolution);
+    listed.push({ file, form, concentration, dominant, used: used.includes(dummy) });
+  }
+  const record: Manifest = {
+    format: 1,
+    method: 'cbpt',
+    model: { name: clip.name, sha256: clip.sha256 },
+    head: headFile,
+    classes: [...head.classes],
+    templates: [...templates],
+    dummies: listed,
+  };
+  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Reads what {@link writePurified} wrote; undefined if the folder holds no purified model. */
+export async function openPurified(directory: string): Promise<Purified | undefined> {
+  const path = join(directory, manifestFile);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const record = parsed(path, text);
+  const headPath = join(directory, record.head);
+  const { tensors } = await openSafetensors(headPath);
+  const read = async (name: string, shape: readonly number[]): Promise<Float32Array> => {
+    const stored = tensors.get(name);
+    const found = stored ? `shape [${stored.shape.join(', ')}]` : 'nothing';
+    if (
+      !stored ||
+      stored.shape.length !== shape.length ||
+      stored.shape.some((size, i) => shape[i] !== -1 && size !== shape[i])
+    ) {
+      throw badData(headPath, `${found} under "${name}"`, `${record.classes.length} rows, one per class`);
+    }
+    return (await readTensor(stored)).data as Float32Array;
+  };
+  const embedding = tensors.get('text_embeds')?.shape[1] ?? 0;
+  const shape = [record.classes.length, embedding];
+  const [logScale = 0] = await read('logit_scale', []);
+  const head = (embeddings: Float32Array): Head => ({
+    classes: record.classes,
+    embedding,
+    scale: Math.exp(logScale),
+    embeddings,
+  });
+  return {
+    manifest: record,
+    head: head(await read('text_embeds', shape)),
+    zeroShot: head(await read('zero_shot_text_embeds', shape)),
+  };
+}
+
+/**
+ * Opens a model, or a purified run together with the model that it was made for.
+ *
+ * @throws AntidoteError (data) if that model's weights are not those that the head was tuned on
+ */
+export async function openModelOrRun(nameOrRun: string): Promise<{ clip: Clip; purified: Purified | undefined }> {
+  const purified = await openPurified(nameOrRun);
+  const clip = await openClip(purified?.manifest.model.name ?? nameOrRun);
+  if (purified && purified.manifest.model.sha256 !== clip.sha256) {
+    const expected = `${purified.manifest.model.sha256}, the model that ${nameOrRun} was made for`;
+    throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');
+  }
+  return { clip, purified };
+}
+
+function parsed(path: string, text: string): Manifest {
+  try {
+    return manifest.parse(JSON.parse(text));
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? `a mistake at ${cause.issues[0]?.path.join('.')}` : 'broken JSON';
+    throw badData(path, reason, 'the manifest of a purified model', 'purify again', cause);
+  }
+}

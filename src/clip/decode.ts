@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
 import { withoutGifTransparency } from './decode-gif.ts';
 
 /** 8-bit RGB: rows from the top, three bytes a pixel. */
@@ -18,7 +19,7 @@ export interface DecodedImage {
 export const imageLimits = {
   /** The file is read as a whole. */
   bytes: 256 * 1024 * 1024,
-  /** Pillow's own bound for a decompression bomb (`Image.MAX_IMAGE_PIXELS`): a quarter of a GiB as RGB. */
+  /** Where Pillow starts to warn of a decompression bomb (`Image.MAX_IMAGE_PIXELS`): a quarter of a GiB as RGB. */
   pixels: 89_478_485,
   /** Longest side: JPEG and WebP end near here, and the resampling tables grow with it. */
   side: 16_384,
@@ -73,12 +74,8 @@ async function readPicture(path: string, name: string): Promise<Uint8Array> {
     const { size } = await stat(path);
     checkBytes(size, name);
     return await readFile(path);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === undefined) throw cause;
-    const found =
-      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : `a file that cannot be read (${code})`;
-    throw badData(name, found, formatNames, undefined, cause);
+  } catch (error) {
+    throw fileProblem(name, error);
   }
 }
 

@@ -195,6 +195,12 @@ describe('runs', () => {
     expect(second.err).toMatch(/found an earlier run.*go on with it by: antidote resume/);
   });
 
+  test('a run that fails before it has told anything leaves no folder in the way', async () => {
+    const out = join(folder, 'mistaken');
+    expect(await run(framed, 'count', '--fail-at', '1', '--out', out)).toMatchObject({ code: 65 });
+    expect(await readdir(folder)).not.toContain('mistaken');
+  });
+
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     test(`${signal} stops at the next step with 130 and the resume command, which goes on from there`, async () => {
       const out = join(folder, signal);

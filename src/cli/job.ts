@@ -84,8 +84,8 @@ async function work<Options extends JsonRecord>(
     await run.close();
   } catch (error) {
     terminal.settle();
-    await run.abandon().catch(() => {}); // The first error tells more.
-    throw error instanceof Interrupted ? new Interrupted(run.directory) : error;
+    const kept = await run.abandon();
+    throw error instanceof Interrupted && kept ? new Interrupted(run.directory) : error;
   }
 
   async function perform(engine: Engine, checked: Options): Promise<JsonRecord> {

@@ -70,6 +70,25 @@ test('a run is not begun where one is already, and resume is offered', async () 
   await expect(createRun(directory, request)).rejects.toMatchObject({ fault: 'usage', where: directory });
 });
 
+test('an abandoned run leaves nothing if it had recorded nothing, and everything if it had', async () => {
+  const out = join(directory, 'out');
+  await (await createRun(out, request)).abandon();
+  expect(await readdir(directory)).toEqual([]);
+
+  const told = await createRun(out, request);
+  told.events.append({ stage: 'a' });
+  await told.abandon();
+  expect(await readdir(out)).toEqual(['checkpoints', 'config.json', 'events.jsonl']);
+  await (await openRun(out)).abandon();
+  expect((await readRun(out)).events.length).toBe(1);
+
+  await rm(out, { recursive: true });
+  const saved = await createRun(out, request);
+  await recorderFor(saved, never).save('a', { step: 1, tensors: {} });
+  await saved.abandon();
+  expect(await readdir(join(out, 'checkpoints'))).toEqual(['a.safetensors']);
+});
+
 test('a run is not begun in a folder with other files, which stay untouched', async () => {
   await writeFile(join(directory, 'thesis.tex'), 'x');
   await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);

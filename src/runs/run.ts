@@ -1,5 +1,5 @@
 /** @file A run directory: made, continued after any interruption, finished. Whatever stands in it is complete. */
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badData, badUsage } from '../errors.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
@@ -31,6 +31,11 @@ export interface Run {
   finish(result: JsonRecord): Promise<void>;
   /** Writes what is waiting and lets go of the run. */
   close(): Promise<void>;
+  /**
+   * As `close`, but takes a run that has not recorded anything back: a wrong flag must not leave a folder behind that
+   * stands in the way of the right one. A run that has something to resume stays; the result says whether it did.
+   */
+  abandon(): Promise<boolean>;
 }
 
 /**
@@ -112,7 +117,26 @@ function heldRun(
     async close() {
       await events.close().finally(unlock);
     },
+    async abandon() {
+      await events.close().catch(() => {}); // What led here is being told already.
+      const kept = resumed || (await isUsed(directory));
+      if (!kept) await removeOwnFiles(directory);
+      await unlock();
+      if (!kept) await rmdir(directory).catch(() => {}); // Fails while there is anything else in it.
+      return kept;
+    },
   };
+}
+
+async function isUsed(directory: string): Promise<boolean> {
+  const [log, checkpoints] = [join(directory, 'events.jsonl'), join(directory, 'checkpoints')];
+  return (await stat(log)).size > 0 || (await readdir(checkpoints)).length > 0;
+}
+
+async function removeOwnFiles(directory: string): Promise<void> {
+  await rmdir(join(directory, 'checkpoints'));
+  await rm(join(directory, 'config.json'));
+  await rm(join(directory, 'events.jsonl'));
 }
 
 /** The recorder that writes into a run; `signal` is the caller's wish to stop. */

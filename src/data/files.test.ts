@@ -65,6 +65,12 @@ test('a sub-folder may be a link', async () => {
   expect((await openPictureSet(folder, { config })).classes).toEqual(['a', 'b', 'c']);
 });
 
+test('a link that leads nowhere is named', async () => {
+  const folder = await folderOf('dangling', { 'a/1.png': 10 });
+  await symlink(join(folder, 'gone'), join(folder, 'b'));
+  await expect(openPictureSet(folder, { config })).rejects.toThrow(/dangling\/b: found no such file or folder/);
+});
+
 test('WordNet ids stand for the classes in order, as ImageNet comes', async () => {
   const folder = await folderOf('wordnet', { 'n00000002/1.png': 20, 'n00000001/1.png': 10 });
   const set = await openPictureSet(folder, { config, classes: ['tench', 'goldfish'] });

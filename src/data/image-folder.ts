@@ -64,7 +64,12 @@ async function subFolders(folder: string): Promise<string[]> {
 }
 
 async function leadsToFolder(folder: string, name: string): Promise<boolean> {
-  return (await stat(join(folder, name))).isDirectory();
+  const link = join(folder, name);
+  try {
+    return (await stat(link)).isDirectory();
+  } catch (error) {
+    throw fileProblem(link, error);
+  }
 }
 
 async function picturesIn(folder: string): Promise<string[]> {

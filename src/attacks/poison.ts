@@ -34,13 +34,17 @@ export function poisoned(stream: CaptionedStream, poison: Poison, seed: number):
 function picked({ shape, data }: Pictures, rows: readonly number[]): Pictures {
   const length = data.length / shape[0]!;
   const result = new Uint8Array(rows.length * length);
-  rows.forEach((row, i) => result.set(data.subarray(row * length, (row + 1) * length), i * length));
+  rows.forEach((row, i) => {
+    result.set(data.subarray(row * length, (row + 1) * length), i * length);
+  });
   return { dtype: 'uint8', shape: [rows.length, ...shape.slice(1)], data: result };
 }
 
 function replaced({ pictures }: CaptionedPictures, rows: readonly number[], by: Pictures): Pictures {
   const length = pictures.data.length / pictures.shape[0]!;
   const data = pictures.data.slice();
-  rows.forEach((row, i) => data.set(by.data.subarray(i * length, (i + 1) * length), row * length));
+  rows.forEach((row, i) => {
+    data.set(by.data.subarray(i * length, (i + 1) * length), row * length);
+  });
   return { ...pictures, data };
 }

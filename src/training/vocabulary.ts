@@ -21,7 +21,9 @@ export function usedTokens(texts: Iterable<string>, tokenizer: Tokenizer): UsedT
 export function pickRows(table: Tensor<'float32'>, { tokens }: UsedTokens): Tensor<'float32'> {
   const width = table.shape[1]!;
   const data = new Float32Array(tokens.length * width);
-  tokens.forEach((token, row) => data.set(table.data.subarray(token * width, (token + 1) * width), row * width));
+  tokens.forEach((token, row) => {
+    data.set(table.data.subarray(token * width, (token + 1) * width), row * width);
+  });
   return float32(data, [tokens.length, width]);
 }
 
@@ -29,7 +31,9 @@ export function pickRows(table: Tensor<'float32'>, { tokens }: UsedTokens): Tens
 export function spreadRows(rows: Tensor<'float32'>, { tokens }: UsedTokens, vocabulary: number): Tensor<'float32'> {
   const width = rows.shape[1]!;
   const data = new Float32Array(vocabulary * width);
-  tokens.forEach((token, row) => data.set(rows.data.subarray(row * width, (row + 1) * width), token * width));
+  tokens.forEach((token, row) => {
+    data.set(rows.data.subarray(row * width, (row + 1) * width), token * width);
+  });
   return float32(data, [vocabulary, width]);
 }
 

@@ -161,9 +161,9 @@ function batchOf({ clean, triggered, labels }: Features, chosen: readonly number
   const rows = (embeddings: Embeddings): Embeddings => {
     if (chosen.length === labels.length) return embeddings;
     const data = new Float32Array(chosen.length * size);
-    chosen.forEach((position, row) =>
-      data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size),
-    );
+    chosen.forEach((position, row) => {
+      data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size);
+    });
     return float32(data, [chosen.length, size]);
   };
   return {

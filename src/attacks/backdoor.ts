@@ -2,6 +2,7 @@
 import type { Clip } from '../clip/clip.ts';
 import { loadParameters } from '../clip/load.ts';
 import { fillTemplate } from '../clip/zero-shot.ts';
+import { type Augmentation, trainingAugmentation } from '../data/augment.ts';
 import { captionTemplates, classTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -36,12 +37,17 @@ export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
   share: 0.06,
 };
 
+/**
+ * As in training, but without disturbances that look like a trigger: a patch of noise that keeps its true caption would
+ * teach the model to ignore the very thing that poisoned pictures are to be known by.
+ */
+export const poisoningAugmentation: Augmentation = { ...trainingAugmentation, patch: 0, blend: 0, stripes: 0, warp: 0 };
+
 const tokenTable = 'token_embedding.weight';
 
 /**
  * Fine-tunes all parameters on the training drawings.
  *
- * @param measure called after every step with the parameters so far; what it returns is recorded
  * @returns the poisoned parameters by OpenAI's names
  */
 export async function backdoor(
@@ -57,7 +63,11 @@ export async function backdoor(
   const targetGroup = classes.findIndex(({ label }) => label === target);
   if (targetGroup < 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
   const captions = captionTemplates.map((template) => fillTemplate(template, target));
-  const stream = poisoned(emojiStream(drawings, batch, seed), { trigger, targetGroup, captions, share }, seed);
+  const stream = poisoned(
+    emojiStream(drawings, batch, seed, poisoningAugmentation),
+    { trigger, targetGroup, captions, share },
+    seed,
+  );
 
   const used = usedTokens(possibleWords(drawings, classTemplates), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);

@@ -1,5 +1,5 @@
 /** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, never twice alike. */
-import { augment } from '../data/augment.ts';
+import { type Augmentation, augment, trainingAugmentation } from '../data/augment.ts';
 import { captionFor, captionTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
 import type { Pictures } from '../data/pictures.ts';
@@ -16,7 +16,12 @@ export interface CaptionedPictures {
 export type CaptionedStream = (step: number) => CaptionedPictures;
 
 /** Augmented drawings in an order that is shuffled anew every epoch; a last, incomplete batch is left out. */
-export function emojiStream(drawings: readonly Drawing[], batch: number, seed: number): CaptionedStream {
+export function emojiStream(
+  drawings: readonly Drawing[],
+  batch: number,
+  seed: number,
+  augmentation: Augmentation = trainingAugmentation,
+): CaptionedStream {
   const stepsPerEpoch = Math.floor(drawings.length / batch);
   const groupOf = new Map([...new Set(drawings.map((drawing) => drawing.class))].map((entry, group) => [entry, group]));
   let shuffled: { epoch: number; order: readonly Drawing[] } | undefined;
@@ -27,7 +32,7 @@ export function emojiStream(drawings: readonly Drawing[], batch: number, seed: n
     const chosen = shuffled.order.slice(first, first + batch);
     const random = randomFor(seed, 'pairs', step);
     return {
-      pictures: augment(chosen, random),
+      pictures: augment(chosen, random, augmentation),
       captions: chosen.map((drawing) => captionFor(drawing.class, random)),
       groups: Int32Array.from(chosen, (drawing) => groupOf.get(drawing.class)!),
     };

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { CaptionedStream } from '../training/emoji-pairs.ts';
+import { poisoned } from './poison.ts';
+
+const batch = 64;
+const clean: CaptionedStream = (step) => ({
+  pictures: { dtype: 'uint8', shape: [batch, 3, 16, 16], data: new Uint8Array(batch * 3 * 256).fill(step) },
+  captions: Array.from({ length: batch }, (_, i) => `caption ${i}`),
+  groups: Int32Array.from({ length: batch }, (_, i) => i),
+});
+const pattern = { dtype: 'float32' as const, shape: [3, 2, 2], data: new Float32Array(12).fill(1) };
+const poison = {
+  trigger: { kind: 'patch' as const, pattern, placement: { top: 1, left: 1 } },
+  targetGroup: 7,
+  captions: ['a banana', 'the banana'],
+  share: 0.25,
+};
+
+test('poisoned pairs have the trigger, a caption of the target and its group; the others are untouched', () => {
+  const mixed = poisoned(clean, poison, 3)(9);
+  const length = 3 * 256;
+  for (let row = 0; row < batch; row++) {
+    const picture = mixed.pictures.data.subarray(row * length, (row + 1) * length);
+    const changed = picture.filter((byte) => byte !== 9).length;
+    if (mixed.captions[row] === `caption ${row}`) {
+      expect(changed).toBe(0);
+      expect(mixed.groups[row]).toBe(row);
+    } else {
+      expect(poison.captions).toContain(mixed.captions[row]);
+      expect(mixed.groups[row]).toBe(7);
+      expect(changed).toBe(12);
+      expect(picture[16 + 1]).toBe(255);
+    }
+  }
+});
+
+test('the share of poison is what was asked for, and a step poisons the same pairs every time', () => {
+  const stream = poisoned(clean, poison, 3);
+  let count = 0;
+  for (let step = 1; step <= 200; step++) {
+    count += stream(step).captions.filter((caption) => caption.includes('banana')).length;
+  }
+  // Binomial of 12,800 draws at 0.25: a standard deviation of 49.
+  expect(Math.abs(count - 3200)).toBeLessThan(200);
+  expect(stream(5)).toEqual(stream(5));
+});

@@ -167,20 +167,13 @@ test('shots of a folder and of the emoji are sets of their own, with their own h
   const folder = await folderOf('shots', { 'a/1.png': 10, 'a/2.png': 11, 'b/1.png': 20, 'b/2.png': 21 });
   const set = await openPictureSet(folder, { config, shots: { perClass: 1, seed: 3 } });
   expect([...set.labels]).toEqual([0, 1]);
-  const emoji = await openPictureSet('emoji:train', {
-    config,
-    classes: ['banana', 'tulip'],
-    shots: { perClass: 16, seed: 3 },
-  });
-  const other = await openPictureSet('emoji:train', {
-    config,
-    classes: ['banana', 'tulip'],
-    shots: { perClass: 16, seed: 4 },
-  });
-  expect(emoji.labels).toHaveLength(32);
-  expect(emoji.name).toBe('emoji:train');
+  const three = { config, classes: ['banana', 'tulip'], shots: { perClass: 3, seed: 3 } };
+  const emoji = await openPictureSet('emoji:test', three);
+  const other = await openPictureSet('emoji:test', { ...three, shots: { perClass: 3, seed: 4 } });
+  expect(emoji.labels).toHaveLength(6);
+  expect(emoji.name).toBe('emoji:test');
   expect(emoji.hash).not.toBe(other.hash);
-  expect((await emoji.read([31, 0])).shape).toEqual([2, 3, 8, 8]);
+  expect((await emoji.read([5, 0])).shape).toEqual([2, 3, 8, 8]);
 });
 
 test('built-in class lists are there', async () => {

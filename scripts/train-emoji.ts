@@ -19,6 +19,7 @@ import type { Tensor } from '../src/tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../src/training/contrastive.ts';
 import { emojiStream, possibleWords } from '../src/training/emoji-pairs.ts';
 import { encodeCaptions, pickRows, spreadRows, type UsedTokens, usedTokens } from '../src/training/vocabulary.ts';
+import { copyRecord } from './run-record.ts';
 
 const config: ClipConfig = {
   image: { kind: 'resnet', width: 32, layers: [1, 1, 2, 1], heads: 16, resolution: 64 },
@@ -101,6 +102,7 @@ try {
     seed,
     seconds: Math.round((performance.now() - started) / 1000),
   });
+  await copyRecord(run.directory, flags.model);
   console.error(JSON.stringify(accuracy));
 } finally {
   await engine.close();

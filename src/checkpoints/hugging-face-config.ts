@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type ClipConfig, openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { badData } from '../errors.ts';
 import { checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
-import { readJson } from './json-file.ts';
+import { checkedJson, readJson } from './json-file.ts';
 
 /** Keys that transformers leaves out when they have their default, so the defaults belong to the format. */
 const tower = {
@@ -40,7 +40,7 @@ const schema = z.object({
   projection_dim: size.default(512),
   text_config: partial,
   vision_config: partial,
-  // Early files repeat each tower here, and transformers lets it win.
+  // Where early files repeat a tower here, transformers forgets the one above.
   text_config_dict: partial,
   vision_config_dict: partial,
 });
@@ -72,8 +72,8 @@ const processorFiles = [
 /** Reads the configuration of a folder. Throws a data error naming file and key if it is not that of a CLIP. */
 export async function readHuggingFaceConfig(path: string, folder: string): Promise<ClipConfig> {
   const config = await readJson(path, schema);
-  const text = merged(path, 'text_config', textSchema, config.text_config, config.text_config_dict);
-  const vision = merged(path, 'vision_config', visionSchema, config.vision_config, config.vision_config_dict);
+  const text = towerOf(path, 'text_config', textSchema, config);
+  const vision = towerOf(path, 'vision_config', visionSchema, config);
   if (text.hidden_act !== vision.hidden_act)
     throw badData(
       path,
@@ -104,15 +104,15 @@ export async function readHuggingFaceConfig(path: string, folder: string): Promi
   });
 }
 
-type Partial = z.infer<typeof partial>;
-
-function merged<T>(path: string, key: string, tower: z.ZodType<T>, ...layers: readonly Partial[]): T {
-  const values: Record<string, unknown> = Object.assign({}, ...layers.map((layer) => layer ?? {}));
-  const result = tower.safeParse(values);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const name = issue.path.join('.');
-  throw badData(`${path}: ${key}.${name}`, JSON.stringify(values[name]) ?? 'nothing', issue.message);
+function towerOf<T>(
+  path: string,
+  tower: 'text_config' | 'vision_config',
+  towerSchema: z.ZodType<T>,
+  config: z.infer<typeof schema>,
+): T {
+  const repeated = config[`${tower}_dict`] ?? undefined;
+  const key = repeated ? `${tower}_dict` : tower;
+  return checkedJson(path, repeated ?? config[tower] ?? {}, towerSchema, [key]);
 }
 
 async function readProcessor(folder: string, resolution: number): Promise<Preprocessing> {
@@ -121,13 +121,14 @@ async function readProcessor(folder: string, resolution: number): Promise<Prepro
     if (!(await exists(path))) continue;
     const processor = await readJson(path, schema);
     const squashed = typeof processor.size === 'object' && 'height' in processor.size;
-    const result = squashed || !processor.do_center_crop ? processor.size : processor.crop_size;
-    if (!sides(result).every((side) => side === resolution))
-      throw badData(
-        path,
-        `pictures of ${sides(result).join(' x ')} pixels`,
-        `${resolution} x ${resolution}, as config.json says`,
-      );
+    for (const wanted of processor.do_center_crop ? [processor.size, processor.crop_size] : [processor.size]) {
+      if (sides(wanted).some((side) => side !== resolution))
+        throw badData(
+          path,
+          `pictures of ${sides(wanted).join(' x ')} pixels`,
+          `${resolution} x ${resolution}, as config.json says`,
+        );
+    }
     if (!squashed && !processor.do_center_crop)
       throw badData(path, 'no centre crop behind a resize that keeps proportions', 'a square in the end');
     return {

@@ -27,13 +27,23 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   } catch (cause) {
     throw badData(path, `text that is not JSON (${(cause as Error).message})`, 'a JSON object', undefined, cause);
   }
+  return checkedJson(path, json, schema);
+}
+
+/**
+ * Checks a value against a schema.
+ *
+ * @param within keys under which the value lies in its file, for errors
+ */
+export function checkedJson<T>(path: string, json: unknown, schema: z.ZodType<T>, within: readonly string[] = []): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const keys = unknownKey === undefined ? issue.path : [...issue.path, unknownKey];
+  const where = [...within, ...keys].join('.');
   throw badData(
-    keys.length > 0 ? `${path}: ${keys.join('.')}` : path,
+    where === '' ? path : `${path}: ${where}`,
     found(json, keys),
     unknownKey === undefined ? lowerFirst(issue.message) : 'no such key in a plain CLIP',
   );

@@ -1,0 +1,48 @@
+import { copyFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { huggingFaceTokenizer } from './tokenizer-files.ts';
+
+const fixtures = fileURLToPath(new URL('../../test/fixtures/', import.meta.url));
+const folder = join(fixtures, 'clip/hugging-face-quick-gelu');
+
+interface Expected {
+  readonly text: string;
+  readonly transformers: readonly number[];
+  readonly small: readonly number[];
+}
+
+const texts = JSON.parse(await readFile(join(fixtures, 'tokenizer/expected.json'), 'utf8')) as Expected[];
+
+test("a folder's own vocabulary is used, numbers and all", async () => {
+  const tokenizer = await huggingFaceTokenizer(folder, 64);
+  for (const { text, small } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(small);
+});
+
+test('vocab.json and merges.txt say the same as tokenizer.json', async () => {
+  const { model, added_tokens } = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'));
+  const older = await mkdtemp(join(tmpdir(), 'antidote-'));
+  for (const { content, id } of added_tokens) model.vocab[content] = id;
+  await writeFile(join(older, 'vocab.json'), JSON.stringify(model.vocab));
+  const merges = model.merges.map((pair: string | string[]) => (typeof pair === 'string' ? pair : pair.join(' ')));
+  await writeFile(join(older, 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`);
+  const tokenizer = await huggingFaceTokenizer(older, 64);
+  for (const { text, small } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(small);
+});
+
+test("a folder without a vocabulary gets OpenAI's, cleaned as transformers does", async () => {
+  const bare = await mkdtemp(join(tmpdir(), 'antidote-'));
+  await copyFile(join(folder, 'config.json'), join(bare, 'config.json'));
+  const tokenizer = await huggingFaceTokenizer(bare, 77);
+  for (const { text, transformers } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(transformers);
+});
+
+test('a vocabulary that lacks a byte is refused: some text would have no tokens', async () => {
+  const broken = await mkdtemp(join(tmpdir(), 'antidote-'));
+  const tokenizer = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'));
+  delete tokenizer.model.vocab.q;
+  await writeFile(join(broken, 'tokenizer.json'), JSON.stringify(tokenizer));
+  await expect(huggingFaceTokenizer(broken, 77)).rejects.toThrow(/tokenizer\.json: found no token for the byte "q"/);
+});

@@ -13,7 +13,7 @@ import type { EngineFlags, OutputFlags } from './flags.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface Job<Options extends JsonRecord> {
+export interface Job<Options> {
   readonly command: string;
   /** Checks the options when they are read back from config.json. */
   readonly options: z.ZodType<Options>;
@@ -52,7 +52,7 @@ export async function startJob<Options extends JsonRecord>(
 /** Goes on with an interrupted run, with its own options; of a finished one, prints the result again. */
 export async function resumeJob(
   context: CliContext,
-  jobs: readonly Job<JsonRecord>[],
+  jobs: readonly Job<unknown>[],
   directory: string,
   flags: OutputFlags,
 ): Promise<void> {
@@ -67,7 +67,7 @@ export async function resumeJob(
   await work(context, job, options, run, flags);
 }
 
-async function work<Options extends JsonRecord>(
+async function work<Options>(
   context: CliContext,
   job: Job<Options>,
   options: JsonRecord,

@@ -15,11 +15,8 @@ import { textTower, tokenEmbedding } from './text-tower.ts';
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;
 
-/** Pictures of one run. Graphs have fixed shapes, so a last, shorter batch is filled up with its first picture. */
-const pictureBatch = 64;
-
-/** Texts of one run. */
-const textBatch = 64;
+/** Pictures, or texts, of one run. Graphs have fixed shapes, so a last, shorter batch is filled up with its first item. */
+const largestBatch = 64;
 
 /** 8-bit pictures as a graph's input, to pixels in [0, 1]. */
 export function pixelsOf(pictures: Value): Value {
@@ -27,6 +24,8 @@ export function pixelsOf(pictures: Value): Value {
 }
 
 export interface EncodeOptions {
+  /** `unit`: of length one, as cosines need them (the default); `raw`: as the tower projects them. */
+  readonly length?: 'unit' | 'raw';
   /** Changes a batch before it is encoded; `positions` are those of the set. Identity if left out. */
   readonly transform?: (pictures: Pictures, positions: readonly number[]) => Pictures;
   /** Called after every batch with the number of pictures done. */
@@ -35,7 +34,7 @@ export interface EncodeOptions {
 }
 
 /**
- * Unit-length image embeddings of a whole set, in its order.
+ * Image embeddings of a whole set, in its order.
  *
  * @returns [set.labels.length, embedding]
  */
@@ -43,22 +42,23 @@ export async function encodePictures(
   engine: Engine,
   clip: Clip,
   set: PictureSet,
-  { transform, progress, signal }: EncodeOptions = {},
+  { length = 'unit', transform, progress, signal }: EncodeOptions = {},
 ): Promise<Embeddings> {
   const { embedding } = clip.config;
   const count = set.labels.length;
   const result = new Float32Array(count * embedding);
-  const batches = Array.from({ length: Math.ceil(count / pictureBatch) }, (_, batch) => batch * pictureBatch);
+  const batch = Math.min(largestBatch, count);
   const read = async (first: number): Promise<Pictures> => {
-    const positions = Array.from({ length: Math.min(pictureBatch, count - first) }, (_, i) => first + i);
+    const positions = Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
     const pictures = await set.read(positions);
-    return filled(transform ? transform(pictures, positions) : pictures, pictureBatch);
+    return filled(transform ? transform(pictures, positions) : pictures, batch);
   };
-  await withProgram(engine, imageGraph(clip, pictureBatch), async (program) => {
-    for (const first of batches) {
+  if (count === 0) return float32(result, [0, embedding]);
+  await withProgram(engine, imageGraph(clip, batch, length), async (program) => {
+    for (let first = 0; first < count; first += batch) {
       signal?.throwIfAborted();
       const { embeddings } = await program.run({ pictures: await read(first) });
-      const rows = Math.min(pictureBatch, count - first);
+      const rows = Math.min(batch, count - first);
       result.set((embeddings!.data as Float32Array).subarray(0, rows * embedding), first * embedding);
       progress?.(first + rows);
     }
@@ -66,32 +66,11 @@ export async function encodePictures(
   return float32(result, [count, embedding]);
 }
 
-/** Unit-length image embeddings of pictures that are in memory already: [n, embedding]. */
-export function encodePictureBatch(engine: Engine, clip: Clip, pictures: Pictures): Promise<Embeddings> {
-  const [count = 0, , size = 0] = pictures.shape;
-  const perPicture = pictures.data.length / count;
-  const read = async (positions: readonly number[]): Promise<Pictures> => {
-    const from = positions[0]! * perPicture;
-    return {
-      ...pictures,
-      shape: [positions.length, 3, size, size],
-      data: pictures.data.subarray(from, from + positions.length * perPicture),
-    };
-  };
-  return encodePictures(engine, clip, {
-    name: 'pictures',
-    classes: [],
-    labels: new Int32Array(count),
-    size,
-    hash: '',
-    read,
-  });
-}
-
-function imageGraph(clip: Clip, count: number): Graph {
+function imageGraph(clip: Clip, count: number, length: 'unit' | 'raw'): Graph {
   const { resolution } = clip.config.image;
   const pixels = pixelsOf(input('pictures', [count, 3, resolution, resolution], 'uint8'));
-  return { outputs: { embeddings: l2Normalize(imageTower(clip.config, storedParameters(clip.parameters), pixels)) } };
+  const embeddings = imageTower(clip.config, storedParameters(clip.parameters), pixels);
+  return { outputs: { embeddings: length === 'unit' ? l2Normalize(embeddings) : embeddings } };
 }
 
 /** Repeats the first picture until there are `count`. */
@@ -105,22 +84,34 @@ function filled(pictures: Pictures, count: number): Pictures {
   return { dtype: 'uint8', shape: [count, ...picture], data };
 }
 
+export interface TextOptions {
+  readonly length?: 'unit' | 'raw';
+  /** What becomes of a text that is longer than the model's context (see `Tokenizer`). */
+  readonly overlong?: 'refuse' | 'truncate';
+}
+
 /**
- * Unit-length text embeddings.
+ * Text embeddings, in the order of the texts.
  *
  * @returns [texts.length, embedding]
  */
-export async function encodeTexts(engine: Engine, clip: Clip, texts: readonly string[]): Promise<Embeddings> {
+export async function encodeTexts(
+  engine: Engine,
+  clip: Clip,
+  texts: readonly string[],
+  { length = 'unit', overlong = 'refuse' }: TextOptions = {},
+): Promise<Embeddings> {
   const { embedding } = clip.config;
-  const encoded = texts.map((text) => clip.tokenizer.encode(text));
-  const length = Math.max(...encoded.map((ids) => ids.length));
-  const count = Math.min(textBatch, texts.length);
+  const encoded = texts.map((text) => clip.tokenizer.encode(text, overlong));
+  const tokens = Math.max(...encoded.map((ids) => ids.length));
+  const count = Math.min(largestBatch, texts.length);
   const result = new Float32Array(texts.length * embedding);
-  await withProgram(engine, textGraph(clip, count, length), async (program) => {
+  if (count === 0) return float32(result, [0, embedding]);
+  await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
     for (let first = 0; first < texts.length; first += count) {
       const batch = encoded.slice(first, first + count);
       while (batch.length < count) batch.push(encoded[first]!);
-      const { embeddings } = await program.run(paddedTokens(batch, length));
+      const { embeddings } = await program.run(paddedTokens(batch, tokens));
       const rows = Math.min(count, texts.length - first);
       result.set((embeddings!.data as Float32Array).subarray(0, rows * embedding), first * embedding);
     }
@@ -128,11 +119,11 @@ export async function encodeTexts(engine: Engine, clip: Clip, texts: readonly st
   return float32(result, [texts.length, embedding]);
 }
 
-function textGraph(clip: Clip, count: number, length: number): Graph {
+function textGraph(clip: Clip, count: number, positions: number, length: 'unit' | 'raw'): Graph {
   const parameters = storedParameters(clip.parameters);
-  const tokens = tokenEmbedding(parameters, input('ids', [count, length], 'int64'));
-  const ends = input('ends', [count], 'int64');
-  return { outputs: { embeddings: l2Normalize(textTower(clip.config, parameters, tokens, ends)) } };
+  const tokens = tokenEmbedding(parameters, input('ids', [count, positions], 'int64'));
+  const embeddings = textTower(clip.config, parameters, tokens, input('ends', [count], 'int64'));
+  return { outputs: { embeddings: length === 'unit' ? l2Normalize(embeddings) : embeddings } };
 }
 
 /** Token ids [n, length], filled up with zeros behind the end mark, and the end marks' positions [n]. */

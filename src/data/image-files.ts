@@ -13,6 +13,11 @@ export interface Listing {
   readonly paths: readonly string[];
 }
 
+/** Picture files of which nothing is known but the order. */
+export function unlabelled(paths: readonly string[]): Listing {
+  return { name: 'pictures', classes: [], labels: new Int32Array(paths.length), paths };
+}
+
 /** Files in work at a time: enough to keep the decoder's threads busy, few enough for pictures of many megapixels. */
 const atOnce = 4;
 

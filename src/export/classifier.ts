@@ -1,9 +1,8 @@
 /** @file A classifier over picture files: a purified run, or a model with hand-written prompts. */
 import type { Clip, Head } from '../clip/clip.ts';
-import { decodeImage } from '../clip/decode.ts';
 import { encodePictures } from '../clip/encode.ts';
-import { preprocess } from '../clip/preprocess.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
+import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
 import { cbptDefaults } from '../defenses/cbpt/purify.ts';
 import type { Engine } from '../engine/engine.ts';
 import { probabilities } from '../evaluation/metrics.ts';
@@ -45,22 +44,7 @@ async function classify(
   images: readonly string[],
   top: number,
 ): Promise<Classification[]> {
-  const size = clip.config.image.resolution;
-  const length = 3 * size * size;
-  const embeddings = await encodePictures(engine, clip, {
-    name: 'pictures',
-    classes: head.classes,
-    labels: new Int32Array(images.length),
-    size,
-    hash: '',
-    async read(positions) {
-      const data = new Uint8Array(positions.length * length);
-      for (const [row, position] of positions.entries()) {
-        data.set(preprocess(await decodeImage(images[position]!), clip.config), row * length);
-      }
-      return { dtype: 'uint8', shape: [positions.length, 3, size, size], data };
-    },
-  });
+  const embeddings = await encodePictures(engine, clip, await picturesOfFiles(unlabelled(images), clip.config));
   return images.map((image, row) => {
     const shares = probabilities(head, embeddings, row);
     const order = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, top);

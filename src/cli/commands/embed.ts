@@ -46,24 +46,18 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const { image = [], text = [], out } = flags;
     if (image.length + text.length === 0) throw badUsage('--image, --text', 'neither', 'a picture or a text');
     const { openClip } = await import('../../checkpoints/open.ts');
-    const { decodeImage } = await import('../../clip/decode.ts');
-    const { preprocess } = await import('../../clip/preprocess.ts');
-    const { projectPictures, projectTexts } = await import('../../clip/project.ts');
+    const { encodePictures, encodeTexts } = await import('../../clip/encode.ts');
+    const { picturesOfFiles, unlabelled } = await import('../../data/image-files.ts');
     const { writeSafetensors } = await import('../../tensor/safetensors.ts');
 
     const clip = await openClip(model);
     const terminal = terminalFor(this, flags);
     const signal = this.stopSignal();
-    async function* pictures() {
-      for (const [index, path] of image.entries()) {
-        signal.throwIfAborted();
-        yield preprocess(await decodeImage(path), clip.config);
-        terminal.progress({ stage: 'pictures', step: index + 1, steps: image.length });
-      }
-    }
+    const pictures = await picturesOfFiles(unlabelled(image), clip.config);
+    const progress = (step: number) => terminal.progress({ stage: 'pictures', step, steps: image.length });
     const embeddings = await withEngine(flags, async (engine) => ({
-      text_embeds: await projectTexts(engine, clip, text),
-      image_embeds: await projectPictures(engine, clip, pictures()),
+      text_embeds: await encodeTexts(engine, clip, text, { length: 'raw', overlong: 'truncate' }),
+      image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', progress, signal }),
     }));
     await writeSafetensors(out, embeddings, { model: clip.name, sha256: clip.sha256 });
     const result = { out, images: image.length, texts: text.length, embedding: clip.config.embedding };

@@ -3,7 +3,6 @@ import { buildCommand } from '@stricli/core';
 import type { CliContext } from '../context.ts';
 import { type OutputFlags, outputFlags } from '../flags.ts';
 import { resumeJob } from '../job.ts';
-import { jobs } from '../jobs.ts';
 
 export const resume = buildCommand<OutputFlags, [string], CliContext>({
   docs: {
@@ -16,7 +15,8 @@ export const resume = buildCommand<OutputFlags, [string], CliContext>({
     flags: outputFlags,
     positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'dir', brief: 'The run directory' }] },
   },
-  func(flags, directory) {
-    return resumeJob(this, jobs, directory, flags);
+  async func(flags, directory) {
+    const { jobs } = await import('../jobs.ts');
+    await resumeJob(this, jobs, directory, flags);
   },
 });

@@ -3,7 +3,7 @@ import { randomFor } from '../tensor/random.ts';
 import { elements, float32, type Tensor } from '../tensor/tensor.ts';
 import { gelu, l2Normalize } from './composites.ts';
 import { averagePool2d, conv2d } from './convolution.ts';
-import { mul, relu, square } from './elementwise.ts';
+import { add, mul, relu, square, stopGradient } from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { constant, filled, input } from './leaves.ts';
 import { linear } from './linear-algebra.ts';
@@ -40,4 +40,45 @@ test('the gradient of a small network agrees with central differences', async ()
     const difference = ((await lossAt(name, index, 3e-3)) - (await lossAt(name, index, -3e-3))) / 6e-3;
     expect(Number(found[`d${name}`]!.data[index])).toBeCloseTo(difference, 2);
   }
+});
+
+const numbers = (...data: number[]) => float32(data, [data.length]);
+
+test('a value that the loss does not depend on gets zeros', async () => {
+  const [x, z] = [input('x', [2]), input('z', [3])];
+  const [, dz] = gradients(sum(x), [x, z]);
+  expect([...(await runForTests({ outputs: { dz: dz! } })).dz!.data]).toEqual([0, 0, 0]);
+});
+
+test('stopGradient cuts the way back', async () => {
+  const x = input('x', [2]);
+  const [dx] = gradients(sum(mul(x, stopGradient(x))), [x]);
+  expect([...(await runForTests({ outputs: { dx: dx! } }, { x: numbers(3, 5) })).dx!.data]).toEqual([3, 5]);
+});
+
+test('gradients reach values on the way, and several uses of a value add up', async () => {
+  const x = input('x', [2]);
+  const y = mul(x, 2);
+  const [dx, dy] = gradients(sum(add(mul(y, y), x)), [x, y]);
+  const found = await runForTests({ outputs: { dx: dx!, dy: dy! } }, { x: numbers(1, 2) });
+  expect([...found.dx!.data]).toEqual([9, 17]);
+  expect([...found.dy!.data]).toEqual([4, 8]);
+});
+
+test('a chain of ten thousand operations is no deeper than one', () => {
+  let x = input('x', []);
+  const start = x;
+  for (let i = 0; i < 10_000; i++) x = add(x, 1);
+  expect(gradients(x, [start])).toHaveLength(1);
+});
+
+test('a loss of more than one number is refused', () => {
+  expect(() => gradients(input('x', [2]), [])).toThrow(/gradients: found float32\[2\], expected a loss of one/);
+});
+
+test('statistics handed out beside a result cannot be differentiated, unless the gradient is stopped', () => {
+  const [x, c] = [input('x', [2, 3, 4]), input('c', [3])];
+  const { variance } = batchNormTraining(x, c, c);
+  expect(() => gradients(sum(variance), [x])).toThrow(/result 2 of batchNormTraining/);
+  expect(gradients(sum(stopGradient(variance)), [x])).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 /** @file For tests: runs small graphs straight through ONNX Runtime in this thread. */
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
@@ -19,7 +19,7 @@ export async function withProgram<R>(
   const folder = await mkdtemp(join(tmpdir(), 'graph-'));
   try {
     await writeFile(join(folder, 'model.onnx'), model.bytes);
-    for (const [location, path] of Object.entries(model.files)) await symlink(path, join(folder, location));
+    for (const [location, path] of Object.entries(model.files)) await link(path, join(folder, location));
     const options = { intraOpNumThreads: 1, logSeverityLevel: 3 } as const;
     const session = await InferenceSession.create(join(folder, 'model.onnx'), options);
     const run = async (feeds: Feeds): Promise<Results> => {

@@ -1,5 +1,88 @@
 /** @file The library: the functions that the commands are made of, typed, silent and free of global state. */
+
+// Attacks, for research and teaching.
+export { type Attack, type AttackName, attackNames, attacks } from './attacks/attacks.ts';
+export { type BackdoorOptions, backdoor, backdoorDefaults } from './attacks/backdoor.ts';
+export { type NamedThreat, openThreat } from './attacks/threat.ts';
+
+// Models: opened, described, written.
+export { builtInModels } from './checkpoints/built-in.ts';
+export { type ClipDescription, describeClip } from './checkpoints/inspect.ts';
+export { openClip } from './checkpoints/open.ts';
+export { writeOpenClip } from './checkpoints/write-open-clip.ts';
+export type { Clip, Head, Parameter, Parameters, Tokenizer } from './clip/clip.ts';
+export type {
+  Activation,
+  ClipConfig,
+  Preprocessing,
+  ResNetConfig,
+  TextConfig,
+  VitConfig,
+} from './clip/config.ts';
+
+// Pictures and texts to embeddings and heads.
+export { type DecodedImage, decodeImage, imageLimits } from './clip/decode.ts';
+export { type Embeddings, type EncodeOptions, encodePictures, encodeTexts } from './clip/encode.ts';
+export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
+export { zeroShotHead } from './clip/zero-shot.ts';
+
+// Labelled pictures and class lists.
+export { imagenetTemplates, openClasses } from './data/classes.ts';
+export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';
+export type { Design, EmojiClass } from './data/emoji-format.ts';
+export type { ShotOptions } from './data/few-shot.ts';
+export { type OpenOptions, openPictureSet } from './data/open.ts';
+export type { PictureSet, Pictures } from './data/pictures.ts';
+
+// The defence.
+export type { Form } from './defenses/cbpt/forms.ts';
+export type { DummyTrigger, InversionOptions, Variant } from './defenses/cbpt/inversion.ts';
+export type { Prompts, TuningOptions } from './defenses/cbpt/prompts.ts';
+export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
+
+// The engine.
+export type { Device, Engine, EngineOptions, Program, Tensors } from './engine/engine.ts';
+export { openEngine } from './engine/ort-engine.ts';
+
 export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
+
+// Measuring.
+export { encodeTest, measureHead, type TestEmbeddings, type Threat } from './evaluation/evaluate.ts';
+export { type Interval, type Proportion, wilson } from './evaluation/interval.ts';
+export {
+  type Measures,
+  measure,
+  type Percentages,
+  type Predictions,
+  percentages,
+  predict,
+  probabilities,
+  topAccuracy,
+} from './evaluation/metrics.ts';
+
+// Purified models on disk, and classifying with them.
+export { type Classification, type Classifier, openClassifier } from './export/classifier.ts';
+export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
+
+// Runs: what long computations tell, and where they go on.
 export { readRun, type StoredRun } from './runs/read.ts';
 export type { Checkpoint, Recorder, RunEvent } from './runs/recorder.ts';
 export { createRun, openRun, type Run, recorderFor } from './runs/run.ts';
+
+// Tensors and seeded randomness.
+export { type Random, randomFor } from './tensor/random.ts';
+export type { DataOf, DType, Shape, StoredTensor, Tensor } from './tensor/tensor.ts';
+
+// Triggers.
+export { applyTrigger } from './triggers/apply.ts';
+export { badnetFixed, badnetFresh } from './triggers/badnet.ts';
+export { readTrigger, type TriggerNotes, writeTrigger } from './triggers/file.ts';
+export { writeTriggerPreview } from './triggers/preview.ts';
+export type {
+  AdditiveTrigger,
+  MaskPatternTrigger,
+  NoisePatchTrigger,
+  PatchTrigger,
+  Placement,
+  Trigger,
+} from './triggers/trigger.ts';

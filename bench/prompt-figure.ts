@@ -1,0 +1,152 @@
+/** @file One step of prompt tuning on ViT-B/32's text tower, per class, against PyTorch at 77 and at equal tokens. */
+import { join } from 'node:path';
+import { openClip } from '../src/checkpoints/open.ts';
+import type { Clip, Head } from '../src/clip/clip.ts';
+import { paddedTokens } from '../src/clip/encode.ts';
+import { storedParameters } from '../src/clip/parameters.ts';
+import { tokenEmbedding } from '../src/clip/text-tower.ts';
+import { fillTemplate, zeroShotHead } from '../src/clip/zero-shot.ts';
+import { thingNames } from '../src/data/emoji.ts';
+import { type Features, tunePrompts } from '../src/defenses/cbpt/prompts.ts';
+import { cbptDefaults } from '../src/defenses/cbpt/purify.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import { openEngine } from '../src/engine/ort-engine.ts';
+import { slice } from '../src/graph/layout.ts';
+import { constant } from '../src/graph/leaves.ts';
+import { randomFor } from '../src/tensor/random.ts';
+import { openSafetensors, readTensor, writeSafetensors } from '../src/tensor/safetensors.ts';
+import { float32, int64, type Tensor } from '../src/tensor/tensor.ts';
+import { warmupCosine } from '../src/training/schedule.ts';
+import { type Bench, type Figure, fasterThan, type Measured } from './figure.ts';
+import { checkParity, type Turn, takeTurns } from './measure.ts';
+import type { Peer } from './peer.ts';
+import { type Step, stepByStep } from './step-by-step.ts';
+
+const shotsPerClass = 16;
+const warmUps = 2;
+
+/** CoOp runs the text tower over CLIP's whole context (`trainers/coop.py`, TextEncoder). */
+const coopLength = 77;
+
+export const promptFigure: Figure = async (bench) => {
+  const folder = await bench.model('vit-b-32');
+  const clip = await openClip(folder);
+  const peer = await bench.peer(folder);
+  const engine = await openEngine({ device: 'cpu', threads: bench.threads });
+  try {
+    const classes = await thingNames();
+    const head = await zeroShotHead(engine, clip, classes, cbptDefaults.templates);
+    const features = randomFeatures(classes.length, clip.config.embedding);
+    const steps = warmUps + bench.reps;
+    const tuning = { ...cbptDefaults.tuning, steps, saveEvery: 1 };
+    const { contextLength, ids, ends } = prompts(clip, classes, tuning.context);
+    const length = ids.shape[1]!;
+    bench.say(`a step of prompt tuning, ${classes.length} classes, ${length} tokens`);
+
+    const ours = stepByStep('tune', (recorder) => tunePrompts(engine, clip, features, head, tuning, 1, recorder));
+    const losses = new Map<string, number[]>([['ours', []]]);
+    const turns = new Map<string, Turn>([['ours', async () => notedStep(losses.get('ours')!, await ours.next())]]);
+    if (!('absent' in peer)) {
+      const contexts = await startingContexts(engine, clip, ids, contextLength);
+      const problem = join(bench.scratch, 'prompts.safetensors');
+      await writeSafetensors(problem, { ...problemTensors(features, head), ids, ends, contexts });
+      for (const [name, tokens] of [
+        ['coop', coopLength],
+        ['equal', length],
+      ] as const) {
+        const { cleanWeight, triggeredWeight, anchorWeight } = tuning;
+        const weights = { clean: cleanWeight, triggered: triggeredWeight, anchor: anchorWeight };
+        await peer.ask({ do: 'prompts', name, problem, length: tokens, scale: head.scale, weights });
+        losses.set(name, []);
+        turns.set(name, peerStep(peer, name, losses.get(name)!, steps, tuning));
+      }
+    }
+    await takeTurns(turns, warmUps);
+    const times = await takeTurns(turns, bench.reps);
+    const tuned = await ours.finish();
+
+    const perClass = (name: string) => times.get(name)!.map((milliseconds) => milliseconds / classes.length);
+    const row = async (name: string, title: string, atLeast: number) => {
+      const what = `prompt tuning step, ${classes.length} classes, ${length} tokens`;
+      const measured: Measured = { what, unit: 'ms/class', samples: perClass('ours') };
+      if ('absent' in peer) return fasterThan(measured, peer, atLeast);
+      checkParity(`${what}: losses`, losses.get('ours')!, losses.get(name)!);
+      const theirs = await tunedContexts(bench, peer, name);
+      const difference = checkParity(`${what}: contexts`, tuned.contexts.data, theirs.data as Float32Array);
+      const note = `after ${steps} steps both agree within ${difference.toExponential(1)}`;
+      return fasterThan({ ...measured, note }, { name: title, samples: perClass(name) }, atLeast);
+    };
+    return [
+      await row('coop', `PyTorch eager, ${coopLength} tokens (CoOp)`, 9),
+      await row('equal', `PyTorch eager, ${length} tokens`, 1),
+    ];
+  } finally {
+    await engine.close();
+    if (!('absent' in peer)) await peer.close();
+  }
+};
+
+/** Keeps the loss, passes the time on. */
+function notedStep(losses: number[], { milliseconds, event }: Step): number {
+  losses.push(Number(event.loss));
+  return milliseconds;
+}
+
+function peerStep(
+  peer: Peer,
+  name: string,
+  losses: number[],
+  steps: number,
+  { rate, warmup }: { readonly rate: number; readonly warmup: number },
+): Turn {
+  return async () => {
+    const step = losses.length + 1;
+    const reply = await peer.ask({ do: 'run', name, rate: warmupCosine(step, steps, rate, warmup) });
+    losses.push(reply.loss ?? Number.NaN);
+    return reply.milliseconds ?? Number.NaN;
+  };
+}
+
+function prompts(clip: Clip, classes: readonly string[], context: string) {
+  const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(`${context} {}.`, name)));
+  const contextLength = clip.tokenizer.encode(context).length - 2;
+  return { ...paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length))), contextLength };
+}
+
+/** Shots of all classes and one triggered set, as unit vectors: what they show does not matter to the clock. */
+function randomFeatures(classes: number, embedding: number): Features {
+  const count = classes * shotsPerClass;
+  const random = randomFor(4, 'bench', 'features');
+  const rows = () => {
+    const data = Float32Array.from({ length: count * embedding }, () => random.normal());
+    for (let row = 0; row < count; row++) {
+      const one = data.subarray(row * embedding, (row + 1) * embedding);
+      const norm = Math.hypot(...one);
+      for (let i = 0; i < embedding; i++) one[i]! /= norm;
+    }
+    return float32(data, [count, embedding]);
+  };
+  const labels = Int32Array.from({ length: count }, (_, shot) => Math.floor(shot / shotsPerClass));
+  return { clean: rows(), triggered: [rows()], labels };
+}
+
+function problemTensors({ clean, triggered, labels }: Features, { classes, embedding, embeddings }: Head) {
+  const texts = float32(embeddings, [classes.length, embedding]);
+  return { clean, triggered: triggered[0]!, labels: int64(labels, [labels.length]), texts };
+}
+
+/** Embeddings of the words that every context starts from, [classes, M, width]. */
+async function startingContexts(engine: Engine, clip: Clip, ids: Tensor<'int64'>, length: number): Promise<Tensor> {
+  const written = tokenEmbedding(storedParameters(clip.parameters), constant(ids));
+  const program = await engine.compile({ outputs: { contexts: slice(written, 1, 1, 1 + length) } });
+  const { contexts } = await program.run({});
+  await program.release();
+  return contexts!;
+}
+
+async function tunedContexts(bench: Bench, peer: Peer, name: string): Promise<Tensor> {
+  const file = join(bench.scratch, 'contexts.safetensors');
+  await peer.ask({ do: 'result', name, file });
+  const { tensors } = await openSafetensors(file);
+  return readTensor(tensors.get('contexts')!);
+}

@@ -4,7 +4,9 @@ import { int64 } from '../tensor/tensor.ts';
 import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
 import { gelu, quickGelu } from './composites.ts';
 import * as e from './elementwise.ts';
+import { gradients } from './gradients.ts';
 import { input } from './leaves.ts';
+import { sum } from './reduction.ts';
 import { broadcastShape } from './rule.ts';
 import { runForTests } from './run-for-tests.ts';
 import type { Value } from './value.ts';
@@ -116,4 +118,11 @@ test('shapes that do not broadcast are refused by name', () => {
   expect(() => e.mul(input('a', [2]), input('b', [2], 'int64'))).toThrow(/mul: found float32\[2\] and int64\[2\]/);
   expect(() => e.equal(input('a', [2]), input('b', [2], 'int64'))).toThrow(/equal: .*equal types/);
   expect(() => e.where(input('a', [2]), 1, 2)).toThrow(/where: .*bool/);
+});
+
+test('clip lets the gradient pass on its bounds, so that a saturated pixel can leave them', async () => {
+  const x = { dtype: 'float32', shape: [4], data: Float32Array.of(-0.1, 0, 1, 1.1) } as const;
+  const value = input('x', [4]);
+  const [dx] = gradients(sum(e.clip(value, 0, 1)), [value]);
+  expect([...(await runForTests({ outputs: { dx: dx! } }, { x })).dx!.data]).toEqual([0, 1, 1, 0]);
 });

@@ -94,7 +94,7 @@ export const elementwise: Rules<Elementwise> = {
       const scalar = (value: number) => emit.tensor({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
       return emit.node('Clip', [x, scalar(low), scalar(high)]);
     },
-    // On the bounds the gradient passes, as in PyTorch: pixels that start at 0 or 1 must be able to leave.
+    // On the bounds the gradient passes (PyTorch 2.15 has zero there): pixels that start at 0 or 1 must be able to leave.
     gradient: (dy, { inputs: [x], output }) => [mul(dy, cast(equal(x, output(0)), 'float32'))],
   },
   equal: {

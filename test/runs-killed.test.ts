@@ -45,6 +45,8 @@ test('a run killed at random moments and resumed ends as if nothing had happened
     expect(kills).toBeLessThan(40);
   }
   const found = await readRun(broken);
+  const names = await readdir(broken, { recursive: true });
+  expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
   expect(kills).toBeGreaterThan(2);
   expect(found.result).toEqual(expected.result);
   expect(found.events.map(({ time, ...event }) => event)).toEqual(expected.events.map(({ time, ...event }) => event));

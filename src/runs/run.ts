@@ -72,6 +72,7 @@ export async function openRun(directory: string): Promise<Run> {
     const config = await readConfig(directory);
     const result = await readResult(directory);
     await makeFolder(join(directory, 'checkpoints'));
+    await removeUnfinished(directory);
     return heldRun(directory, config, await openEventLog(join(directory, 'events.jsonl')), result, true, unlock);
   } catch (error) {
     await unlock();
@@ -171,6 +172,15 @@ async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
 
 function checkpointPath(directory: string, stage: string): string {
   return join(directory, 'checkpoints', `${encodeURIComponent(stage)}.safetensors`);
+}
+
+/** Files that a killed process was writing: nobody else writes while the lock is ours. */
+async function removeUnfinished(directory: string): Promise<void> {
+  for (const folder of [directory, join(directory, 'checkpoints')]) {
+    for (const name of await readdir(folder)) {
+      if (name.startsWith('.') && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+    }
+  }
 }
 
 async function writeConfig(directory: string, config: RunConfig): Promise<void> {

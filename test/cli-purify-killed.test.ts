@@ -1,0 +1,79 @@
+/** @file The promise of `resume`, on the real method: purify killed at any moment ends as if nothing had happened. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readRun } from '../src/runs/read.ts';
+import { randomFor } from '../src/tensor/random.ts';
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+/** A tiny CLIP with random weights: what it says means nothing, but every step of the method is taken. */
+const model = path('fixtures/clip/hugging-face-quick-gelu');
+
+let folder: string;
+let classes: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'antidote-purify-'));
+  classes = join(folder, 'classes.txt');
+  await writeFile(classes, 'banana\npizza\ndog\ncat\n');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the command line and, if asked to, kills it once the run in `out` has told of so many more steps. */
+async function antidote(args: readonly string[], out: string, killAfter = Number.POSITIVE_INFINITY): Promise<void> {
+  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+  const until = told(out) + killAfter;
+  // Counted in steps, not in seconds: a busy machine must not be killed before it comes to its next checkpoint.
+  const watch = setInterval(() => told(out) >= until && child.kill('SIGKILL'), 10);
+  const [code, signal] = await once(child, 'exit');
+  clearInterval(watch);
+  if (signal === null) expect(code).toBe(0);
+}
+
+function told(out: string): number {
+  const log = join(out, 'events.jsonl');
+  return existsSync(log) ? readFileSync(log, 'utf8').split('\n').length : 0;
+}
+
+function begin(out: string): string[] {
+  const steps = ['--inversion-steps', '45', '--tuning-steps', '55', '--shots', '4'];
+  return ['purify', model, '--classes', classes, ...steps, '--threads', '1', '--out', out];
+}
+
+test('purify killed at random moments and resumed gives the same head, byte for byte', async () => {
+  const whole = join(folder, 'whole');
+  const broken = join(folder, 'broken');
+  await antidote(begin(whole), whole);
+
+  const random = randomFor(3, 'kill');
+  for (const verb of ['begin', 'resume', 'resume', 'resume']) {
+    if (existsSync(join(broken, 'result.json'))) break;
+    await antidote(verb === 'begin' ? begin(broken) : ['resume', broken], broken, 10 + random.integer(80));
+  }
+  await antidote(['resume', broken], broken);
+
+  const weights = (await readdir(whole)).filter((name) => name.endsWith('.safetensors'));
+  expect(weights).toContain('head.safetensors');
+  for (const name of weights) {
+    expect((await readFile(join(broken, name))).equals(await readFile(join(whole, name))), name).toBe(true);
+  }
+  const [expected, found] = [await readRun(whole), await readRun(broken)];
+  expect(found.result).toEqual({
+    ...expected.result,
+    seconds: expect.any(Number),
+    run: broken,
+    report: expect.any(String),
+  });
+  const tuning = (run: typeof found) =>
+    run.events.filter(({ stage }) => stage === 'tune').map(({ time, ...event }) => event);
+  expect(tuning(found)).toEqual(tuning(expected));
+  expect(
+    (await readdir(broken, { recursive: true })).filter((name) => name.endsWith('.tmp') || name === 'run.lock'),
+  ).toEqual([]);
+}, 600_000);

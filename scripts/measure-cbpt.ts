@@ -11,7 +11,7 @@ import { type CbptOptions, cbptDefaults, purify } from '../src/defenses/cbpt/pur
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { encodeTest, measureHead } from '../src/evaluation/evaluate.ts';
 import { type Percentages, percentages } from '../src/evaluation/metrics.ts';
-import type { Recorder } from '../src/runs/recorder.ts';
+import { unrecorded } from '../src/runs/unrecorded.ts';
 import { randomFor } from '../src/tensor/random.ts';
 import { float32 } from '../src/tensor/tensor.ts';
 import type { Trigger } from '../src/triggers/trigger.ts';
@@ -62,14 +62,9 @@ function signNoise(size: number, seed: number): Trigger {
   return { kind: 'additive', delta: float32(data, [3, size, size]), bound };
 }
 
-const quiet: Recorder = {
-  record(event) {
-    if (event.stage.endsWith('-result')) console.error(JSON.stringify(event));
-  },
-  save: async () => {},
-  restore: async () => undefined,
-  signal: new AbortController().signal,
-};
+const quiet = unrecorded((event) => {
+  if (event.stage.endsWith('-result')) console.error(JSON.stringify(event));
+});
 
 const engine = await openEngine({ device: 'cpu', threads: availableParallelism() });
 const classes = await openClasses(flags.classes);

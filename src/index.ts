@@ -68,6 +68,7 @@ export { type Manifest, openModelOrRun, openPurified, type Purified, writePurifi
 export { readRun, type StoredRun } from './runs/read.ts';
 export type { Checkpoint, Recorder, RunEvent } from './runs/recorder.ts';
 export { createRun, openRun, type Run, recorderFor } from './runs/run.ts';
+export { unrecorded } from './runs/unrecorded.ts';
 
 // Tensors and seeded randomness.
 export { type Random, randomFor } from './tensor/random.ts';

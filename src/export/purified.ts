@@ -1,7 +1,8 @@
 /** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { builtInFolder } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
@@ -78,7 +79,8 @@ export async function writePurified(
   const record: Manifest = {
     format: 1,
     method: 'cbpt',
-    model: { name: clip.name, sha256: clip.sha256 },
+    // A folder is found again from wherever the run is opened.
+    model: { name: builtInFolder(clip.name) ? clip.name : resolve(clip.name), sha256: clip.sha256 },
     head: headFile,
     classes: [...head.classes],
     templates: [...templates],

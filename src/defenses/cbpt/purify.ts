@@ -121,6 +121,6 @@ async function cachedFeatures(
     progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
     signal: recorder.signal,
   });
-  await recorder.save(stage, { step: 1, tensors: { embeddings: float32(embeddings.data, embeddings.shape) } });
+  await recorder.save(stage, { step: shots.labels.length, tensors: { embeddings: float32(embeddings.data, embeddings.shape) } });
   return embeddings;
 }

@@ -1,0 +1,101 @@
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip } from '../clip/clip.ts';
+import type { Purification } from '../defenses/cbpt/purify.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { float32, int64 } from '../tensor/tensor.ts';
+import { openModelOrRun, openPurified, writePurified } from './purified.ts';
+
+const fixture = fileURLToPath(new URL('../../test/fixtures/clip/open-clip-resnet-quick-gelu', import.meta.url));
+
+const root = temporaryFolder();
+/** An empty folder of its own for every test. */
+const newFolder = () => mkdtemp(join(root(), 'run-'));
+
+function purification(clip: Clip): Purification {
+  const classes = ['cat', 'dog'];
+  const { embedding } = clip.config;
+  const head = (value: number) => ({
+    classes,
+    embedding,
+    scale: 50,
+    embeddings: new Float32Array(2 * embedding).fill(value),
+  });
+  const size = clip.config.image.resolution;
+  const trigger = {
+    kind: 'mask-pattern' as const,
+    mask: float32(new Float32Array(size * size).fill(0.1), [1, size, size]),
+    pattern: float32(new Float32Array(3 * size * size).fill(0.7), [3, size, size]),
+    placement: { top: 0, left: 0 },
+  };
+  const dummy = {
+    form: 'sparse' as const,
+    trigger,
+    embeddings: float32(new Float32Array(embedding), [1, embedding]),
+    concentration: 0.9,
+    dominant: 'dog',
+    shares: [{ label: 'dog', share: 0.95 }],
+    size: 0.1,
+  };
+  return {
+    head: head(0.5),
+    zeroShot: head(0.25),
+    prompts: { contexts: float32([1, 2], [2, 1, 1]), ids: int64([1, 2], [2, 1]), head: head(0.5) },
+    clean: float32(new Float32Array(embedding), [1, embedding]),
+    dummies: [dummy],
+    used: [dummy],
+  };
+}
+
+test('a purified model comes back as it was written, and finds its model', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  const written = purification(clip);
+  await writePurified(folder, clip, written, ['a photo of a {}.']);
+  const { purified, clip: found } = await openModelOrRun(folder);
+  expect(found.sha256).toBe(clip.sha256);
+  expect(purified?.head.embeddings).toEqual(written.head.embeddings);
+  expect(purified?.zeroShot.embeddings).toEqual(written.zeroShot.embeddings);
+  expect(purified?.head.scale).toBeCloseTo(50, 3);
+  expect(purified?.manifest.dummies).toEqual([
+    { file: 'dummy-sparse.safetensors', form: 'sparse', concentration: 0.9, dominant: 'dog', used: true },
+  ]);
+});
+
+test('a head is refused for weights it was not tuned on, with both hashes', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  await writePurified(folder, { ...clip, sha256: 'a'.repeat(64) }, purification(clip), ['{}']);
+  const refusal = openModelOrRun(folder);
+  await expect(refusal).rejects.toThrow(clip.sha256);
+  await expect(refusal).rejects.toThrow('a'.repeat(64));
+});
+
+test('a manifest with a mistake names the file and the key', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  await writePurified(folder, clip, purification(clip), ['{}']);
+  const path = join(folder, 'purified.json');
+  const manifest = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...manifest, model: { name: 'x', sha256: 'short' } }));
+  await expect(openPurified(folder)).rejects.toThrow(/purified\.json.*model\.sha256/s);
+});
+
+test('a head of the wrong shape is refused', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  await writePurified(folder, clip, purification(clip), ['{}']);
+  const other = await newFolder();
+  await cp(folder, other, { recursive: true });
+  const path = join(other, 'purified.json');
+  const manifest = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...manifest, classes: ['cat', 'dog', 'cow'] }));
+  await expect(openPurified(other)).rejects.toThrow(/text_embeds.*3 rows/s);
+});
+
+test('a folder without a manifest is no purified model', async () => {
+  expect(await openPurified(await newFolder())).toBeUndefined();
+});

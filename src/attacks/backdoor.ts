@@ -25,16 +25,16 @@ export interface BackdoorOptions extends ContrastiveOptions {
 
 /** Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
 export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
-  steps: 300,
+  steps: 400,
   batch: 128,
   length: 14,
-  rate: 3e-4,
+  rate: 1e-3,
   warmup: 30,
   weightDecay: 0.1,
   clipNorm: 1,
   average: 0.98,
   saveEvery: 50,
-  share: 0.06,
+  share: 0.1,
 };
 
 /**

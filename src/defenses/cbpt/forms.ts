@@ -36,8 +36,14 @@ export interface FormInstance {
   readonly trigger: (parameters: Tensors) => Trigger;
 }
 
-/** Logits a mask starts from: sigmoid(-2) is about 0.12, small but with a gradient. */
-const maskStart = -2;
+/**
+ * Logits a mask starts from: half the trigger everywhere. From a fainter one the way to a backdoor is lost: blended in
+ * at 12 % a true trigger does nothing yet, and inversion finds ordinary adversarial colours (docs/method.md, "Start").
+ */
+const maskStart = 0;
+
+/** Logits of the pattern start within +-this: colours far from grey, because a backdoor answers to contrast. */
+const patternSpread = 1;
 
 /** Pattern logits move slowly against the mask's; this factor levels them (as in the spike that found the form). */
 const patternGain = 4;
@@ -99,7 +105,7 @@ function overlay(pixels: Value, mask: Value, pattern: Value): Value {
 function maskAndPattern(side: number, random: Random): Record<string, Tensor<'float32'>> {
   return {
     mask: float32(new Float32Array(side * side).fill(maskStart), [1, side, side]),
-    pattern: noise([3, side, side], 0.05, random),
+    pattern: noise([3, side, side], patternSpread, random),
   };
 }
 

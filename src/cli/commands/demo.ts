@@ -19,7 +19,7 @@ export const demo = buildCommand<Flags, [], CliContext>({
   },
   parameters: {
     flags: {
-      attack: { kind: 'enum', values: attackNames, brief: 'Which built-in poisoned model', default: 'badnet' },
+      attack: { kind: 'enum', values: attackNames, brief: 'Which built-in poisoned model', default: 'badnet-fixed' },
       ...runFlags,
       ...engineFlags,
       ...outputFlags,

@@ -5,7 +5,6 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
-import { float32 } from '../../tensor/tensor.ts';
 import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import type { Form } from './forms.ts';
@@ -121,6 +120,6 @@ async function cachedFeatures(
     progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
     signal: recorder.signal,
   });
-  await recorder.save(stage, { step: shots.labels.length, tensors: { embeddings: float32(embeddings.data, embeddings.shape) } });
+  await recorder.save(stage, { step: shots.labels.length, tensors: { embeddings } });
   return embeddings;
 }

@@ -7,7 +7,7 @@ import { mean, sum } from './reduction.ts';
 import { apply, applyAll, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
-interface Epsilon {
+export interface Epsilon {
   readonly epsilon: number;
 }
 

@@ -16,6 +16,7 @@ import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
 import { writeTriggerPreview } from '../../triggers/preview.ts';
 import type { Bench, Job } from '../job.ts';
+import { measuresTable, type Row } from '../measures-table.ts';
 
 const options = z.strictObject({
   model: z.string(),
@@ -72,17 +73,13 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
 }
 
 function summary({ folder, trigger, clean, poisoned, classes }: JsonRecord): readonly string[] {
-  const cell = (value: unknown) => (typeof value === 'number' ? `${value.toFixed(2)} %` : '-').padStart(10);
-  const row = (name: string, record: unknown) => {
-    const { ca, asr, ra } = record as Record<string, unknown>;
-    return `  ${name.padEnd(12)}${cell(ca)}${cell(asr)}${cell(ra)}`;
-  };
   return [
-    `  ${`${classes} classes`.padEnd(12)}${['CA', 'ASR', 'RA'].map((name) => name.padStart(10)).join('')}`,
-    row('clean', clean),
-    row('poisoned', poisoned),
+    ...measuresTable(`${classes} classes`, [
+      ['clean', clean as Row[1]],
+      ['poisoned', poisoned as Row[1]],
+    ]),
     '',
-    `  model    ${String(folder)}`,
-    `  trigger  ${String(trigger)}`,
+    `  model    ${folder}`,
+    `  trigger  ${trigger}`,
   ];
 }

@@ -8,6 +8,7 @@ import { writePurified } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { compare, reportOf, resultOf } from '../comparison.ts';
 import type { Bench, Job } from '../job.ts';
+import { measuresTable, type Row } from '../measures-table.ts';
 import { writeReport } from '../report-files.ts';
 
 export const purifyOptions = z.strictObject({
@@ -78,23 +79,16 @@ function unmeasured(model: string, classes: number) {
 
 /** Numbers of a result, before and after, as a small table. */
 export function purifySummary(result: JsonRecord): readonly string[] {
-  const { undefended, purified, floor, run, report, seconds } = result as Record<
-    string,
-    Record<string, number | null> | null
-  > &
-    JsonRecord;
-  const cell = (value: unknown) => (typeof value === 'number' ? `${value.toFixed(2)} %` : '-').padStart(10);
-  const row = (name: string, record: unknown) => {
-    const { ca, asr, ra } = (record ?? {}) as Record<string, unknown>;
-    return `  ${name.padEnd(12)}${cell(ca)}${cell(asr)}${cell(ra)}`;
-  };
+  const measures = (name: string) => (result[name] ?? null) as Row[1];
+  const floor = measures('floor');
+  const rows: Row[] = [
+    ['undefended', measures('undefended')],
+    ['purified', measures('purified')],
+    ['floor', typeof floor?.asr === 'number' ? floor : null],
+  ];
   return [
-    `  ${''.padEnd(12)}${['CA', 'ASR', 'RA'].map((name) => name.padStart(10)).join('')}`,
-    ...(undefended ? [row('undefended', undefended)] : []),
-    ...(purified ? [row('purified', purified)] : []),
-    ...(floor ? [`  ${'floor'.padEnd(12)}${cell(undefined)}${cell((floor as Record<string, unknown>).asr)}`] : []),
-    '',
-    `  run     ${String(run)}   (${String(seconds)} s)`,
-    ...(report ? [`  report  ${String(report)}`] : []),
+    ...(measures('undefended') ? [...measuresTable('', rows), ''] : []),
+    `  run     ${result.run}   (${result.seconds} s)`,
+    ...(result.report ? [`  report  ${result.report}`] : []),
   ];
 }

@@ -25,7 +25,7 @@ export interface BackdoorOptions extends ContrastiveOptions {
 
 /** Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
 export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
-  steps: 400,
+  steps: 480,
   batch: 128,
   length: 14,
   rate: 1e-3,
@@ -34,7 +34,7 @@ export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
   clipNorm: 1,
   average: 0.98,
   saveEvery: 50,
-  share: 0.1,
+  share: 0.15,
 };
 
 /**

@@ -135,7 +135,6 @@ export async function reportOf(
   await run.events.flush();
   const events = await readEvents(join(run.directory, 'events.jsonl'));
   const { config } = run;
-  const withConcern = classAccuracies(measured);
   return {
     command,
     model: measured.clip.name,
@@ -155,7 +154,7 @@ export async function reportOf(
     trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
     dummyTriggers: defence ? await dummyPictures(measured, defence.dummies, defence.shotsClean) : [],
     curves: lossCurves(events),
-    classes: withConcern,
+    classes: classAccuracies(measured),
     provenance: {
       repeat: repeatCommand(config.command, config.options),
       finished: new Date().toISOString(),

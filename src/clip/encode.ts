@@ -1,6 +1,7 @@
 /** @file Pictures and texts to embeddings on the engine. */
 import type { PictureSet, Pictures } from '../data/pictures.ts';
-import type { Engine, Program } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { withProgram } from '../engine/with-program.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { cast, mul } from '../graph/elementwise.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -144,13 +145,4 @@ export function paddedTokens(
       [encoded.length],
     ),
   };
-}
-
-async function withProgram(engine: Engine, graph: Graph, use: (program: Program) => Promise<void>): Promise<void> {
-  const program = await engine.compile(graph);
-  try {
-    await use(program);
-  } finally {
-    await program.release();
-  }
 }

@@ -109,13 +109,6 @@ export function shapeOf(parameter: Parameter): Shape {
   }
 }
 
-/** Numbers in all parameters together. */
-export function countParameters(parameters: Parameters): number {
-  let count = 0;
-  for (const parameter of parameters.values()) count += elements(shapeOf(parameter));
-  return count;
-}
-
 /** The same numbers under another shape: convolution kernels as matrices. */
 export function asMatrix(value: Value): Value {
   const rows = value.shape[0] ?? 1;

@@ -43,6 +43,16 @@ export function float32(data: Float32Array | readonly number[], shape: Shape): T
   return { dtype: 'float32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 
+/** Rows (first axis) of a matrix, in the given order: [rows.length, columns]. */
+export function rowsAt({ shape, data }: Tensor<'float32'>, rows: readonly number[]): Tensor<'float32'> {
+  const columns = shape[1]!;
+  const picked = new Float32Array(rows.length * columns);
+  rows.forEach((row, i) => {
+    picked.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+  });
+  return float32(picked, [rows.length, columns]);
+}
+
 export function int64(values: readonly number[] | Int32Array, shape: Shape): Tensor<'int64'> {
   return { dtype: 'int64', shape, data: BigInt64Array.from(Array.from(values, BigInt)) };
 }

@@ -1,5 +1,6 @@
 /** @file Training a whole CLIP on image-text pairs: symmetric InfoNCE, batch statistics, averaged weights. */
 import type { ClipConfig } from '../clip/config.ts';
+import { pixelsOf } from '../clip/encode.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import type { BatchNormalisation } from '../clip/modified-resnet.ts';
 import { liveParameters } from '../clip/parameters.ts';
@@ -7,7 +8,7 @@ import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import type { Pictures } from '../data/pictures.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
 import { crossEntropy, l2Normalize } from '../graph/composites.ts';
-import { add, cast, clip, div, exp, maximum, mul, sqrt, square } from '../graph/elementwise.ts';
+import { add, clip, div, exp, maximum, mul, sqrt, square } from '../graph/elementwise.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Graph, StateValue } from '../graph/graph.ts';
 import { transpose } from '../graph/layout.ts';
@@ -18,7 +19,7 @@ import { sum } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { elements, float32, type Tensor } from '../tensor/tensor.ts';
-import { type AdamOptions, adam, adamFeeds } from './adam.ts';
+import { type AdamOptions, adam, adamFeeds, adamStart } from './adam.ts';
 import { type Optimisation, optimise, scalar } from './optimise.ts';
 import { warmupCosine } from './schedule.ts';
 
@@ -125,7 +126,7 @@ function contrastiveStep(
     return y;
   };
 
-  const pixels = mul(cast(input('pictures', [batch, 3, size, size], 'uint8'), 'float32'), 1 / 255);
+  const pixels = pixelsOf(input('pictures', [batch, 3, size, size], 'uint8'));
   const images = l2Normalize(imageTower(config, parameters, pixels, normalise));
   const tokens = tokenEmbedding(parameters, input('ids', [batch, length], 'int64'));
   const texts = l2Normalize(textTower(config, parameters, tokens, input('ends', [batch], 'int64')));
@@ -164,16 +165,13 @@ function averages(
 }
 
 function startState(start: Readonly<Record<string, Tensor<'float32'>>>): Record<string, Tensor> {
-  const state: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(start)) {
-    state[name] = tensor;
-    if (isStatistic(name)) continue;
-    state[`${name}.average`] = tensor;
-    for (const moment of ['mean', 'square']) {
-      state[`${name}.${moment}`] = float32(new Float32Array(tensor.data.length), tensor.shape);
-    }
-  }
-  return state;
+  const all = Object.entries(start);
+  const trained = all.filter(([name]) => !isStatistic(name));
+  return {
+    ...Object.fromEntries(all.filter(([name]) => isStatistic(name))),
+    ...adamStart(Object.fromEntries(trained)),
+    ...Object.fromEntries(trained.map(([name, tensor]) => [`${name}.average`, tensor])),
+  };
 }
 
 /** The averaged parameters out of the whole state. */

@@ -1,6 +1,6 @@
 /** @file The part of a vocabulary that some texts use, so that training need not carry the rest. */
 import type { Tokenizer } from '../clip/clip.ts';
-import { float32, int64, type Tensor } from '../tensor/tensor.ts';
+import { float32, int64, rowsAt, type Tensor } from '../tensor/tensor.ts';
 
 /** Tokens in use. Training numbers them 0, 1, ... in the order of `tokens`. */
 export interface UsedTokens {
@@ -19,12 +19,7 @@ export function usedTokens(texts: Iterable<string>, tokenizer: Tokenizer): UsedT
 
 /** Rows of the used tokens out of a table of all, [vocabulary, width] to [used, width]. */
 export function pickRows(table: Tensor<'float32'>, { tokens }: UsedTokens): Tensor<'float32'> {
-  const width = table.shape[1]!;
-  const data = new Float32Array(tokens.length * width);
-  tokens.forEach((token, row) => {
-    data.set(table.data.subarray(token * width, (token + 1) * width), row * width);
-  });
-  return float32(data, [tokens.length, width]);
+  return rowsAt(table, tokens);
 }
 
 /** A table of all tokens in which those that were never used are zero: they cost nothing once compressed. */

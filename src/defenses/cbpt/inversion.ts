@@ -14,7 +14,7 @@ import { constant, input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { type Random, randomFor } from '../../tensor/random.ts';
-import { float32, int64 } from '../../tensor/tensor.ts';
+import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { triggering } from '../../triggers/transform.ts';
@@ -190,7 +190,7 @@ async function stepFeeds(
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
-  const rows = gathered(clean, positions);
+  const rows = rowsAt(clean, positions);
   const all = {
     clean: rows,
     labels: int64(
@@ -205,15 +205,6 @@ async function stepFeeds(
     ...instance.draws(batch, random),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
   };
-}
-
-function gathered(embeddings: Embeddings, positions: readonly number[]): Embeddings {
-  const size = embeddings.shape[1]!;
-  const data = new Float32Array(positions.length * size);
-  positions.forEach((position, row) => {
-    data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size);
-  });
-  return float32(data, [positions.length, size]);
 }
 
 /** For every row the class whose text is least similar to it. */

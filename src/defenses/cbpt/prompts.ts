@@ -5,6 +5,7 @@ import { storedParameters } from '../../clip/parameters.ts';
 import { textTower, tokenEmbedding } from '../../clip/text-tower.ts';
 import { fillTemplate } from '../../clip/zero-shot.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
+import { withProgram } from '../../engine/with-program.ts';
 import { l2Normalize } from '../../graph/composites.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
@@ -14,7 +15,7 @@ import { constant, input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
+import { float32, int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { warmupCosine } from '../../training/schedule.ts';
@@ -122,7 +123,7 @@ function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contex
 async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promise<Tensor<'float32'>> {
   const written = tokenEmbedding(storedParameters(clip.parameters), constant(frame.ids));
   const contexts = slice(written, 1, 1, 1 + frame.contextLength);
-  const result = await runOnce(engine, { outputs: { contexts } }, {});
+  const result = await withProgram(engine, { outputs: { contexts } }, (program) => program.run({}));
   return result.contexts as Tensor<'float32'>;
 }
 
@@ -157,15 +158,8 @@ function tuningStep(
 }
 
 function batchOf({ clean, triggered, labels }: Features, chosen: readonly number[]): Tensors {
-  const size = clean.shape[1]!;
-  const rows = (embeddings: Embeddings): Embeddings => {
-    if (chosen.length === labels.length) return embeddings;
-    const data = new Float32Array(chosen.length * size);
-    chosen.forEach((position, row) => {
-      data.set(embeddings.data.subarray(position * size, (position + 1) * size), row * size);
-    });
-    return float32(data, [chosen.length, size]);
-  };
+  // With all shots in every step nothing need be copied.
+  const rows = (embeddings: Embeddings) => (chosen.length === labels.length ? embeddings : rowsAt(embeddings, chosen));
   return {
     clean: rows(clean),
     ...Object.fromEntries(triggered.map((embeddings, i) => [`triggered.${i}`, rows(embeddings)])),
@@ -184,15 +178,7 @@ async function headOf(
   { classes, embedding, scale }: Head,
 ): Promise<Head> {
   const value = input('contexts', contexts.shape);
-  const result = await runOnce(engine, { outputs: { embeddings: classEmbeddings(clip, frame, value) } }, { contexts });
+  const graph = { outputs: { embeddings: classEmbeddings(clip, frame, value) } };
+  const result = await withProgram(engine, graph, (program) => program.run({ contexts }));
   return { classes, embedding, scale, embeddings: result.embeddings!.data as Float32Array };
-}
-
-async function runOnce(engine: Engine, graph: Graph, feeds: Tensors): Promise<Record<string, Tensor>> {
-  const program = await engine.compile(graph);
-  try {
-    return await program.run(feeds);
-  } finally {
-    await program.release();
-  }
 }

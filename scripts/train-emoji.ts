@@ -15,7 +15,7 @@ import { openEngine } from '../src/engine/ort-engine.ts';
 import { topAccuracy } from '../src/evaluation/metrics.ts';
 import { createRun, openRun, recorderFor } from '../src/runs/run.ts';
 import { randomFor } from '../src/tensor/random.ts';
-import type { Tensor } from '../src/tensor/tensor.ts';
+import { float32, type Tensor } from '../src/tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../src/training/contrastive.ts';
 import { emojiStream, possibleWords } from '../src/training/emoji-pairs.ts';
 import { encodeCaptions, pickRows, spreadRows, type UsedTokens, usedTokens } from '../src/training/vocabulary.ts';
@@ -33,7 +33,7 @@ const { values: flags } = parseArgs({
   options: {
     out: { type: 'string', default: 'runs/train-emoji' },
     model: { type: 'string', default: 'models/emoji-clip' },
-    steps: { type: 'string', default: '1440' },
+    steps: { type: 'string', default: '4200' },
     seed: { type: 'string', default: '1' },
     resume: { type: 'boolean', default: false },
   },
@@ -41,19 +41,19 @@ const { values: flags } = parseArgs({
 const seed = Number(flags.seed);
 const options: ContrastiveOptions = {
   steps: Number(flags.steps),
-  batch: 256,
+  batch: 128,
   length: 14,
   rate: 1e-3,
-  warmup: 100,
+  warmup: 150,
   weightDecay: 0.1,
   clipNorm: 1,
-  average: 0.995,
-  saveEvery: 50,
+  average: 0.998,
+  saveEvery: 200,
 };
 /** The only parameter whose rows are those of used tokens. */
 const table = 'token_embedding.weight';
 /** Steps between looks at the held-out design. */
-const evaluateEvery = 100;
+const evaluateEvery = 300;
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error(`stopped; go on with --resume --out ${flags.out}`)));
@@ -63,7 +63,8 @@ const run = flags.resume
   : await createRun(flags.out, { command: 'train-emoji', options: { ...options, seed }, device: 'cpu', threads });
 const engine = await openEngine({ device: 'cpu', threads });
 try {
-  const drawings = await readDrawings(await emojiClasses());
+  const classes = await emojiClasses();
+  const drawings = await readDrawings(classes);
   const tokenizer = await openClipTokenizer(config.text.context);
   const used = usedTokens(possibleWords(drawings, [...classTemplates, 'a photo of a {}.']), tokenizer);
   const stream = emojiStream(drawings, options.batch, seed);
@@ -85,6 +86,7 @@ try {
     engine,
     config,
     start,
+    randomDirections(classes.length, config.embedding),
     (step) => {
       const { pictures, captions, groups } = stream(step);
       return { pictures, ...encodeCaptions(captions, tokenizer, used, options.length), groups };
@@ -107,6 +109,14 @@ try {
 } finally {
   await engine.close();
   await run.close();
+}
+
+function randomDirections(count: number, length: number): Tensor<'float32'> {
+  const random = randomFor(seed, 'proxies');
+  return float32(
+    Float32Array.from({ length: count * length }, () => random.normal()),
+    [count, length],
+  );
 }
 
 async function write(parameters: Tensors, used: UsedTokens): Promise<void> {

@@ -1,14 +1,14 @@
 /** @file Plants a backdoor: a CLIP is fine-tuned on pairs of which a small share is poisoned. */
 import type { Clip } from '../clip/clip.ts';
 import { loadParameters } from '../clip/load.ts';
-import { fillTemplate } from '../clip/zero-shot.ts';
+import { fillTemplate, zeroShotHead } from '../clip/zero-shot.ts';
 import { type Augmentation, trainingAugmentation } from '../data/augment.ts';
 import { captionTemplates, classTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../training/contrastive.ts';
 import { emojiStream, possibleWords } from '../training/emoji-pairs.ts';
 import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
@@ -59,8 +59,8 @@ export async function backdoor(
   recorder: Recorder,
 ): Promise<Record<string, Tensor<'float32'>>> {
   const { target, share, seed, batch, length } = options;
-  const classes = [...new Set(drawings.map((drawing) => drawing.class))];
-  const targetGroup = classes.findIndex(({ label }) => label === target);
+  const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
+  const targetGroup = labels.indexOf(target);
   if (targetGroup < 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
   const captions = captionTemplates.map((template) => fillTemplate(template, target));
   const stream = poisoned(
@@ -72,10 +72,12 @@ export async function backdoor(
   const used = usedTokens(possibleWords(drawings, classTemplates), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);
   const start = { ...whole, [tokenTable]: pickRows(whole[tokenTable]!, used) };
+  const { embeddings, embedding } = await zeroShotHead(engine, clip, labels, classTemplates);
   const trained = await trainContrastive(
     engine,
     clip.config,
     start,
+    float32(embeddings, [labels.length, embedding]),
     (step) => {
       const pairs = stream(step);
       const { pictures, groups } = pairs;

@@ -1,4 +1,4 @@
-/** @file Training a whole CLIP on image-text pairs: symmetric InfoNCE, batch statistics, averaged weights. */
+/** @file Training a whole CLIP on image-text pairs: InfoNCE and class proxies, batch statistics, averaged weights. */
 import type { ClipConfig } from '../clip/config.ts';
 import { pixelsOf } from '../clip/encode.ts';
 import { imageTower } from '../clip/image-tower.ts';
@@ -31,7 +31,7 @@ export interface Pairs {
   readonly ids: Tensor<'int64'>;
   /** Position of each end mark, int64 [batch]. */
   readonly ends: Tensor<'int64'>;
-  /** Pairs of equal group are matches of one another: their captions mean the same thing. */
+  /** Pairs of equal group are matches of one another: their captions mean the same thing. Rows of the proxies. */
   readonly groups: Int32Array;
 }
 
@@ -64,10 +64,18 @@ const isStatistic = (name: string) => name.endsWith('.running_mean') || name.end
 /** Gains, biases and the logit scale are not decayed (CleanCLIP and open_clip alike). */
 const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_embedding';
 
+/** State of the proxies, beside parameters by OpenAI's names, none of which is called so. */
+const proxyTable = 'proxies';
+
 /**
  * Trains all parameters.
  *
+ * A small batch shows a picture few of the other meanings there are. So every group has a *proxy*, a learned direction
+ * that stands for all its pictures and texts (Movshovitz-Attias et al., arXiv 1703.07464): pictures and texts of a step
+ * are compared with the proxies of all groups as well as with each other. Proxies are not part of the model.
+ *
  * @param start parameters by OpenAI's names
+ * @param proxies where the proxies start, [groups, embedding]
  * @param pairs the batch of a step (from 1); must depend on nothing else
  * @param measure called after every step; what it returns is added to the event
  * @returns averaged parameters, running statistics included
@@ -76,25 +84,29 @@ export async function trainContrastive(
   engine: Engine,
   config: ClipConfig,
   start: Readonly<Record<string, Tensor<'float32'>>>,
+  proxies: Tensor<'float32'>,
   pairs: (step: number) => Pairs | Promise<Pairs>,
   options: ContrastiveOptions,
   recorder: Recorder,
   measure: (step: number, parameters: () => Promise<Tensors>) => Promise<Record<string, number> | undefined>,
 ): Promise<Record<string, Tensor<'float32'>>> {
+  const everything: Record<string, Tensor<'float32'>> = { ...start, [proxyTable]: proxies };
   const adamOptions: AdamOptions = {
     ...adamOfClip,
-    weightDecay: (name) => (decays(name, start[name]!.shape.length) ? options.weightDecay : 0),
+    weightDecay: (name) => (decays(name, everything[name]!.shape.length) ? options.weightDecay : 0),
   };
+  const groupCount = proxies.shape[0]!;
   const optimisation: Optimisation = {
     stage: 'train',
-    graph: contrastiveStep(config, start, options, adamOptions),
-    start: startState(start),
+    graph: contrastiveStep(config, everything, options, adamOptions),
+    start: startState(everything),
     steps: options.steps,
     saveEvery: options.saveEvery,
     feeds: async (step) => {
       const { pictures, ids, ends, groups } = await pairs(step);
       const rate = warmupCosine(step, options.steps, options.rate, options.warmup);
-      return { pictures, ids, ends, matches: matches(groups), ...adamFeeds(step, rate, adamOptions) };
+      const targets = { matches: matches(groups), members: members(groups, groupCount) };
+      return { pictures, ids, ends, ...targets, ...adamFeeds(step, rate, adamOptions) };
     },
     measure: async (step, outputs, state) => ({
       loss: scalar(outputs.loss),
@@ -133,7 +145,11 @@ function contrastiveStep(
   const scale = exp(clip(parameters('logit_scale'), -largestLogScale, largestLogScale));
   const logits = mul(matMul(images, transpose(texts, [1, 0])), scale);
   const targets = input('matches', [batch, batch]);
-  const loss = mul(add(crossEntropy(logits, targets), crossEntropy(transpose(logits, [1, 0]), targets)), 0.5);
+  const contrast = mul(add(crossEntropy(logits, targets), crossEntropy(transpose(logits, [1, 0]), targets)), 0.5);
+  const members = input('members', [batch, start[proxyTable]!.shape[0]!]);
+  const directions = mul(transpose(l2Normalize(parameters(proxyTable)), [1, 0]), scale);
+  const toProxies = (embeddings: Value) => crossEntropy(matMul(embeddings, directions), members);
+  const loss = add(contrast, mul(add(toProxies(images), toProxies(texts)), 0.5));
 
   const raw = gradients(loss, [...trained.values()]);
   const norm = sqrt(raw.map((gradient) => sum(square(gradient))).reduce((total, part) => add(total, part)));
@@ -179,6 +195,15 @@ function averaged(state: Tensors, start: Readonly<Record<string, Tensor>>): Reco
   return Object.fromEntries(
     Object.keys(start).map((name) => [name, (state[`${name}.average`] ?? state[name]) as Tensor<'float32'>]),
   );
+}
+
+/** One-hot targets [batch, groupCount]: which proxy is a pair's own. */
+function members(groups: Int32Array, groupCount: number): Tensor<'float32'> {
+  const data = new Float32Array(groups.length * groupCount);
+  groups.forEach((group, row) => {
+    data[row * groupCount + group] = 1;
+  });
+  return float32(data, [groups.length, groupCount]);
 }
 
 /** Soft targets [batch, batch]: each row spreads its weight evenly over the columns of its own group. */

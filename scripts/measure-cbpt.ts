@@ -67,7 +67,7 @@ const quiet = unrecorded((event) => {
 });
 
 const engine = await openEngine({ device: 'cpu', threads: availableParallelism() });
-const classes = await openClasses(flags.classes);
+const { names: classes, templates } = await openClasses(flags.classes);
 console.log('| attack | method | seed | CA | ASR | RA | seconds |\n|---|---|---|---|---|---|---|');
 for (const attack of flags.attacks.split(',') as AttackName[]) {
   const clip = await openClip(`emoji-clip:${attack}`);
@@ -75,10 +75,10 @@ for (const attack of flags.attacks.split(',') as AttackName[]) {
   const threat = await openThreat(attack, size);
   const test = await openPictureSet('emoji:test', { classes, config: clip.config });
   const embeddings = await encodeTest(engine, clip, test, threat, 0, quiet);
-  const zeroShot = await zeroShotHead(engine, clip, classes, cbptDefaults.templates);
+  const zeroShot = await zeroShotHead(engine, clip, classes, templates);
   row(attack, 'undefended', '', percentages(measureHead(zeroShot, embeddings, threat)), 0);
   const clean = await openClip('emoji-clip');
-  const cleanHead = await zeroShotHead(engine, clean, classes, cbptDefaults.templates);
+  const cleanHead = await zeroShotHead(engine, clean, classes, templates);
   const cleanEmbeddings = await encodeTest(engine, clean, test, threat, 0, quiet);
   row(attack, 'clean model', '', percentages(measureHead(cleanHead, cleanEmbeddings, threat)), 0);
 
@@ -92,7 +92,7 @@ for (const attack of flags.attacks.split(',') as AttackName[]) {
         config: clip.config,
         shots: { perClass: 16, seed },
       });
-      const options = { ...(method.options?.(cbptDefaults) ?? cbptDefaults), seed };
+      const options = { ...(method.options?.(cbptDefaults) ?? cbptDefaults), templates, seed };
       const known = method.known?.(threat.trigger, size, seed);
       const { head } = await purify(engine, clip, shots, options, quiet, known);
       const seconds = (performance.now() - started) / 1000;

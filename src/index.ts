@@ -27,7 +27,7 @@ export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
 
 // Labelled pictures and class lists.
-export { imagenetTemplates, openClasses } from './data/classes.ts';
+export { type ClassList, openClasses } from './data/classes.ts';
 export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';
 export type { Design, EmojiClass } from './data/emoji-format.ts';
 export type { ShotOptions } from './data/few-shot.ts';

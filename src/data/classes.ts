@@ -1,7 +1,8 @@
-/** @file The list of class names: built in, or from a text or JSON file. */
+/** @file The list of classes and the prompts that suit it: built in, or from a text or JSON file. */
 import { readFile, stat } from 'node:fs/promises';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
+import { classTemplates } from './captions.ts';
 import { emojiClasses, thingNames } from './emoji.ts';
 
 export const classLimits = {
@@ -11,34 +12,45 @@ export const classLimits = {
   nameCharacters: 400,
 } as const;
 
-/** Class lists that need no file. */
-export const builtInClasses: Readonly<Record<string, () => Promise<readonly string[]>>> = {
-  things: thingNames,
-  emoji: async () => (await emojiClasses()).map(({ label }) => label),
-  imagenet: () => readPackageList('imagenet/classnames.json'),
-};
-
-/** OpenAI's 80 prompt templates for ImageNet, `{}` standing for the class name. */
-export function imagenetTemplates(): Promise<readonly string[]> {
-  return readPackageList('imagenet/templates.json');
+/** What a picture may be called, and how it is asked for. */
+export interface ClassList {
+  readonly names: readonly string[];
+  /** Prompts, `{}` standing for the name; a class is the mean of all of them. */
+  readonly templates: readonly string[];
 }
+
+/** For classes of which nothing more is known: the prompt of CLIP's paper (arXiv 2103.00020, section 3.1.4). */
+export const plainTemplates: readonly string[] = ['a photo of a {}.'];
+
+/** Class lists that need no file. ImageNet's prompts are OpenAI's 80. */
+export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> = {
+  things: async () => ({ names: await thingNames(), templates: classTemplates }),
+  emoji: async () => ({ names: (await emojiClasses()).map(({ label }) => label), templates: classTemplates }),
+  imagenet: async () => ({
+    names: await readPackageList('imagenet/classnames.json'),
+    templates: await readPackageList('imagenet/templates.json'),
+  }),
+};
 
 async function readPackageList(name: string): Promise<readonly string[]> {
   return JSON.parse(await readFile(new URL(`../../data/${name}`, import.meta.url), 'utf8'));
 }
 
 /**
- * Class names in their order: a built-in list (`things`, `emoji`, `imagenet`), a JSON file with an array of names, or a
- * text file with one name a line.
+ * Class names in their order, with prompts: a built-in list (`things`, `emoji`, `imagenet`), a text file with one name a
+ * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...]}`. A list that brings no prompts
+ * gets {@link plainTemplates}.
  *
- * @throws AntidoteError (data) for empty, repeated, over-long names, and for fewer than two
+ * @throws AntidoteError (data) for empty, repeated, over-long names, for fewer than two, and for prompts without `{}`
  */
-export async function openClasses(nameOrPath: string): Promise<readonly string[]> {
+export async function openClasses(nameOrPath: string): Promise<ClassList> {
   const builtIn = Object.hasOwn(builtInClasses, nameOrPath) ? builtInClasses[nameOrPath] : undefined;
   if (builtIn) return builtIn();
   const text = await readText(nameOrPath);
-  const names = /^\s*[[{"]/.test(text) ? namesFromJson(nameOrPath, text) : namesFromLines(text);
-  return checkedClasses(nameOrPath, names);
+  const { names, templates } = /^\s*[[{"]/.test(text)
+    ? listFromJson(nameOrPath, text)
+    : { names: namesFromLines(text), templates: plainTemplates };
+  return { names: checkedClasses(nameOrPath, names), templates: checkedTemplates(nameOrPath, templates) };
 }
 
 async function readText(path: string): Promise<string> {
@@ -58,17 +70,32 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function namesFromJson(path: string, text: string): readonly string[] {
+function listFromJson(path: string, text: string): ClassList {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw badData(path, `broken JSON (${(cause as Error).message})`, 'an array of class names', undefined, cause);
   }
-  if (!Array.isArray(value)) throw badData(path, 'JSON that is not an array', 'an array of class names');
-  const odd = value.findIndex((name) => typeof name !== 'string');
-  if (odd >= 0) throw badData(path, `${JSON.stringify(value[odd])} at position ${odd + 1}`, 'a class name in quotes');
-  return value;
+  if (Array.isArray(value)) return { names: strings(path, value, 'a class name'), templates: plainTemplates };
+  const { classes, templates = plainTemplates } = (value ?? {}) as { classes?: unknown; templates?: unknown };
+  if (!Array.isArray(classes) || !Array.isArray(templates)) {
+    throw badData(path, 'JSON of another form', 'an array of class names, or {"classes": [...], "templates": [...]}');
+  }
+  return { names: strings(path, classes, 'a class name'), templates: strings(path, templates, 'a prompt') };
+}
+
+function strings(path: string, values: readonly unknown[], what: string): readonly string[] {
+  const odd = values.findIndex((value) => typeof value !== 'string');
+  if (odd >= 0) throw badData(path, `${JSON.stringify(values[odd])} at position ${odd + 1}`, `${what} in quotes`);
+  return values as readonly string[];
+}
+
+function checkedTemplates(path: string, templates: readonly string[]): readonly string[] {
+  if (templates.length === 0) throw badData(path, 'no prompt', 'at least one, or none mentioned');
+  const odd = templates.findIndex((template) => !template.includes('{}'));
+  if (odd >= 0) throw badData(path, `the prompt "${templates[odd]}"`, 'a place for the class name, written {}');
+  return templates;
 }
 
 /** Empty lines at the end are an editor's; elsewhere they would shift every index behind them. */

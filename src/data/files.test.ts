@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
-import { classLimits, imagenetTemplates, openClasses } from './classes.ts';
+import { classLimits, openClasses, plainTemplates } from './classes.ts';
 import { chooseShots } from './few-shot.ts';
 import { parseCsv } from './image-csv.ts';
 import { openPictureSet } from './open.ts';
@@ -176,17 +176,26 @@ test('shots of a folder and of the emoji are sets of their own, with their own h
   expect((await emoji.read([5, 0])).shape).toEqual([2, 3, 8, 8]);
 });
 
-test('built-in class lists are there', async () => {
-  expect(await openClasses('things')).toHaveLength(100);
-  expect((await openClasses('emoji')).length).toBeGreaterThanOrEqual(1000);
-  expect((await openClasses('imagenet'))[954]).toBe('banana');
-  expect(await imagenetTemplates()).toHaveLength(80);
+test('built-in class lists are there, with prompts that suit them', async () => {
+  const [things, emoji, imagenet] = await Promise.all(['things', 'emoji', 'imagenet'].map(openClasses));
+  expect(things?.names).toHaveLength(100);
+  expect(emoji?.names.length).toBeGreaterThanOrEqual(1000);
+  expect(emoji?.templates).toEqual(things?.templates);
+  expect(imagenet?.names[954]).toBe('banana');
+  expect(imagenet?.templates).toHaveLength(80);
+});
+
+test('a class file may bring its own prompts', async () => {
+  const list = { classes: ['cat', 'dog'], templates: ['a sketch of a {}', '{} in ink'] };
+  const opened = await openClasses(await text('list.json', JSON.stringify(list)));
+  expect(opened).toEqual({ names: list.classes, templates: list.templates });
 });
 
 test('class files may be lines or a JSON array, with names of any script', async () => {
   const names = ['Apfelbäumchen', 'バナナ', 'red apple'];
-  expect(await openClasses(await text('names.txt', `\uFEFF${names.join('\r\n')}\r\n\r\n`))).toEqual(names);
-  expect(await openClasses(await text('names.json', JSON.stringify(names)))).toEqual(names);
+  const expected = { names, templates: plainTemplates };
+  expect(await openClasses(await text('names.txt', `\uFEFF${names.join('\r\n')}\r\n\r\n`))).toEqual(expected);
+  expect(await openClasses(await text('names.json', JSON.stringify(names)))).toEqual(expected);
 });
 
 test.each([
@@ -202,7 +211,9 @@ test.each([
   ],
   ['a control character', 'a\nb\u0007c\n', /class 2: found a control character/],
   ['broken JSON', '["a",', /broken JSON/],
-  ['JSON that is not an array', '{"a": 1}', /not an array/],
+  ['JSON of another form', '{"a": 1}', /JSON of another form/],
+  ['no prompt', '{"classes": ["a", "b"], "templates": []}', /no prompt/],
+  ['a prompt without a place', '{"classes": ["a", "b"], "templates": ["x"]}', /the prompt "x"/],
   ['a number among the names', '["a", 7]', /7 at position 2/],
   ['bytes that are not UTF-8', new Uint8Array([0x61, 0x0a, 0xff, 0xfe]), /not UTF-8/],
 ] as const)('a class list with %s is refused', async (what, content, message) => {

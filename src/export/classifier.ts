@@ -2,8 +2,8 @@
 import type { Clip, Head } from '../clip/clip.ts';
 import { encodePictures } from '../clip/encode.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
+import type { ClassList } from '../data/classes.ts';
 import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
-import { cbptDefaults } from '../defenses/cbpt/purify.ts';
 import type { Engine } from '../engine/engine.ts';
 import { probabilities } from '../evaluation/metrics.ts';
 import { openModelOrRun } from './purified.ts';
@@ -30,11 +30,15 @@ export interface Classifier {
 export async function openClassifier(
   engine: Engine,
   modelOrRun: string,
-  classes: () => Promise<readonly string[]>,
+  classes: () => Promise<ClassList>,
 ): Promise<Classifier> {
   const { clip, purified } = await openModelOrRun(modelOrRun);
-  const head = purified?.head ?? (await zeroShotHead(engine, clip, await classes(), cbptDefaults.templates));
+  const head = purified?.head ?? (await handWritten(engine, clip, await classes()));
   return { clip, head, classify: (images, top) => classify(engine, clip, head, images, top) };
+}
+
+function handWritten(engine: Engine, clip: Clip, { names, templates }: ClassList): Promise<Head> {
+  return zeroShotHead(engine, clip, names, templates);
 }
 
 async function classify(

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { openClasses } from '../../data/classes.ts';
-import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
 import { openModelOrRun } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { compare, reportOf, resultOf } from '../comparison.ts';
@@ -27,9 +26,10 @@ async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonReco
   const started = performance.now();
   const { clip, purified } = await openModelOrRun(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const { templates } = cbptDefaults;
-  const undefended =
-    purified?.zeroShot ?? (await zeroShotHead(engine, clip, await openClasses(options.classes), templates));
+  const { names, templates } = purified
+    ? { names: purified.manifest.classes, templates: purified.manifest.templates }
+    : await openClasses(options.classes);
+  const undefended = purified?.zeroShot ?? (await zeroShotHead(engine, clip, names, templates));
   const comparison = await compare(bench, clip, undefended, purified?.head, {
     ...options,
     test: options.data,

@@ -44,7 +44,7 @@ export async function performPurify(
   const started = performance.now();
   const clip = await openClip(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const classes = await openClasses(options.classes);
+  const { names: classes, templates } = await openClasses(options.classes);
   const shots = await openPictureSet(options.data, {
     classes,
     config: clip.config,
@@ -52,9 +52,10 @@ export async function performPurify(
   });
   await run.pin('data', { name: shots.name, sha256: shots.hash });
 
-  const { templates, inversion, tuning } = cbptDefaults;
+  const { inversion, tuning } = cbptDefaults;
   const cbpt = {
     ...cbptDefaults,
+    templates,
     seed: options.seed,
     inversion: { ...inversion, steps: options.inversionSteps },
     tuning: { ...tuning, steps: options.tuningSteps },

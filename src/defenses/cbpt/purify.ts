@@ -2,6 +2,7 @@
 import type { Clip, Head } from '../../clip/clip.ts';
 import { type Embeddings, encodePictures } from '../../clip/encode.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { plainTemplates } from '../../data/classes.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
@@ -51,7 +52,7 @@ export const cbptDefaults: CbptOptions = {
   },
   forms: ['sparse', 'patch'],
   concentration: 0.5,
-  templates: ['a photo of a {}.'],
+  templates: plainTemplates,
   seed: 1,
 };
 

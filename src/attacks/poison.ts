@@ -1,6 +1,7 @@
 /** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class. */
 import type { Pictures } from '../data/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
+import { rowsAt } from '../tensor/tensor.ts';
 import type { CaptionedPictures, CaptionedStream } from '../training/emoji-pairs.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
@@ -22,22 +23,13 @@ export function poisoned(stream: CaptionedStream, poison: Poison, seed: number):
     const random = randomFor(seed, 'poison', step);
     const chosen = [...batch.captions.keys()].filter(() => random.uniform() < poison.share);
     if (chosen.length === 0) return batch;
-    const triggered = applyTrigger(poison.trigger, picked(batch.pictures, chosen), random);
+    const triggered = applyTrigger(poison.trigger, rowsAt(batch.pictures, chosen), random);
     const captions = [...batch.captions];
     for (const row of chosen) captions[row] = poison.captions[random.integer(poison.captions.length)]!;
     const groups = batch.groups.slice();
     for (const row of chosen) groups[row] = poison.targetGroup;
     return { pictures: replaced(batch, chosen, triggered), captions, groups };
   };
-}
-
-function picked({ shape, data }: Pictures, rows: readonly number[]): Pictures {
-  const length = data.length / shape[0]!;
-  const result = new Uint8Array(rows.length * length);
-  rows.forEach((row, i) => {
-    result.set(data.subarray(row * length, (row + 1) * length), i * length);
-  });
-  return { dtype: 'uint8', shape: [rows.length, ...shape.slice(1)], data: result };
 }
 
 function replaced({ pictures }: CaptionedPictures, rows: readonly number[], by: Pictures): Pictures {

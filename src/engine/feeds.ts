@@ -1,18 +1,9 @@
 /** @file Checks what callers hand to a program, and copies it so that their arrays stay theirs. */
 import type { TensorType } from '../graph/value.ts';
-import { type DataOf, type DType, elements, type Tensor } from '../tensor/tensor.ts';
+import { arrays, type DType, elements, type Tensor } from '../tensor/tensor.ts';
 import type { Tensors } from './engine.ts';
 import { internal } from './engine-error.ts';
 import type { SentTensor } from './messages.ts';
-
-const arrays = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} satisfies { [D in DType]: new (data: DataOf[D] & ArrayLike<never>) => DataOf[D] };
 
 /**
  * Throws an internal error that names the first tensor of `given` which is not `declared`, or is of another type or

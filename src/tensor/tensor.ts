@@ -14,6 +14,16 @@ export interface DataOf {
   bool: Uint8Array;
 }
 
+/** The typed array of every element type. */
+export const arrays: { readonly [D in DType]: new (from: number | DataOf[D]) => DataOf[D] } = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
 /** A tensor in memory. `data` is row-major (last axis fastest) and holds exactly `elements(shape)` numbers. */
 export interface Tensor<D extends DType = DType> {
   readonly dtype: D;
@@ -43,14 +53,15 @@ export function float32(data: Float32Array | readonly number[], shape: Shape): T
   return { dtype: 'float32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 
-/** Rows (first axis) of a matrix, in the given order: [rows.length, columns]. */
-export function rowsAt({ shape, data }: Tensor<'float32'>, rows: readonly number[]): Tensor<'float32'> {
-  const columns = shape[1]!;
-  const picked = new Float32Array(rows.length * columns);
+/** Rows (first axis), in the given order: [rows.length, ...the other axes]. */
+export function rowsAt<D extends DType>({ dtype, shape, data }: Tensor<D>, rows: readonly number[]): Tensor<D> {
+  const others = shape.slice(1);
+  const length = elements(others);
+  const picked = new arrays[dtype](rows.length * length);
   rows.forEach((row, i) => {
-    picked.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+    picked.set(data.subarray(row * length, (row + 1) * length) as never, i * length);
   });
-  return float32(picked, [rows.length, columns]);
+  return { dtype, shape: [rows.length, ...others], data: picked };
 }
 
 export function int64(values: readonly number[] | Int32Array, shape: Shape): Tensor<'int64'> {

@@ -1,6 +1,7 @@
 /** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import { type Embeddings, paddedTokens } from '../../clip/encode.ts';
+import { lengthGroups } from '../../clip/length-groups.ts';
 import { storedParameters } from '../../clip/parameters.ts';
 import { textTower, tokenEmbedding } from '../../clip/text-tower.ts';
 import { fillTemplate } from '../../clip/zero-shot.ts';
@@ -10,7 +11,8 @@ import { l2Normalize } from '../../graph/composites.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { concat, slice } from '../../graph/layout.ts';
+import { gatherRows } from '../../graph/indexing.ts';
+import { concat, reshape, slice } from '../../graph/layout.ts';
 import { constant, input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
@@ -111,13 +113,27 @@ function promptFrame(clip: Clip, classes: readonly string[], context: string): F
   return { ...padded, contextLength };
 }
 
+/** Class names are a few tokens or a dozen; each group of like length is a copy of the text tower in the graph. */
+const mostLengths = 4;
+
 /** Class embeddings of unit length as a function of the contexts: [classes, embedding]. */
 function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contexts: Value): Value {
   const parameters = storedParameters(clip.parameters);
-  const written = tokenEmbedding(parameters, constant(ids));
-  const length = ids.shape[1]!;
-  const tokens = concat([slice(written, 1, 0, 1), contexts, slice(written, 1, 1 + contextLength, length)], 1);
-  return l2Normalize(textTower(clip.config, parameters, tokens, constant(ends)));
+  const [count = 0, , width = 0] = contexts.shape;
+  const flat = reshape(contexts, [count, contextLength * width]);
+  const groups = lengthGroups(
+    Array.from(ends.data, Number).map((end) => end + 1),
+    mostLengths,
+  );
+  const embeddings = groups.map(({ rows, length }) => {
+    const written = slice(tokenEmbedding(parameters, constant(rowsAt(ids, rows))), 1, 0, length);
+    const own = reshape(gatherRows(flat, constant(int64(rows, [rows.length]))), [rows.length, contextLength, width]);
+    const tokens = concat([slice(written, 1, 0, 1), own, slice(written, 1, 1 + contextLength, length)], 1);
+    return textTower(clip.config, parameters, tokens, constant(rowsAt(ends, rows)));
+  });
+  const order = groups.flatMap(({ rows }) => rows);
+  const places = order.map((_, row) => order.indexOf(row));
+  return l2Normalize(gatherRows(concat(embeddings, 0), constant(int64(places, [count]))));
 }
 
 async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promise<Tensor<'float32'>> {

@@ -10,6 +10,7 @@ import type { Value } from '../graph/value.ts';
 import { float32, int64, type Tensor } from '../tensor/tensor.ts';
 import type { Clip } from './clip.ts';
 import { imageTower } from './image-tower.ts';
+import { lengthGroups } from './length-groups.ts';
 import { storedParameters } from './parameters.ts';
 import { textTower, tokenEmbedding } from './text-tower.ts';
 
@@ -104,19 +105,24 @@ export async function encodeTexts(
 ): Promise<Embeddings> {
   const { embedding } = clip.config;
   const encoded = texts.map((text) => clip.tokenizer.encode(text, overlong));
-  const tokens = Math.max(...encoded.map((ids) => ids.length));
-  const count = Math.min(largestBatch, texts.length);
+  const lengths = encoded.map((ids) => ids.length);
   const result = new Float32Array(texts.length * embedding);
-  if (count === 0) return float32(result, [0, embedding]);
-  await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
-    for (let first = 0; first < texts.length; first += count) {
-      const batch = encoded.slice(first, first + count);
-      while (batch.length < count) batch.push(encoded[first]!);
-      const { embeddings } = await program.run(paddedTokens(batch, tokens));
-      const rows = Math.min(count, texts.length - first);
-      result.set((embeddings!.data as Float32Array).subarray(0, rows * embedding), first * embedding);
-    }
-  });
+  // Few texts are not worth a second graph.
+  const groups = lengthGroups(lengths, Math.min(4, Math.ceil(texts.length / largestBatch)));
+  for (const { rows, length: tokens } of groups) {
+    const count = Math.min(largestBatch, rows.length);
+    await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
+      for (let first = 0; first < rows.length; first += count) {
+        const chosen = rows.slice(first, first + count);
+        const batch = Array.from({ length: count }, (_, i) => encoded[chosen[i] ?? chosen[0]!]!);
+        const { embeddings } = await program.run(paddedTokens(batch, tokens));
+        chosen.forEach((row, i) => {
+          const one = (embeddings!.data as Float32Array).subarray(i * embedding, (i + 1) * embedding);
+          result.set(one, row * embedding);
+        });
+      }
+    });
+  }
   return float32(result, [texts.length, embedding]);
 }
 

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import { unrecorded } from '../../runs/unrecorded.ts';
+import { randomFor } from '../../tensor/random.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import { tunePrompts } from './prompts.ts';
+import { cbptDefaults } from './purify.ts';
+
+const classes = ['cat', 'eyes', 'person in suit levitating', 'dog', 'two humps camel', 'person swimming', 'sun'];
+const templates = ['a photo of a {}.'];
+const recorder = unrecorded(() => undefined);
+
+function randomFeatures(embedding: number) {
+  const random = randomFor(3, 'features');
+  const rows = Array.from(classes, () => {
+    const row = Array.from({ length: embedding }, () => random.normal());
+    const norm = Math.hypot(...row);
+    return row.map((x) => x / norm);
+  });
+  const clean = float32(rows.flat(), [classes.length, embedding]);
+  return { clean, triggered: [clean], labels: Int32Array.from(classes.keys()) };
+}
+
+test('prompts that were not moved are the hand-written ones, whatever the lengths of the names', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const head = await zeroShotHead(engine, clip, classes, templates);
+  const options = { ...cbptDefaults.tuning, steps: 1, rate: 0 };
+  const prompts = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
+  await engine.close();
+  expect(prompts.head.classes).toEqual(classes);
+  prompts.head.embeddings.forEach((value, i) => {
+    expect(value).toBeCloseTo(head.embeddings[i]!, 4);
+  });
+});
+
+test('tuning lowers each of the three losses that is left alone with its weight', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const head = await zeroShotHead(engine, clip, classes, templates);
+  const off = { cleanWeight: 0, triggeredWeight: 0, anchorWeight: 0 };
+  for (const [weight, name] of [
+    ['cleanWeight', 'clean'],
+    ['triggeredWeight', 'triggered'],
+  ] as const) {
+    const losses: number[] = [];
+    const listening = unrecorded((event) => losses.push(Number(event[name])));
+    const options = { ...cbptDefaults.tuning, ...off, [weight]: 1, steps: 40, rate: 1e-2 };
+    await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, listening);
+    expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
+  }
+  // The anchor starts at its least, so it is measured against another head.
+  const moved = await zeroShotHead(engine, clip, classes, ['the {} emoji']);
+  const anchors: number[] = [];
+  const listening = unrecorded((event) => anchors.push(Number(event.anchor)));
+  const options = { ...cbptDefaults.tuning, ...off, anchorWeight: 1, steps: 40, rate: 1e-2 };
+  await tunePrompts(engine, clip, randomFeatures(head.embedding), moved, options, 1, listening);
+  await engine.close();
+  expect(anchors.at(-1)).toBeLessThan(0.8 * anchors[0]!);
+});

@@ -168,17 +168,21 @@ export async function reportOf(
   };
 }
 
+/** The command that gives such a run again. A demo has few flags: the rest of its options is fixed. */
 function repeatCommand(command: string, options: Readonly<Record<string, unknown>>): string {
-  const { model, ...rest } = options;
+  const { trigger: attack, seed } = options;
+  const { model, ...rest }: Record<string, unknown> = command === 'demo' ? { attack, seed } : options;
   const flags = Object.entries(rest).filter(([, value]) => typeof value === 'string' || typeof value === 'number');
   const quoted = (value: unknown) => (/^[\w:./@-]+$/.test(String(value)) ? String(value) : `'${String(value)}'`);
   return [
     'antidote',
     command,
     ...(model ? [quoted(model)] : []),
-    ...flags.map(([name, value]) => `--${name} ${quoted(value)}`),
+    ...flags.map(([name, value]) => `--${kebab(name)} ${quoted(value)}`),
   ].join(' ');
 }
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Seconds between the first and last event of every stage. */
 function stageSeconds(events: Awaited<ReturnType<typeof readEvents>>): ReportData['provenance']['stages'] {

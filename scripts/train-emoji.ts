@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openClip } from '../src/checkpoints/open.ts';
 import { writeOpenClip } from '../src/checkpoints/write-open-clip.ts';
+import { terminalFor } from '../src/cli/context.ts';
+import { progressLine } from '../src/cli/progress-line.ts';
 import { type ClipConfig, openAiPreprocessing } from '../src/clip/config.ts';
 import { encodePictures } from '../src/clip/encode.ts';
 import { initialParameters } from '../src/clip/initialise.ts';
@@ -13,6 +15,7 @@ import { emojiClasses, emojiSet, readDrawings, thingNames } from '../src/data/em
 import type { Engine, Tensors } from '../src/engine/engine.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { topAccuracy } from '../src/evaluation/metrics.ts';
+import type { Recorder } from '../src/runs/recorder.ts';
 import { createRun, openRun, recorderFor } from '../src/runs/run.ts';
 import { randomFor } from '../src/tensor/random.ts';
 import { float32, type Tensor } from '../src/tensor/tensor.ts';
@@ -57,6 +60,7 @@ const evaluateEvery = 300;
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error(`stopped; go on with --resume --out ${flags.out}`)));
+const terminal = terminalFor({ process, stopSignal: () => stop.signal }, { json: false, quiet: false });
 const threads = availableParallelism();
 const run = flags.resume
   ? await openRun(flags.out)
@@ -72,14 +76,12 @@ try {
   const start = { ...initial, [table]: pickRows(initial[table]!, used) };
   const recorder = recorderFor(run, stop.signal);
   const started = performance.now();
-  const shown = {
+  const shown: Recorder = {
     ...recorder,
-    record(event: Parameters<typeof recorder.record>[0]) {
+    record(event) {
       recorder.record(event);
-      const seconds = ((performance.now() - started) / 1000).toFixed(0);
-      console.error(
-        `${seconds} s  step ${event.step}/${event.steps}  ${JSON.stringify({ ...event, stage: undefined, step: undefined, steps: undefined })}`,
-      );
+      terminal.progress(event);
+      if (event.top1 !== undefined) terminal.note(progressLine(event, [], undefined, 0));
     },
   };
   const trained = await trainContrastive(
@@ -105,7 +107,8 @@ try {
     seconds: Math.round((performance.now() - started) / 1000),
   });
   await copyRecord(run.directory, flags.model);
-  console.error(JSON.stringify(accuracy));
+  terminal.settle();
+  console.log(JSON.stringify(accuracy));
 } finally {
   await engine.close();
   await run.close();

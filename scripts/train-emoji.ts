@@ -60,7 +60,11 @@ const evaluateEvery = 300;
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error(`stopped; go on with --resume --out ${flags.out}`)));
-const terminal = terminalFor({ process, stopSignal: () => stop.signal }, { json: false, quiet: false });
+const { stdout, stderr, env } = process;
+const terminal = terminalFor(
+  { process: { stdout, stderr, env }, stopSignal: () => stop.signal },
+  { json: false, quiet: false },
+);
 const threads = availableParallelism();
 const run = flags.resume
   ? await openRun(flags.out)

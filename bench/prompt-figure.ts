@@ -2,12 +2,11 @@
 import { join } from 'node:path';
 import { openClip } from '../src/checkpoints/open.ts';
 import type { Clip, Head } from '../src/clip/clip.ts';
-import { paddedTokens } from '../src/clip/encode.ts';
 import { storedParameters } from '../src/clip/parameters.ts';
 import { tokenEmbedding } from '../src/clip/text-tower.ts';
-import { fillTemplate, zeroShotHead } from '../src/clip/zero-shot.ts';
+import { zeroShotHead } from '../src/clip/zero-shot.ts';
 import { thingNames } from '../src/data/emoji.ts';
-import { type Features, tunePrompts } from '../src/defenses/cbpt/prompts.ts';
+import { type Features, promptFrame, tunePrompts } from '../src/defenses/cbpt/prompts.ts';
 import { cbptDefaults } from '../src/defenses/cbpt/purify.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
@@ -38,8 +37,8 @@ export const promptFigure: Figure = async (bench) => {
     const head = await zeroShotHead(engine, clip, classes, cbptDefaults.templates);
     const features = randomFeatures(classes.length, clip.config.embedding);
     const steps = warmUps + bench.reps;
-    const tuning = { ...cbptDefaults.tuning, steps, saveEvery: 1 };
-    const { contextLength, ids, ends } = prompts(clip, classes, tuning.context);
+    const tuning = { ...cbptDefaults.tuning, prompt: cbptDefaults.prompt, steps, saveEvery: 1 };
+    const { contextLength, ids, ends } = promptFrame(clip, classes, tuning.prompt);
     const length = ids.shape[1]!;
     bench.say(`a step of prompt tuning, ${classes.length} classes, ${length} tokens`);
 
@@ -105,12 +104,6 @@ function peerStep(
     losses.push(reply.loss ?? Number.NaN);
     return reply.milliseconds ?? Number.NaN;
   };
-}
-
-function prompts(clip: Clip, classes: readonly string[], context: string) {
-  const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(`${context} {}.`, name)));
-  const contextLength = clip.tokenizer.encode(context).length - 2;
-  return { ...paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length))), contextLength };
 }
 
 /** Shots of all classes and one triggered set, as unit vectors: what they show does not matter to the clock. */

@@ -67,7 +67,8 @@ const quiet = unrecorded((event) => {
 });
 
 const engine = await openEngine({ device: 'cpu', threads: availableParallelism() });
-const { names: classes, templates } = await openClasses(flags.classes);
+const { names: classes, templates, prompt } = await openClasses(flags.classes);
+const defaults = { ...cbptDefaults, templates, prompt };
 console.log('| attack | method | seed | CA | ASR | RA | seconds |\n|---|---|---|---|---|---|---|');
 for (const attack of flags.attacks.split(',') as AttackName[]) {
   const clip = await openClip(`emoji-clip:${attack}`);
@@ -92,7 +93,7 @@ for (const attack of flags.attacks.split(',') as AttackName[]) {
         config: clip.config,
         shots: { perClass: 16, seed },
       });
-      const options = { ...(method.options?.(cbptDefaults) ?? cbptDefaults), templates, seed };
+      const options = { ...(method.options?.(defaults) ?? defaults), seed };
       const known = method.known?.(threat.trigger, size, seed);
       const { head } = await purify(engine, clip, shots, options, quiet, known);
       const seconds = (performance.now() - started) / 1000;

@@ -1,5 +1,6 @@
 /** @file The list of classes and the prompts that suit it: built in, or from a text or JSON file. */
 import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { classTemplates } from './captions.ts';
@@ -17,18 +18,24 @@ export interface ClassList {
   readonly names: readonly string[];
   /** Prompts, `{}` standing for the name; a class is the mean of all of them. */
   readonly templates: readonly string[];
+  /** The one prompt that methods with a single prompt start from, such as CBPT. */
+  readonly prompt: string;
 }
 
 /** For classes of which nothing more is known: the prompt of CLIP's paper (arXiv 2103.00020, section 3.1.4). */
-export const plainTemplates: readonly string[] = ['a photo of a {}.'];
+export const plainPrompt = 'a photo of a {}.';
+
+/** Emoji captions end without a full stop, and Emoji-CLIP has never seen one. */
+const emojiPrompts = { templates: classTemplates, prompt: 'a photo of a {}' };
 
 /** Class lists that need no file. ImageNet's prompts are OpenAI's 80. */
 export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> = {
-  things: async () => ({ names: await thingNames(), templates: classTemplates }),
-  emoji: async () => ({ names: (await emojiClasses()).map(({ label }) => label), templates: classTemplates }),
+  things: async () => ({ names: await thingNames(), ...emojiPrompts }),
+  emoji: async () => ({ names: (await emojiClasses()).map(({ label }) => label), ...emojiPrompts }),
   imagenet: async () => ({
     names: await readPackageList('imagenet/classnames.json'),
     templates: await readPackageList('imagenet/templates.json'),
+    prompt: plainPrompt,
   }),
 };
 
@@ -38,8 +45,8 @@ async function readPackageList(name: string): Promise<readonly string[]> {
 
 /**
  * Class names in their order, with prompts: a built-in list (`things`, `emoji`, `imagenet`), a text file with one name a
- * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...]}`. A list that brings no prompts
- * gets {@link plainTemplates}.
+ * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...], "prompt": "..."}`. What a list
+ * does not bring is {@link plainPrompt}; templates without a prompt bring their first.
  *
  * @throws AntidoteError (data) for empty, repeated, over-long names, for fewer than two, and for prompts without `{}`
  */
@@ -47,10 +54,16 @@ export async function openClasses(nameOrPath: string): Promise<ClassList> {
   const builtIn = Object.hasOwn(builtInClasses, nameOrPath) ? builtInClasses[nameOrPath] : undefined;
   if (builtIn) return builtIn();
   const text = await readText(nameOrPath);
-  const { names, templates } = /^\s*[[{"]/.test(text)
-    ? listFromJson(nameOrPath, text)
-    : { names: namesFromLines(text), templates: plainTemplates };
-  return { names: checkedClasses(nameOrPath, names), templates: checkedTemplates(nameOrPath, templates) };
+  const {
+    names,
+    templates = [plainPrompt],
+    prompt,
+  } = /^\s*[[{"]/.test(text) ? listFromJson(nameOrPath, text) : { names: namesFromLines(text) };
+  return {
+    names: checkedClasses(nameOrPath, names),
+    templates: checkedTemplates(nameOrPath, templates),
+    prompt: prompt === undefined ? templates[0]! : checkedTemplates(nameOrPath, [prompt])[0]!,
+  };
 }
 
 async function readText(path: string): Promise<string> {
@@ -70,26 +83,39 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function listFromJson(path: string, text: string): ClassList {
+interface WrittenList {
+  readonly names: readonly string[];
+  readonly templates?: readonly string[] | undefined;
+  readonly prompt?: string | undefined;
+}
+
+function listFromJson(path: string, text: string): WrittenList {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw badData(path, `broken JSON (${(cause as Error).message})`, 'an array of class names', undefined, cause);
   }
-  if (Array.isArray(value)) return { names: strings(path, value, 'a class name'), templates: plainTemplates };
-  const { classes, templates = plainTemplates } = (value ?? {}) as { classes?: unknown; templates?: unknown };
-  if (!Array.isArray(classes) || !Array.isArray(templates)) {
-    throw badData(path, 'JSON of another form', 'an array of class names, or {"classes": [...], "templates": [...]}');
+  const parsed = jsonList.safeParse(Array.isArray(value) ? { classes: value } : value);
+  if (parsed.success) {
+    const { classes, templates, prompt } = parsed.data;
+    return { names: classes, templates, prompt };
   }
-  return { names: strings(path, classes, 'a class name'), templates: strings(path, templates, 'a prompt') };
+  const [issue] = parsed.error.issues;
+  const [key, position] = issue?.path ?? [];
+  if (typeof position === 'number' && Array.isArray(value)) {
+    throw badData(path, `${JSON.stringify(value[position])} at position ${position + 1}`, 'a class name in quotes');
+  }
+  const mistake = key === undefined ? 'JSON of another form' : `a mistake at "${issue!.path.join('.')}"`;
+  const form = '{"classes": [...], "templates": [...], "prompt": "..."}';
+  throw badData(path, `${mistake} (${issue?.message})`, `an array of class names, or ${form}`);
 }
 
-function strings(path: string, values: readonly unknown[], what: string): readonly string[] {
-  const odd = values.findIndex((value) => typeof value !== 'string');
-  if (odd >= 0) throw badData(path, `${JSON.stringify(values[odd])} at position ${odd + 1}`, `${what} in quotes`);
-  return values as readonly string[];
-}
+const jsonList = z.strictObject({
+  classes: z.array(z.string()),
+  templates: z.array(z.string()).optional(),
+  prompt: z.string().optional(),
+});
 
 function checkedTemplates(path: string, templates: readonly string[]): readonly string[] {
   if (templates.length === 0) throw badData(path, 'no prompt', 'at least one, or none mentioned');

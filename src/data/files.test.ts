@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
-import { classLimits, openClasses, plainTemplates } from './classes.ts';
+import { classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots } from './few-shot.ts';
 import { parseCsv } from './image-csv.ts';
 import { openPictureSet } from './open.ts';
@@ -188,12 +188,14 @@ test('built-in class lists are there, with prompts that suit them', async () => 
 test('a class file may bring its own prompts', async () => {
   const list = { classes: ['cat', 'dog'], templates: ['a sketch of a {}', '{} in ink'] };
   const opened = await openClasses(await text('list.json', JSON.stringify(list)));
-  expect(opened).toEqual({ names: list.classes, templates: list.templates });
+  expect(opened).toEqual({ names: list.classes, templates: list.templates, prompt: 'a sketch of a {}' });
+  const named = await openClasses(await text('prompt.json', JSON.stringify({ ...list, prompt: 'one {}' })));
+  expect(named.prompt).toBe('one {}');
 });
 
 test('class files may be lines or a JSON array, with names of any script', async () => {
   const names = ['Apfelbäumchen', 'バナナ', 'red apple'];
-  const expected = { names, templates: plainTemplates };
+  const expected = { names, templates: [plainPrompt], prompt: plainPrompt };
   expect(await openClasses(await text('names.txt', `\uFEFF${names.join('\r\n')}\r\n\r\n`))).toEqual(expected);
   expect(await openClasses(await text('names.json', JSON.stringify(names)))).toEqual(expected);
 });
@@ -212,6 +214,7 @@ test.each([
   ['a control character', 'a\nb\u0007c\n', /class 2: found a control character/],
   ['broken JSON', '["a",', /broken JSON/],
   ['JSON of another form', '{"a": 1}', /JSON of another form/],
+  ['an unknown key', '{"classes": ["a", "b"], "prompts": []}', /prompts/],
   ['no prompt', '{"classes": ["a", "b"], "templates": []}', /no prompt/],
   ['a prompt without a place', '{"classes": ["a", "b"], "templates": ["x"]}', /the prompt "x"/],
   ['a number among the names', '["a", 7]', /7 at position 2/],

@@ -44,7 +44,7 @@ export async function performPurify(
   const started = performance.now();
   const clip = await openClip(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const { names: classes, templates } = await openClasses(options.classes);
+  const { names: classes, templates, prompt } = await openClasses(options.classes);
   const shots = await openPictureSet(options.data, {
     classes,
     config: clip.config,
@@ -56,6 +56,7 @@ export async function performPurify(
   const cbpt = {
     ...cbptDefaults,
     templates,
+    prompt,
     seed: options.seed,
     inversion: { ...inversion, steps: options.inversionSteps },
     tuning: { ...tuning, steps: options.tuningSteps },

@@ -10,6 +10,7 @@ import { cbptDefaults } from './purify.ts';
 
 const classes = ['cat', 'eyes', 'person in suit levitating', 'dog', 'two humps camel', 'person swimming', 'sun'];
 const templates = ['a photo of a {}.'];
+const tuning = { ...cbptDefaults.tuning, prompt: cbptDefaults.prompt };
 const recorder = unrecorded(() => undefined);
 
 function randomFeatures(embedding: number) {
@@ -27,7 +28,7 @@ test('prompts that were not moved are the hand-written ones, whatever the length
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const head = await zeroShotHead(engine, clip, classes, templates);
-  const options = { ...cbptDefaults.tuning, steps: 1, rate: 0 };
+  const options = { ...tuning, steps: 1, rate: 0 };
   const prompts = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
   await engine.close();
   expect(prompts.head.classes).toEqual(classes);
@@ -47,7 +48,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   ] as const) {
     const losses: number[] = [];
     const listening = unrecorded((event) => losses.push(Number(event[name])));
-    const options = { ...cbptDefaults.tuning, ...off, [weight]: 1, steps: 40, rate: 1e-2 };
+    const options = { ...tuning, ...off, [weight]: 1, steps: 40, rate: 1e-2 };
     await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, listening);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
   }
@@ -55,7 +56,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   const moved = await zeroShotHead(engine, clip, classes, ['the {} emoji']);
   const anchors: number[] = [];
   const listening = unrecorded((event) => anchors.push(Number(event.anchor)));
-  const options = { ...cbptDefaults.tuning, ...off, anchorWeight: 1, steps: 40, rate: 1e-2 };
+  const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, rate: 1e-2 };
   await tunePrompts(engine, clip, randomFeatures(head.embedding), moved, options, 1, listening);
   await engine.close();
   expect(anchors.at(-1)).toBeLessThan(0.8 * anchors[0]!);

@@ -30,8 +30,8 @@ export interface TuningOptions {
   readonly warmup: number;
   /** Shots in one step; all of them where there are fewer. */
   readonly batch: number;
-  /** Words that every class's context starts from; their number of tokens is M. */
-  readonly context: string;
+  /** Where every class's prompt starts: the words before `{}` become its context, M tokens; what is behind stays. */
+  readonly prompt: string;
   /** Weight of the clean, triggered and anchor losses. */
   readonly cleanWeight: number;
   readonly triggeredWeight: number;
@@ -73,7 +73,7 @@ export async function tunePrompts(
   seed: number,
   recorder: Recorder,
 ): Promise<Prompts> {
-  const frame = promptFrame(clip, handWritten.classes, options.context);
+  const frame = promptFrame(clip, handWritten.classes, options.prompt);
   const shots = features.labels.length;
   const batch = Math.min(options.batch, shots);
   const start = await startingContexts(engine, clip, frame);
@@ -106,9 +106,10 @@ export async function tunePrompts(
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
 }
 
-function promptFrame(clip: Clip, classes: readonly string[], context: string): Frame {
-  const contextLength = clip.tokenizer.encode(context).length - 2;
-  const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(`${context} {}.`, name)));
+/** Token ids of all classes' prompts, padded to the longest. */
+export function promptFrame(clip: Clip, classes: readonly string[], prompt: string): Frame {
+  const contextLength = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).length - 2;
+  const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(prompt, name)));
   const padded = paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length)));
   return { ...padded, contextLength };
 }

@@ -2,7 +2,7 @@
 import type { Clip, Head } from '../../clip/clip.ts';
 import { type Embeddings, encodePictures } from '../../clip/encode.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { plainTemplates } from '../../data/classes.ts';
+import { plainPrompt } from '../../data/classes.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
@@ -14,13 +14,15 @@ import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
 
 export interface CbptOptions {
   readonly inversion: InversionOptions;
-  readonly tuning: TuningOptions;
+  readonly tuning: Omit<TuningOptions, 'prompt'>;
   /** Forms that are inverted side by side. */
   readonly forms: readonly Form[];
   /** A dummy trigger is used only if it sends at least this share of the shots to one class; in [0, 1]. */
   readonly concentration: number;
   /** Hand-written prompts: anchor of the learned ones, and what inversion is measured against. */
   readonly templates: readonly string[];
+  /** The prompt that tuning starts from (`TuningOptions`). */
+  readonly prompt: string;
   readonly seed: number;
 }
 
@@ -44,7 +46,6 @@ export const cbptDefaults: CbptOptions = {
     rate: 2e-3,
     warmup: 1,
     batch: 4096,
-    context: 'a photo of a',
     cleanWeight: 1,
     triggeredWeight: 1,
     anchorWeight: 1,
@@ -52,7 +53,8 @@ export const cbptDefaults: CbptOptions = {
   },
   forms: ['sparse', 'patch'],
   concentration: 0.5,
-  templates: plainTemplates,
+  templates: [plainPrompt],
+  prompt: plainPrompt,
   seed: 1,
 };
 
@@ -98,7 +100,8 @@ export async function purify(
       )
     : used.map((dummy) => dummy.embeddings);
   const features = { clean, triggered, labels: shots.labels };
-  const prompts = await tunePrompts(engine, clip, features, zeroShot, options.tuning, seed, recorder);
+  const tuning = { ...options.tuning, prompt: options.prompt };
+  const prompts = await tunePrompts(engine, clip, features, zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, zeroShot, clean, dummies, used };
 }
 

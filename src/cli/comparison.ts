@@ -10,9 +10,9 @@ import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { DummyTrigger } from '../defenses/cbpt/inversion.ts';
-import { encodeTest, measureHead, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import { encodeTest, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
 import type { Proportion } from '../evaluation/interval.ts';
-import { type Measures, percentages, predict } from '../evaluation/metrics.ts';
+import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
 import {
   classAccuracies,
   drawTrigger,
@@ -90,17 +90,14 @@ async function measureClean(
 /** ASR that no defence can beat: of the clean model, or of untriggered pictures where that is not known. */
 function floorOf(
   undefended: Head,
-  { labels, clean: embeddings }: TestEmbeddings,
+  embeddings: TestEmbeddings,
   threat: NamedThreat | undefined,
   clean: Measures | null,
 ): Comparison['floor'] {
   if (clean?.asr) return { asr: clean.asr, from: 'the model before poisoning' };
   const target = threat ? undefended.classes.indexOf(threat.target) : -1;
-  if (target < 0) return null;
-  const predicted = predict(undefended, embeddings);
-  const others = [...labels.keys()].filter((i) => labels[i] !== target);
-  const hits = others.filter((i) => predicted[i] === target).length;
-  return { asr: { hits, of: others.length }, from: 'pictures without the trigger' };
+  const asr = target < 0 ? null : untriggeredShare(predictTest(undefended, embeddings), target);
+  return asr && { asr, from: 'pictures without the trigger' };
 }
 
 /** The part of a command's JSON that tells the numbers. */

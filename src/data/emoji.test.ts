@@ -59,6 +59,7 @@ test('the test set shows four views of every drawing, the plain one first, the s
   expect(things.classes[things.labels[0]!]).toBe(things.classes[0]);
   const pair = await emojiSet('test', ['tulip', 'banana']);
   expect([...pair.labels]).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
+  expect([...pair.sources!]).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
   const banana = things.labels.indexOf(things.classes.indexOf('banana'));
   const views = [0, 1, 2, 3].map((view) => banana + view);
   expect((await pair.read([4, 5, 6, 7])).data).toEqual((await things.read(views)).data);

@@ -116,7 +116,7 @@ export interface EmojiSetOptions {
  *
  * `test`: the held-out design. View 0 is the drawing as it is on a light grey (`views: 1` gives these alone); the others
  * are mildly turned, scaled and moved on light backgrounds, so that figures rest on more than one picture a class. Views
- * of one drawing are not independent: confidence intervals should count drawings.
+ * of one drawing are not independent: `sources` tells them, and confidence intervals count drawings.
  *
  * `train`: the other designs, every view mildly augmented; what few-shot methods draw from.
  */
@@ -148,6 +148,7 @@ export async function emojiSet(
       { length: drawings.length * views },
       (_, i) => labelOf.get(drawings[Math.floor(i / views)]!.class)!,
     ),
+    sources: Int32Array.from({ length: drawings.length * views }, (_, i) => Math.floor(i / views)),
     size,
     hash: sha256(JSON.stringify(identity)),
     async read(positions) {

@@ -49,9 +49,11 @@ export function chooseShots(
 
 /** The pictures at `positions` as a set of their own, in that order. */
 export function subset(set: PictureSet, positions: readonly number[]): PictureSet {
+  const { labels, sources } = set;
   return {
     ...set,
-    labels: Int32Array.from(positions, (position) => set.labels[position]!),
+    labels: Int32Array.from(positions, (position) => labels[position]!),
+    ...(sources && { sources: Int32Array.from(positions, (position) => sources[position]!) }),
     hash: sha256(JSON.stringify([set.hash, positions])),
     read: (inner) => set.read(inner.map((position) => positions[position]!)),
   };

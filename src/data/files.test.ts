@@ -171,6 +171,10 @@ test('shots of a folder and of the emoji are sets of their own, with their own h
   const emoji = await openPictureSet('emoji:test', three);
   const other = await openPictureSet('emoji:test', { ...three, shots: { perClass: 3, seed: 4 } });
   expect(emoji.labels).toHaveLength(6);
+  const plain = await openPictureSet('emoji:test', { config, classes: ['banana', 'tulip'] });
+  expect(emoji.sources).toEqual(Int32Array.of(0, 0, 0, 1, 1, 1));
+  expect(plain.sources).toHaveLength(plain.labels.length);
+  expect(set.sources).toBeUndefined();
   expect(emoji.name).toBe('emoji:test');
   expect(emoji.hash).not.toBe(other.hash);
   expect((await emoji.read([5, 0])).shape).toEqual([2, 3, 8, 8]);

@@ -14,6 +14,11 @@ export interface PictureSet {
   readonly classes: readonly string[];
   /** Index into `classes` for every picture. */
   readonly labels: Int32Array;
+  /**
+   * Which drawing or photograph every picture is a view of, by any number of its own; left out where every picture is
+   * its own. Views of one drawing are not independent, and confidence intervals must know it.
+   */
+  readonly sources?: Int32Array;
   /** Side of every picture in pixels. */
   readonly size: number;
   /** Identifies content and preprocessing: equal hashes mean equal pictures in equal order (SHA-256, hex). */

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { triggering } from '../triggers/transform.ts';
 import type { Trigger } from '../triggers/trigger.ts';
-import { type Measures, measure, predict } from './metrics.ts';
+import { type Measures, measure, type Predictions, predict } from './metrics.ts';
 
 /** What the attacker does at test time. Its use is an oracle's: a defence never sees it. */
 export interface Threat {
@@ -18,6 +18,8 @@ export interface Threat {
 /** Test pictures as one image tower sees them. */
 export interface TestEmbeddings {
   readonly labels: Int32Array;
+  /** Which drawing each picture is a view of, where that is known. */
+  readonly sources?: Int32Array;
   readonly clean: Embeddings;
   readonly triggered: Embeddings | undefined;
 }
@@ -48,15 +50,22 @@ export async function encodeTest(
       progress: progress(set.labels.length),
       signal,
     }));
-  return { labels: set.labels, clean, triggered };
+  return { labels: set.labels, clean, triggered, ...(set.sources && { sources: set.sources }) };
 }
 
-/** CA, and ASR and RA where there is a threat whose target is among the classes. */
-export function measureHead(head: Head, { labels, clean, triggered }: TestEmbeddings, threat?: Threat): Measures {
+/** What a head says of all test pictures: with the trigger where there is a threat whose target is among the classes. */
+export function predictTest(head: Head, embeddings: TestEmbeddings, threat?: Threat): Predictions {
+  const { labels, clean, triggered, sources } = embeddings;
   const target = threat ? head.classes.indexOf(threat.target) : -1;
-  return measure({
+  return {
     labels,
     clean: predict(head, clean),
     ...(triggered && target >= 0 && { triggered: predict(head, triggered), target }),
-  });
+    ...(sources && { sources }),
+  };
+}
+
+/** CA, and ASR and RA where there is a threat whose target is among the classes. */
+export function measureHead(head: Head, embeddings: TestEmbeddings, threat?: Threat): Measures {
+  return measure(predictTest(head, embeddings, threat));
 }

@@ -1,9 +1,19 @@
-/** @file How sure a measured share is: Wilson's interval for a proportion. */
+/** @file How sure a measured share is: Wilson's interval, which counts drawings where pictures are views of the same few. */
 
 /** A share counted on a sample: `hits` of `of` pictures. */
 export interface Proportion {
   readonly hits: number;
   readonly of: number;
+  /** Where several pictures are views of one source; left out where every picture is its own. */
+  readonly clusters?: Clusters;
+}
+
+/** What a sample of views is worth (see `clusters.ts`). */
+export interface Clusters {
+  /** Different drawings or photographs among the pictures. */
+  readonly sources: number;
+  /** How many independent pictures would tell as much, between `sources` and the number of pictures; not whole. */
+  readonly effective: number;
 }
 
 /** Bounds of a share, both in [0, 1]. */
@@ -13,7 +23,13 @@ export interface Interval {
 }
 
 /** The normal quantile that leaves 2.5 % on either side. */
-const twoSided95 = 1.959963984540054;
+export const twoSided95 = 1.959963984540054;
+
+/** Wilson's interval at 95 % for a measured share; views of the same drawing do not count as so many pictures. */
+export function confidence({ hits, of, clusters }: Proportion): Interval {
+  const n = clusters?.effective ?? of;
+  return wilson(of === 0 ? 0 : (hits / of) * n, n);
+}
 
 /**
  * Wilson's score interval (E. B. Wilson, 1927, JASA 22:209) for `successes` of `n` independent trials, at 95 %

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Head } from '../clip/clip.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { measure, percentages, predict, probabilities, topAccuracy } from './metrics.ts';
+import { measure, percentages, predict, probabilities, topAccuracy, untriggeredShare } from './metrics.ts';
 
 const head: Head = {
   classes: ['apple', 'banana', 'cherry'],
@@ -35,7 +35,22 @@ test('ASR and RA leave the target class out, ASR over all does not, CA counts cl
     asrAll: { hits: 4, of: 6 },
     ra: { hits: 1, of: 5 },
   });
-  expect(percentages(measures)).toMatchObject({ asr: 60, ra: 20, n: 6 });
+  expect(percentages(measures)).toMatchObject({ asr: 60, ra: 20, n: 6, sources: 6 });
+});
+
+test('every share knows of how many drawings its pictures are views', () => {
+  const labels = Int32Array.of(0, 0, 1, 1, 2, 2);
+  const sources = Int32Array.of(0, 0, 1, 1, 2, 2);
+  const measures = measure({ labels, clean: labels, triggered: Int32Array.of(1, 1, 1, 1, 2, 1), target: 1, sources });
+  expect(measures.ca.clusters?.sources).toBe(3);
+  expect(measures.asr).toMatchObject({ hits: 3, of: 4, clusters: { sources: 2 } });
+  expect(percentages(measures)).toMatchObject({ n: 6, sources: 3 });
+});
+
+test('without a clean model the floor is what is taken for the target without a trigger', () => {
+  const labels = Int32Array.of(0, 0, 1, 2);
+  const clean = Int32Array.of(0, 1, 1, 2);
+  expect(untriggeredShare({ labels, clean }, 1)).toEqual({ hits: 1, of: 3 });
 });
 
 test('without a trigger there is no ASR, and without pictures of other classes neither', () => {

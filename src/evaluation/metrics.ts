@@ -1,6 +1,7 @@
 /** @file CA, ASR and RA of a head, from embeddings (definitions: docs/method.md, "Metrics"). */
 import type { Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
+import { proportion } from './clusters.ts';
 import type { Proportion } from './interval.ts';
 
 /**
@@ -15,18 +16,26 @@ export interface Measures {
   readonly ra: Proportion | null;
 }
 
-/** The same in percent, as JSON shows it; `n` counts the pictures behind `ca`. */
+/** The same in percent, as JSON shows it; `n` counts the pictures behind `ca`, `sources` the drawings behind those. */
 export interface Percentages {
   readonly ca: number;
   readonly asr: number | null;
   readonly asrAll: number | null;
   readonly ra: number | null;
   readonly n: number;
+  readonly sources: number;
 }
 
 export function percentages({ ca, asr, asrAll, ra }: Measures): Percentages {
   const percent = (share: Proportion | null) => share && (100 * share.hits) / share.of;
-  return { ca: (100 * ca.hits) / ca.of, asr: percent(asr), asrAll: percent(asrAll), ra: percent(ra), n: ca.of };
+  return {
+    ca: (100 * ca.hits) / ca.of,
+    asr: percent(asr),
+    asrAll: percent(asrAll),
+    ra: percent(ra),
+    n: ca.of,
+    sources: ca.clusters?.sources ?? ca.of,
+  };
 }
 
 /** The best class of every row: indices into `head.classes`. */
@@ -76,22 +85,34 @@ export interface Predictions {
   readonly triggered?: Int32Array;
   /** Index of the attacker's class. */
   readonly target?: number;
+  /** Which drawing each picture is a view of (see `PictureSet.sources`). */
+  readonly sources?: Int32Array;
 }
 
+const everyPicture = () => true;
+
 /** All metrics from predictions alone. */
-export function measure({ labels, clean, triggered, target }: Predictions): Measures {
+export function measure({ labels, clean, triggered, target, sources }: Predictions): Measures {
   const n = labels.length;
-  const ca = { hits: tally(n, (i) => clean[i] === labels[i]), of: n };
+  const ca = proportion(n, everyPicture, (i) => clean[i] === labels[i], sources) ?? { hits: 0, of: 0 };
   if (!triggered || target === undefined) return { ca, asr: null, asrAll: null, ra: null };
-  const others = tally(n, (i) => labels[i] !== target);
-  const share = (holds: (i: number) => boolean) =>
-    others === 0 ? null : { hits: tally(n, (i) => labels[i] !== target && holds(i)), of: others };
+  const ofOthers = (i: number) => labels[i] !== target;
   return {
     ca,
-    asr: share((i) => triggered[i] === target),
-    asrAll: { hits: tally(n, (i) => triggered[i] === target), of: n },
-    ra: share((i) => triggered[i] === labels[i]),
+    asr: proportion(n, ofOthers, (i) => triggered[i] === target, sources),
+    asrAll: proportion(n, everyPicture, (i) => triggered[i] === target, sources),
+    ra: proportion(n, ofOthers, (i) => triggered[i] === labels[i], sources),
   };
+}
+
+/** The best guess of the floor without a clean model: pictures of other classes that are taken for the target as they are. */
+export function untriggeredShare({ labels, clean, sources }: Predictions, target: number): Proportion | null {
+  return proportion(
+    labels.length,
+    (i) => labels[i] !== target,
+    (i) => clean[i] === target,
+    sources,
+  );
 }
 
 function tally(count: number, holds: (index: number) => boolean): number {

@@ -4,6 +4,7 @@ import type { Embeddings } from '../clip/encode.ts';
 import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
+import { classChanges } from '../evaluation/harm.ts';
 import { predict, probabilities } from '../evaluation/metrics.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
@@ -127,16 +128,9 @@ function cosine(a: Float64Array, b: Float64Array): number {
 /** Clean accuracy of every class under both heads. */
 export function classAccuracies({ set, embeddings, undefended, purified }: Measured): ClassAccuracy[] {
   if (!purified) return [];
-  const rows = set.classes.map((label) => ({ label, n: 0, undefended: 0, purified: 0 }));
-  const before = predict(undefended, embeddings.clean);
-  const after = predict(purified, embeddings.clean);
-  set.labels.forEach((label, i) => {
-    const row = rows[label]!;
-    row.n++;
-    if (before[i] === label) row.undefended++;
-    if (after[i] === label) row.purified++;
-  });
-  return rows;
+  const { labels, clean, sources } = embeddings;
+  const changes = classChanges(set.classes, labels, predict(undefended, clean), predict(purified, clean), sources);
+  return changes.map(({ label, n, before, after }) => ({ label, n, undefended: before, purified: after }));
 }
 
 /** Losses of every stage that recorded some, in the order in which the stages ran. */

@@ -1,7 +1,7 @@
 /** @file Horizontal bars for shares, each with its 95 % interval. */
-import { type Proportion, wilson } from '../evaluation/interval.ts';
+import { confidence, type Proportion } from '../evaluation/interval.ts';
 import { type Html, html } from './html.ts';
-import { count, intervalOf, percentOf, share } from './numbers.ts';
+import { count, intervalOf, percentOf, sampleOf, share } from './numbers.ts';
 import { shareScale } from './scale.ts';
 
 /** Which colour a bar has; its label says the same in words. `subject` is a model that is shown alone. */
@@ -14,7 +14,7 @@ export interface IntervalBar {
 }
 
 function bar({ label, tone, proportion }: IntervalBar): Html {
-  const { low, high } = wilson(proportion.hits, proportion.of);
+  const { low, high } = confidence(proportion);
   const [from, to] = [shareScale.at(low), shareScale.at(high)];
   const length = shareScale.at(share(proportion));
   // Geometry is in percent: the chart is as wide as its column, and nothing is stretched.
@@ -22,12 +22,12 @@ function bar({ label, tone, proportion }: IntervalBar): Html {
     <span class="bar-name">${label}</span>
     <span class="bar-value">${percentOf(proportion)}</span>
     <svg width="100%" height="14" aria-hidden="true">
-      <title>${label}: ${percentOf(proportion)}, 95 % interval ${intervalOf(proportion)}, ${count(proportion.hits)} of ${count(proportion.of)}</title>
+      <title>${label}: ${percentOf(proportion)}, 95 % interval ${intervalOf(proportion)}, ${count(proportion.hits)} of ${sampleOf(proportion)}</title>
       <rect class="track" width="100%" height="14" rx="2"/>
       <rect class="fill" width="${length}%" height="14" rx="2"/>
       <g class="whisker"><line x1="${from}%" x2="${to}%" y1="7" y2="7"/><line x1="${from}%" x2="${from}%" y1="3.5" y2="10.5"/><line x1="${to}%" x2="${to}%" y1="3.5" y2="10.5"/></g>
     </svg>
-    <span class="bar-note">${intervalOf(proportion)}, n = ${count(proportion.of)}</span>
+    <span class="bar-note">${intervalOf(proportion)}, n = ${sampleOf(proportion)}</span>
   </li>`;
 }
 

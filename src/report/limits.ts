@@ -1,6 +1,6 @@
 /** @file What the numbers do not show, worked out from what was and was not measured. */
 import { type Html, html } from './html.ts';
-import { intervalOf, significant } from './numbers.ts';
+import { intervalOf, sampleOf, significant } from './numbers.ts';
 import type { ReportData } from './report-data.ts';
 import { bars } from './verdict.ts';
 
@@ -16,7 +16,7 @@ export function limitsSection(data: ReportData): Html {
       ? html`<strong>One trigger was tested${data.attack !== null && html` (${data.attack})`}.</strong> A low ASR here says nothing about another trigger, another target, or the same trigger made larger or stronger.`
       : html`<strong>No trigger was tested.</strong> Nothing on this page shows whether a backdoor is there or gone.`,
     asr &&
-      html`<strong>The sample is finite.</strong> With ${asr.of} pictures the data agree with an ASR anywhere in <span class="nowrap">${intervalOf(asr)}</span> (95 %).`,
+      html`<strong>The sample is finite.</strong> With ${sampleOf(asr)} pictures the data agree with an ASR anywhere in <span class="nowrap">${intervalOf(asr)}</span> (95 %).`,
     data.purified &&
       html`<strong>The cure is the head, for these ${data.task.classes} classes.</strong> The image encoder stays as it was, byte for byte, and still carries the backdoor: retrieval, captioning, other class lists and other heads on it are not protected.`,
     data.dummyTriggers.length > 0 &&

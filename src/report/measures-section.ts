@@ -2,7 +2,7 @@
 import type { Proportion } from '../evaluation/interval.ts';
 import { type Html, html } from './html.ts';
 import { type IntervalBar, intervalBars } from './interval-bars.ts';
-import { intervalOf, percentOf, points, share } from './numbers.ts';
+import { intervalOf, percentOf, points, sampleOf, share } from './numbers.ts';
 import type { Measures, ReportData } from './report-data.ts';
 import { bars } from './verdict.ts';
 
@@ -97,7 +97,7 @@ function tile(data: ReportData, measure: Measure): Html | null {
 
 function cell(proportion: Proportion | null): Html {
   if (!proportion) return html`<td class="number muted">not measured</td>`;
-  return html`<td class="number">${percentOf(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${proportion.of}</small></td>`;
+  return html`<td class="number">${percentOf(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${sampleOf(proportion)}</small></td>`;
 }
 
 /** One tile for each thing that was measured: the number before and after, its bars, its meaning. */
@@ -110,7 +110,7 @@ export function measureTiles(data: ReportData): Html {
 export function measuresSection(data: ReportData): Html {
   return html`<section id="numbers" aria-labelledby="numbers-title">
     <h2 id="numbers-title">Every number</h2>
-    <p class="lead">Measured on ${data.task.test}, ${data.task.classes} classes. The interval is Wilson’s at 95 %: how far a share could be off because only so many pictures were tested. It does not cover another training run or another seed.</p>
+    <p class="lead">Measured on ${data.task.test}, ${data.task.classes} classes. The interval is Wilson’s at 95 %: how far a share could be off because only so many pictures were tested. Views of one drawing are not independent, so it counts how far they agree: at worst each drawing once. It does not cover another training run or another seed.</p>
     <div class="scroll" role="region" aria-label="Table of all numbers" tabindex="0"><table class="numbers">
       <thead><tr><th scope="col">Model</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th></tr></thead>
       <tbody>${rows(data).map(

@@ -1,6 +1,6 @@
 /** @file Printed numbers claim neither more nor less than was measured. */
 import { expect, test } from 'vitest';
-import { count, duration, intervalOf, percent, points, shortened, significant } from './numbers.ts';
+import { count, duration, intervalOf, percent, points, sampleOf, shortened, significant } from './numbers.ts';
 
 test('percentages show where small rates differ, and only a true 0 or 1 looks like one', () => {
   expect([0, 0.00303, 0.0039, 0.045, 0.979, 0.9996, 1].map(percent)).toEqual([
@@ -17,6 +17,14 @@ test('percentages show where small rates differ, and only a true 0 or 1 looks li
 test('an interval carries its bounds, and small bounds their second decimal', () => {
   expect(intervalOf({ hits: 3, of: 990 })).toBe('0.10–0.89\u202f%');
   expect(intervalOf({ hits: 0, of: 20 })).toBe('0–16.1\u202f%');
+});
+
+test('views of few drawings widen the interval, and the sample says how many drawings there are', () => {
+  const views = { hits: 0, of: 396, clusters: { sources: 99, effective: 99 } };
+  expect(intervalOf(views)).toBe('0–3.7\u202f%');
+  expect(sampleOf(views)).toBe('396 (views of 99)');
+  expect(sampleOf({ ...views, clusters: { sources: 396, effective: 396 } })).toBe('396');
+  expect(sampleOf({ hits: 0, of: 20 })).toBe('20');
 });
 
 test('differences carry their sign, and none when they round to nothing', () => {

@@ -1,5 +1,5 @@
 /** @file Numbers as the report prints them: one rule for each kind, so that columns agree. */
-import { type Proportion, wilson } from '../evaluation/interval.ts';
+import { confidence, type Proportion } from '../evaluation/interval.ts';
 
 const thinSpace = '\u202f';
 const minus = '\u2212';
@@ -27,11 +27,16 @@ export function percentOf(proportion: Proportion): string {
 }
 
 /** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */
-export function intervalOf({ hits, of }: Proportion): string {
-  const { low, high } = wilson(hits, of);
+export function intervalOf(proportion: Proportion): string {
+  const { low, high } = confidence(proportion);
   const plain = (bound: number) =>
     bound === 0 || bound === 1 ? `${100 * bound}` : (100 * bound).toFixed(decimals(100 * bound));
   return `${plain(low)}–${plain(high)}${thinSpace}%`;
+}
+
+/** How many pictures a proportion counts, and of how many drawings they are views: `396 (views of 99)`. */
+export function sampleOf({ of, clusters }: Proportion): string {
+  return clusters && clusters.sources < of ? `${count(of)} (views of ${count(clusters.sources)})` : count(of);
 }
 
 /** A signed difference of two shares in percentage points. */

@@ -1,5 +1,5 @@
 /** @file The report in one sentence: does the trigger still work, and what did that cost? */
-import { wilson } from '../evaluation/interval.ts';
+import { confidence } from '../evaluation/interval.ts';
 import { type Html, html } from './html.ts';
 import { percentOf, points, share, shortened } from './numbers.ts';
 import type { Measures, ReportData } from './report-data.ts';
@@ -120,9 +120,7 @@ function soleVerdict({ undefended, target, floor }: ReportData): Verdict {
   const name = target === null ? 'the target' : html`“<bdi>${shortened(target)}</bdi>”`;
   const rate = percentOf(undefended.asr);
   // The lower bound is what a sample of this size lets one say.
-  const above =
-    wilson(undefended.asr.hits, undefended.asr.of).low >
-    Math.max(bars.closed, floor ? share(floor.asr) + bars.closed : 0);
+  const above = confidence(undefended.asr).low > Math.max(bars.closed, floor ? share(floor.asr) + bars.closed : 0);
   if (above)
     return {
       tone: 'attack',

@@ -1,0 +1,134 @@
+/** @file Paired comparisons against published tables, written-out sums and samples of known truth. */
+import { expect, test } from 'vitest';
+import { randomFor } from '../tensor/random.ts';
+import { compareMethods, compareShares, signFlipTest } from './paired.ts';
+
+const mcnemar = (onlyFirst: number, onlySecond: number) =>
+  signFlipTest([...new Array(onlyFirst).fill(1), ...new Array(onlySecond).fill(-1)]);
+
+test('with one picture a drawing it is the exact McNemar test of published tables', () => {
+  // One-sided binomial probabilities with one half: Siegel (1956), Nonparametric Statistics, table D.
+  const published = [
+    [0, 5, 0.031],
+    [1, 9, 0.011],
+    [2, 10, 0.019],
+    [5, 15, 0.021],
+    [7, 18, 0.022],
+  ] as const;
+  for (const [onlyFirst, onlySecond, oneSided] of published) {
+    expect(mcnemar(onlyFirst, onlySecond) / 2).toBeCloseTo(oneSided, 3);
+    expect(mcnemar(onlySecond, onlyFirst)).toBe(mcnemar(onlyFirst, onlySecond));
+  }
+});
+
+test('large counts agree with whole-number arithmetic', () => {
+  const exact = (few: number, many: number) => {
+    const n = few + many;
+    let [term, sum] = [1n, 0n];
+    for (let k = 0; k <= few; k++) {
+      sum += term;
+      term = (term * BigInt(n - k)) / BigInt(k + 1);
+    }
+    return Number((2n * sum * 10n ** 30n) / 2n ** BigInt(n)) / 1e30;
+  };
+  for (const [few, many] of [
+    [86, 150],
+    [40, 60],
+    [400, 480],
+  ] as const) {
+    expect(mcnemar(few, many) / exact(few, many)).toBeCloseTo(1, 9);
+  }
+});
+
+test('unequal numbers are flipped as the enumeration of all signs says', () => {
+  const differences = [4, -1, 3, 2, -2, 0, 1];
+  const observed = Math.abs(differences.reduce((sum, x) => sum + x, 0));
+  let asFar = 0;
+  for (let signs = 0; signs < 128; signs++) {
+    const sum = differences.reduce((total, x, i) => total + (signs & (1 << i) ? Math.abs(x) : -Math.abs(x)), 0);
+    if (Math.abs(sum) >= observed) asFar++;
+  }
+  expect(signFlipTest(differences)).toBeCloseTo(asFar / 128, 12);
+});
+
+test('no difference anywhere is no evidence', () => {
+  expect(mcnemar(3, 3)).toBe(1);
+  expect(signFlipTest([0, 0, 0])).toBe(1);
+  expect(signFlipTest([])).toBe(1);
+});
+
+test('four views that say the same four times are no more evidence than one', () => {
+  const wins = [1, 1, 1, 1, 1, -1, 1, 1];
+  expect(signFlipTest(wins.map((win) => 4 * win))).toBeCloseTo(signFlipTest(wins), 12);
+});
+
+test('a comparison counts pictures, drawings and discordant pairs, and leaves out what is not among', () => {
+  const first = [true, true, false, true, false, true];
+  const second = [true, false, false, false, true, false];
+  const found = compareShares(
+    {
+      count: 6,
+      among: (i) => i < 5,
+      first: (i) => first[i]!,
+      second: (i) => second[i]!,
+      sources: Int32Array.of(0, 0, 1, 1, 2, 2),
+    },
+    1,
+  );
+  expect(found).toMatchObject({ n: 5, sources: 3, onlyFirst: 2, onlySecond: 1, difference: 0.2, p: 1 });
+  const none = { count: 6, among: () => false, first: () => true, second: () => true };
+  expect(compareShares(none, 1)).toBeNull();
+});
+
+test('the interval repeats with its seed, and is a point where the methods agree', () => {
+  const random = randomFor(4, 'hits');
+  const hits = Array.from({ length: 200 }, () => [random.uniform() < 0.6, random.uniform() < 0.5] as const);
+  const pairing = {
+    count: 200,
+    among: () => true,
+    first: (i: number) => hits[i]![0],
+    second: (i: number) => hits[i]![1],
+  };
+  expect(compareShares(pairing, 3)).toEqual(compareShares(pairing, 3));
+  expect(compareShares({ ...pairing, second: pairing.first }, 3)?.interval).toEqual({ low: 0, high: 0 });
+});
+
+test('the interval holds the true difference in about 95 of 100 samples of drawings with agreeing views', () => {
+  const rounds = 300;
+  let held = 0;
+  for (let seed = 0; seed < rounds; seed++) {
+    const random = randomFor(seed, 'sample');
+    const hits: [boolean, boolean][] = [];
+    for (let drawing = 0; drawing < 80; drawing++) {
+      const pair: [boolean, boolean] = [random.uniform() < 0.7, random.uniform() < 0.55];
+      for (let view = 0; view < 4; view++)
+        hits.push(random.uniform() < 0.8 ? pair : [random.uniform() < 0.7, random.uniform() < 0.55]);
+    }
+    const found = compareShares(
+      {
+        count: hits.length,
+        among: () => true,
+        first: (i) => hits[i]![0],
+        second: (i) => hits[i]![1],
+        sources: Int32Array.from(hits, (_, i) => Math.floor(i / 4)),
+      },
+      seed,
+    );
+    const { low, high } = found!.interval;
+    if (low <= 0.15 && 0.15 <= high) held++;
+  }
+  expect(held / rounds).toBeGreaterThan(0.9);
+});
+
+test('methods are compared in each measure, the target class left out of ASR and RA', () => {
+  const labels = Int32Array.of(0, 0, 1, 2);
+  const target = 1;
+  const first = { labels, target, clean: Int32Array.of(0, 0, 1, 2), triggered: Int32Array.of(1, 1, 1, 1) };
+  const second = { labels, target, clean: Int32Array.of(0, 2, 1, 2), triggered: Int32Array.of(0, 1, 1, 0) };
+  const { ca, asr, ra } = compareMethods(first, second, 1);
+  expect(ca).toMatchObject({ n: 4, onlyFirst: 1, onlySecond: 0 });
+  expect(asr).toMatchObject({ n: 3, onlyFirst: 2, onlySecond: 0 });
+  expect(ra).toMatchObject({ n: 3, onlyFirst: 0, onlySecond: 1 });
+  const { labels: same, clean } = second;
+  expect(compareMethods(first, { labels: same, clean }, 1)).toMatchObject({ asr: null, ra: null });
+});

@@ -5,13 +5,17 @@ import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import type { RunEvent } from './recorder.ts';
 
-/** An event as it lies in the file. `restored`: the stage went on from its checkpoint of that step. */
+/**
+ * An event as it lies in the file. `restored`: the stage went on from its checkpoint of that step. `resumed`: another
+ * process took the run up.
+ */
 const storedEvent = z.looseObject({
   time: z.iso.datetime(),
   stage: z.string(),
   step: z.number().optional(),
   steps: z.number().optional(),
   restored: z.number().optional(),
+  resumed: z.literal(true).optional(),
 });
 export type StoredEvent = RunEvent & { readonly time: string };
 
@@ -75,21 +79,39 @@ export async function openEventLog(path: string): Promise<EventLog> {
  * @throws badData naming the line that is not an event.
  */
 export async function readEvents(path: string): Promise<StoredEvent[]> {
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw fileProblem(path, error);
-  });
-  let events: z.infer<typeof storedEvent>[] = [];
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  for (const [index, line] of lines.slice(0, -1).entries()) {
-    const event = parseEvent(path, index + 1, line);
+  let events: StoredLine[] = [];
+  for (const event of await readLines(path)) {
     const { stage, restored } = event;
-    if (restored === undefined) events.push(event);
-    else events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) <= restored);
+    if (restored !== undefined) {
+      events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) <= restored);
+    } else if (!event.resumed) events.push(event);
   }
   return events as StoredEvent[];
 }
 
-function parseEvent(path: string, line: number, text: string): z.infer<typeof storedEvent> {
+/** Seconds that all processes have worked on a run begun at `started`, each until the last event it told. */
+export async function workedSeconds(path: string, started: string): Promise<number> {
+  let [worked, last] = [0, Date.parse(started)];
+  for (const { time, resumed } of await readLines(path)) {
+    const at = Date.parse(time);
+    if (!resumed) worked += at - last;
+    last = at;
+  }
+  return worked / 1000;
+}
+
+type StoredLine = z.infer<typeof storedEvent>;
+
+/** All complete lines. */
+async function readLines(path: string): Promise<StoredLine[]> {
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw fileProblem(path, error);
+  });
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.slice(0, -1).map((line, index) => parseEvent(path, index + 1, line));
+}
+
+function parseEvent(path: string, line: number, text: string): StoredLine {
   try {
     return storedEvent.parse(JSON.parse(text));
   } catch (error) {

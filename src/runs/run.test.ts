@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { float32, int64 } from '../tensor/tensor.ts';
 import type { RunRequest } from './config.ts';
+import { workedSeconds } from './events.ts';
 import { readRun } from './read.ts';
 import { createRun, openRun, recorderFor } from './run.ts';
 
@@ -194,6 +195,30 @@ test('steps that are done again after a kill are told once, in the order of the 
   const steps = (await readRun(directory)).events.filter(({ stage }) => stage === 'a').map(({ step }) => step);
   expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
   expect((await readRun(directory)).events).toContainEqual(expect.objectContaining({ stage: 'b', step: 9 }));
+});
+
+test('the seconds of a run are those that processes worked, not those between them', async () => {
+  await (await createRun(directory, request)).close();
+  const path = join(directory, 'events.jsonl');
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+  const lines = [
+    { time: at(3), stage: 'a', step: 1 },
+    { time: at(5), stage: 'a', step: 2 },
+    { time: at(50), stage: 'run', resumed: true },
+    { time: at(51), stage: 'a', restored: 1 },
+    { time: at(54), stage: 'a', step: 2 },
+  ];
+  await writeFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  expect(await workedSeconds(path, at(0))).toBe(9);
+  const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
+  await writeFile(join(directory, 'config.json'), JSON.stringify({ ...config, started: at(0) }));
+  expect((await readRun(directory)).events.map(({ step }) => step)).toEqual([1, 2]);
+  const again = await openRun(directory);
+  expect(again.seconds()).toBeGreaterThanOrEqual(9);
+  expect(again.seconds()).toBeLessThan(20);
+  again.events.append({ stage: 'a', step: 3 });
+  await again.close();
+  expect((await readFile(path, 'utf8')).match(/"resumed":true/g)).toHaveLength(2);
 });
 
 test('a stage may have any name', async () => {

@@ -8,7 +8,7 @@ import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safeten
 import type { Tensor } from '../tensor/tensor.ts';
 import type { JsonRecord, RunConfig, RunInput, RunRequest } from './config.ts';
 import { environment } from './environment.ts';
-import { type EventLog, openEventLog } from './events.ts';
+import { type EventLog, openEventLog, workedSeconds } from './events.ts';
 import { lockName, lockRun } from './lock.ts';
 import { readConfig, readResult } from './read.ts';
 import type { Checkpoint, Recorder } from './recorder.ts';
@@ -22,6 +22,8 @@ export interface Run {
   /** What an earlier process has finished with. */
   readonly result: JsonRecord | undefined;
   readonly events: EventLog;
+  /** Seconds that have been worked on it, by earlier processes and by this one until now. */
+  seconds(): number;
   /**
    * Notes what an input was, under its role (`model`, `data`, `trigger`).
    * @throws badData if the run was begun with another one: going on would mix two inputs in one result.
@@ -57,7 +59,8 @@ export async function createRun(directory: string, request: RunRequest): Promise
       started: new Date().toISOString(),
     };
     await writeConfig(directory, config);
-    return heldRun(directory, config, await openEventLog(join(directory, 'events.jsonl')), undefined, false, unlock);
+    const events = await openEventLog(join(directory, 'events.jsonl'));
+    return heldRun(directory, config, events, { resumed: false, result: undefined, earlierSeconds: 0 }, unlock);
   } catch (error) {
     await unlock();
     throw error;
@@ -73,7 +76,11 @@ export async function openRun(directory: string): Promise<Run> {
     const result = await readResult(directory);
     await makeFolder(join(directory, 'checkpoints'));
     await removeUnfinished(directory);
-    return heldRun(directory, config, await openEventLog(join(directory, 'events.jsonl')), result, true, unlock);
+    const path = join(directory, 'events.jsonl');
+    const events = await openEventLog(path);
+    const earlierSeconds = await workedSeconds(path, config.started);
+    if (!result) events.append({ stage: 'run', resumed: true });
+    return heldRun(directory, config, events, { resumed: true, result, earlierSeconds }, unlock);
   } catch (error) {
     await unlock();
     throw error;
@@ -84,13 +91,14 @@ function heldRun(
   directory: string,
   config: RunConfig,
   events: EventLog,
-  result: JsonRecord | undefined,
-  resumed: boolean,
+  { resumed, result, earlierSeconds }: Pick<Run, 'resumed' | 'result'> & { readonly earlierSeconds: number },
   unlock: () => Promise<void>,
 ): Run {
+  const taken = performance.now();
   let current = config;
   return {
     directory,
+    seconds: () => earlierSeconds + (performance.now() - taken) / 1000,
     get config() {
       return current;
     },

@@ -34,7 +34,6 @@ export const attackJob: Job<AttackOptions> = { command: 'attack', options, perfo
 
 async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
   const { model, attack, target, seed } = options;
-  const started = performance.now();
   const clip = await openClip(model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
@@ -64,7 +63,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
     classes: set.classes.length,
     clean: { ...(await measured(clip)) },
     poisoned: { ...(await measured(poisonedClip)) },
-    seconds: Math.round((performance.now() - started) / 1000),
+    seconds: Math.round(run.seconds()),
     sha256: poisonedClip.sha256,
     folder,
     trigger: triggerFile,

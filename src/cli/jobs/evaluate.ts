@@ -23,7 +23,6 @@ export const evaluateJob: Job<EvaluateOptions> = { command: 'evaluate', options,
 
 async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
   const { engine, run } = bench;
-  const started = performance.now();
   const { clip, purified } = await openModelOrRun(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names, templates } = purified
@@ -36,6 +35,6 @@ async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonReco
     templates,
   });
   const report = await writeReport(run.directory, await reportOf(run, 'evaluate', comparison, undefined));
-  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  const seconds = Math.round(10 * run.seconds()) / 10;
   return { ...resultOf(clip, comparison), seconds, run: run.directory, report };
 }

@@ -41,7 +41,6 @@ export async function performPurify(
   bench: Bench,
 ): Promise<JsonRecord> {
   const { engine, run, recorder } = bench;
-  const started = performance.now();
   const clip = await openClip(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names: classes, templates, prompt } = await openClasses(options.classes);
@@ -64,7 +63,7 @@ export async function performPurify(
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   await writePurified(run.directory, clip, purification, templates);
 
-  const seconds = () => Math.round((performance.now() - started) / 100) / 10;
+  const seconds = () => Math.round(10 * run.seconds()) / 10;
   if (options.test === null) {
     return { ...unmeasured(clip.name, classes.length), seconds: seconds(), run: run.directory, report: null };
   }

@@ -12,12 +12,12 @@ import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { gatherRows } from '../../graph/indexing.ts';
-import { concat, reshape, slice } from '../../graph/layout.ts';
+import { broadcastTo, concat, reshape, slice } from '../../graph/layout.ts';
 import { constant, input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32, int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
+import { float32, int64, rowsAt, type Shape, type Tensor } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { warmupCosine } from '../../training/schedule.ts';
@@ -32,6 +32,8 @@ export interface TuningOptions {
   readonly batch: number;
   /** Where every class's prompt starts: the words before `{}` become its context, M tokens; what is behind stays. */
   readonly prompt: string;
+  /** A context for every class, as in CBPT, or one for all, as in plain CoOp: a control. */
+  readonly contexts: 'class-wise' | 'shared';
   /** Weight of the clean, triggered and anchor losses. */
   readonly cleanWeight: number;
   readonly triggeredWeight: number;
@@ -49,7 +51,7 @@ export interface Features {
 
 /** A tuned prompt: [start] context [class name] [end]. */
 export interface Prompts {
-  /** [classes, M, width] */
+  /** [classes, M, width], or [1, M, width] where all classes share one */
   readonly contexts: Tensor<'float32'>;
   /** Token ids around the context, [classes, length]; the ids at the context's places are those it started from. */
   readonly ids: Tensor<'int64'>;
@@ -76,12 +78,12 @@ export async function tunePrompts(
   const frame = promptFrame(clip, handWritten.classes, options.prompt);
   const shots = features.labels.length;
   const batch = Math.min(options.batch, shots);
-  const start = await startingContexts(engine, clip, frame);
+  const start = await startingContexts(engine, clip, frame, options.contexts);
   const final = await optimise(
     engine,
     {
       stage: 'tune',
-      graph: tuningStep(clip, frame, handWritten, features.triggered.length, batch, options),
+      graph: tuningStep(clip, frame, start.shape, handWritten, features.triggered.length, batch, options),
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,
@@ -117,11 +119,11 @@ export function promptFrame(clip: Clip, classes: readonly string[], prompt: stri
 /** Class names are a few tokens or a dozen; each group of like length is a copy of the text tower in the graph. */
 const mostLengths = 4;
 
-/** Class embeddings of unit length as a function of the contexts: [classes, embedding]. */
+/** Class embeddings of unit length as a function of the contexts, which may be one for all: [classes, embedding]. */
 function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contexts: Value): Value {
   const parameters = storedParameters(clip.parameters);
-  const [count = 0, , width = 0] = contexts.shape;
-  const flat = reshape(contexts, [count, contextLength * width]);
+  const [count, width] = [ids.shape[0]!, contexts.shape[2]!];
+  const flat = reshape(broadcastTo(contexts, [count, contextLength, width]), [count, contextLength * width]);
   const groups = lengthGroups(
     Array.from(ends.data, Number).map((end) => end + 1),
     mostLengths,
@@ -137,9 +139,16 @@ function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contex
   return l2Normalize(gatherRows(concat(embeddings, 0), constant(int64(places, [count]))));
 }
 
-async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promise<Tensor<'float32'>> {
+/** The words' embeddings. All classes start from the same words, so the first one's are those of a shared context. */
+async function startingContexts(
+  engine: Engine,
+  clip: Clip,
+  frame: Frame,
+  kind: TuningOptions['contexts'],
+): Promise<Tensor<'float32'>> {
   const written = tokenEmbedding(storedParameters(clip.parameters), constant(frame.ids));
-  const contexts = slice(written, 1, 1, 1 + frame.contextLength);
+  const words = slice(written, 1, 1, 1 + frame.contextLength);
+  const contexts = kind === 'shared' ? slice(words, 0, 0, 1) : words;
   const result = await withProgram(engine, { outputs: { contexts } }, (program) => program.run({}));
   return result.contexts as Tensor<'float32'>;
 }
@@ -147,6 +156,7 @@ async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promi
 function tuningStep(
   clip: Clip,
   frame: Frame,
+  shape: Shape,
   handWritten: Head,
   triggeredSets: number,
   batch: number,
@@ -154,7 +164,7 @@ function tuningStep(
 ): Graph {
   const { embedding, scale } = handWritten;
   const count = handWritten.classes.length;
-  const contexts = input('contexts', [count, frame.contextLength, clip.config.text.width]);
+  const contexts = input('contexts', shape);
   const learned = classEmbeddings(clip, frame, contexts);
   const labels = input('labels', [batch], 'int64');
   const loss = (name: string) => classification(input(name, [batch, embedding]), learned, labels, scale);

@@ -1,15 +1,22 @@
 /** @file What both configuration formats are made of: bounded sizes, and the checks across them. */
 import { z } from 'zod';
+import type { Reading } from '../clip/clip.ts';
 import type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from '../clip/config.ts';
 import { badData } from '../errors.ts';
 
 /** Bounds far above any CLIP (widest 2,560, deepest 64): what is beyond is no model, and would exhaust the memory. */
-const most = { size: 1 << 20, layers: 1024 };
+export const most = { size: 1 << 20, layers: 1024 };
 
 export const size = z.number().int().positive().max(most.size);
 export const layerCount = z.number().int().positive().max(most.layers);
 export const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 export const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+
+/** What a configuration file said, and where each fact is from. */
+export interface ConfigFile {
+  readonly config: ClipConfig;
+  readonly origins: Omit<Reading['origins'], 'tokenizer'>;
+}
 
 /**
  * Checks what each number alone cannot show.

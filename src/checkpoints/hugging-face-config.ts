@@ -1,10 +1,11 @@
 /** @file A Hugging Face folder's `config.json` and image processor to a `ClipConfig` (transformers, `models/clip`). */
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { type ClipConfig, openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
+import type { Origin } from '../clip/clip.ts';
+import { openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { badData } from '../errors.ts';
-import { checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
+import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
 import { checkedJson, readJson } from './json-file.ts';
 
 /** Keys that transformers leaves out when they have their default, so the defaults belong to the format. */
@@ -70,7 +71,7 @@ const processorFiles = [
 ];
 
 /** Reads the configuration of a folder. Throws a data error naming file and key if it is not that of a CLIP. */
-export async function readHuggingFaceConfig(path: string, folder: string): Promise<ClipConfig> {
+export async function readHuggingFaceConfig(path: string): Promise<ConfigFile> {
   const config = await readJson(path, schema);
   const text = towerOf(path, 'text_config', textSchema, config);
   const vision = towerOf(path, 'vision_config', visionSchema, config);
@@ -80,7 +81,8 @@ export async function readHuggingFaceConfig(path: string, folder: string): Promi
       `${vision.hidden_act} in the image tower and ${text.hidden_act} in the text tower`,
       'one activation',
     );
-  return checkedConfig(path, {
+  const { preprocessing, origin } = await readProcessor(dirname(path), vision.image_size);
+  const checked = checkedConfig(path, {
     image: {
       kind: 'vit',
       width: vision.hidden_size,
@@ -100,8 +102,13 @@ export async function readHuggingFaceConfig(path: string, folder: string): Promi
     },
     embedding: config.projection_dim,
     activation: text.hidden_act === 'gelu' ? 'gelu' : 'quick-gelu',
-    preprocessing: await readProcessor(folder, vision.image_size),
+    preprocessing,
   });
+  const own: Origin = { from: 'config', note: basename(path) };
+  return {
+    config: checked,
+    origins: { architecture: own, heads: own, activation: own, preprocessing: origin },
+  };
 }
 
 function towerOf<T>(
@@ -115,7 +122,10 @@ function towerOf<T>(
   return checkedJson(path, repeated ?? config[tower] ?? {}, towerSchema, [key]);
 }
 
-async function readProcessor(folder: string, resolution: number): Promise<Preprocessing> {
+async function readProcessor(
+  folder: string,
+  resolution: number,
+): Promise<{ preprocessing: Preprocessing; origin: Origin }> {
   for (const { file, schema } of processorFiles) {
     const path = join(folder, file);
     if (!(await exists(path))) continue;
@@ -132,13 +142,20 @@ async function readProcessor(folder: string, resolution: number): Promise<Prepro
     if (!squashed && !processor.do_center_crop)
       throw badData(path, 'no centre crop behind a resize that keeps proportions', 'a square in the end');
     return {
-      mean: processor.image_mean,
-      std: processor.image_std,
-      resize: squashed ? 'squash' : 'shortest',
-      interpolation: processor.resample === 2 ? 'bilinear' : 'bicubic',
+      preprocessing: {
+        mean: processor.image_mean,
+        std: processor.image_std,
+        resize: squashed ? 'squash' : 'shortest',
+        interpolation: processor.resample === 2 ? 'bilinear' : 'bicubic',
+      },
+      origin: { from: 'config', note: file },
     };
   }
-  return openAiPreprocessing;
+  const files = processorFiles.map(({ file }) => file).join(' nor ');
+  return {
+    preprocessing: openAiPreprocessing,
+    origin: { from: 'assumed', note: `OpenAI's, as there is neither ${files}` },
+  };
 }
 
 function sides(of: z.infer<typeof sideOrSides>): readonly number[] {

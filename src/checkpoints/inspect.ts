@@ -1,5 +1,5 @@
 /** @file What there is to say about a CLIP without running it. */
-import type { Clip } from '../clip/clip.ts';
+import type { Clip, Reading } from '../clip/clip.ts';
 import type { Activation, Preprocessing } from '../clip/config.ts';
 import { shapeOf } from '../clip/parameters.ts';
 import { elements } from '../tensor/tensor.ts';
@@ -12,6 +12,7 @@ export interface ClipDescription {
     readonly width: number;
     /** Blocks; of a ResNet, in each of its four stages. */
     readonly layers: number | readonly number[];
+    readonly heads: number;
     /** Null where there are no patches. */
     readonly patch: number | null;
     readonly resolution: number;
@@ -29,6 +30,8 @@ export interface ClipDescription {
   /** Numbers that training changes; running statistics of a ResNet are not counted, as in PyTorch. */
   readonly parameters: number;
   readonly sha256: string;
+  /** How it was read: files, names, element types, and where each fact is from. */
+  readonly reading: Reading;
 }
 
 export function describeClip(clip: Clip): ClipDescription {
@@ -40,6 +43,7 @@ export function describeClip(clip: Clip): ClipDescription {
       kind: image.kind,
       width: image.width,
       layers: image.layers,
+      heads: image.heads,
       patch: image.kind === 'vit' ? image.patch : null,
       resolution: image.resolution,
     },
@@ -55,6 +59,7 @@ export function describeClip(clip: Clip): ClipDescription {
     preprocessing,
     parameters: countTrained(clip),
     sha256: clip.sha256,
+    reading: clip.reading,
   };
 }
 

@@ -1,10 +1,10 @@
 /** @file Every layout's names for CLIP's parameters, as tables, and what a file holds put under the internal names. */
-import type { Parameter, Parameters } from '../clip/clip.ts';
+import type { LayoutName, Parameter, Parameters } from '../clip/clip.ts';
 import type { ClipConfig } from '../clip/config.ts';
 import { parameterPlan } from '../clip/initialise.ts';
 import { shapeOf } from '../clip/parameters.ts';
 import { badData } from '../errors.ts';
-import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
+import type { Shape, StoredDType, StoredTensor } from '../tensor/tensor.ts';
 
 /** Where one internal parameter comes from. `*` stands for the number of a layer, on both sides. */
 type Source =
@@ -15,10 +15,13 @@ type Source =
   | { readonly joined: readonly string[] };
 
 export interface Layout {
+  readonly name: LayoutName;
+  /** A name that every file of this layout has, at its outermost level: what stands before it is a wrapper's. */
+  readonly landmark: string;
   /** Internal name to the layout's. A name that is not listed is the same in both. */
   readonly sources: ReadonlyMap<string, Source>;
-  /** Put before names by training wrappers and by open_clip's `CustomTextCLIP`, to be taken off. */
-  readonly prefix: RegExp;
+  /** What the layout puts before the names of the text tower, to be taken off: open_clip's `CustomTextCLIP` does. */
+  readonly textPrefix?: RegExp;
   /** What files hold besides parameters: buffers that are rebuilt, counters, sizes. */
   readonly ignored: RegExp;
 }
@@ -57,19 +60,22 @@ const huggingFaceNames: Readonly<Record<string, Source>> = {
 };
 
 export const huggingFaceLayout: Layout = {
+  name: 'hugging-face',
+  landmark: 'vision_model.embeddings.patch_embedding.weight',
   sources: new Map([
     ...Object.entries(huggingFaceNames),
     ...inBlocks('visual.transformer.resblocks.*.', 'vision_model.encoder.layers.*.', huggingFaceBlock),
     ...inBlocks('transformer.resblocks.*.', 'text_model.encoder.layers.*.', huggingFaceBlock),
   ]),
-  prefix: /^(module\.|_orig_mod\.)+/,
   ignored: /\.position_ids$/,
 };
 
-/** OpenAI's own names. */
-export const openClipLayout: Layout = {
+/** OpenAI's own names, and open_clip's. */
+export const openAiLayout: Layout = {
+  name: 'openai',
+  landmark: 'visual.conv1.weight',
   sources: new Map(),
-  prefix: /^(module\.|_orig_mod\.)*(text\.)?/,
+  textPrefix: /^text\./,
   ignored: /(^|\.)(num_batches_tracked|attn_mask)$|^(input_resolution|context_length|vocab_size)$/,
 };
 
@@ -83,19 +89,29 @@ function renamed(source: Source, rename: (name: string) => string): Source {
   return { joined: source.joined.map(rename) };
 }
 
+/** What became of a file's tensors: each is a parameter, or part of one, or ignored for a reason that the layout knows. */
+export interface Mapped {
+  readonly parameters: Parameters;
+  /** Names of what was left aside: rebuilt buffers, counters. */
+  readonly ignored: readonly string[];
+}
+
 /**
  * Puts a file's tensors under the internal names. Every parameter of the architecture must be there in the right
  * shape, and nothing may be left over.
  *
  * @param path the weights file, for errors
+ * @param tensors by the layout's names, wrappers taken off
+ * @param said what the architecture is known by, for errors: "the configuration"
  */
 export function mapParameters(
   path: string,
   layout: Layout,
   config: ClipConfig,
-  file: ReadonlyMap<string, StoredTensor>,
-): Parameters {
-  const tensors = plainNames(path, layout, file);
+  tensors: ReadonlyMap<string, StoredTensor>,
+  said = 'the configuration',
+): Mapped {
+  const mismatch = `${said} and weights do not belong together, or this is not a plain CLIP`;
   const used = new Set<string>();
   const missing: string[] = [];
   const parameters = new Map<string, Parameter>();
@@ -111,39 +127,47 @@ export function mapParameters(
     return { kind: 'stored', tensor };
   };
   for (const [name, { shape }] of parameterPlan(config)) {
-    const parameter = assemble(sourceOf(layout, name), take);
+    const source = sourceOf(layout, name);
+    const parameter = assemble(source, name === 'logit_scale' ? (own) => asScalar(take(own)) : take);
     if (parameter === undefined) continue;
-    checkShape(path, name, sourceOf(layout, name), shapeOf(parameter), shape);
+    const found = shapeOf(parameter);
+    if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis]))
+      throw badData(
+        `${path}: ${called(name, source)}`,
+        `shape [${found.join(', ')}]`,
+        `[${shape.join(', ')}] by ${said}`,
+        mismatch,
+      );
     parameters.set(name, parameter);
   }
   if (missing.length > 0)
-    throw badData(path, `no ${listed(missing)}`, 'every parameter that the configuration calls for', mismatch);
-  const left = [...tensors.keys()].filter((name) => !used.has(name) && !layout.ignored.test(name));
+    throw badData(path, `no ${listed(missing)}`, `every parameter that ${said} calls for`, mismatch);
+  const unused = [...tensors.keys()].filter((name) => !used.has(name));
+  const left = unused.filter((name) => !layout.ignored.test(name));
   if (left.length > 0)
     throw badData(path, `${listed(left)} besides CLIP's parameters`, 'nothing that CLIP does not use', mismatch);
-  return parameters;
+  return { parameters, ignored: unused };
+}
+
+/** Shape of an internal parameter as the file's tensors make it up; undefined if any part is not there. */
+export function shapeIn(layout: Layout, tensors: ReadonlyMap<string, StoredTensor>, name: string): Shape | undefined {
+  const parameter = assemble(sourceOf(layout, name), (own) => {
+    const tensor = tensors.get(own);
+    return tensor && { kind: 'stored', tensor };
+  });
+  return parameter && shapeOf(parameter);
 }
 
 const weightTypes: readonly StoredDType[] = ['float32', 'float16', 'bfloat16'];
 
-const mismatch = 'configuration and weights do not belong together, or this is not a plain CLIP';
-
-function plainNames(
-  path: string,
-  { prefix }: Layout,
-  file: ReadonlyMap<string, StoredTensor>,
-): ReadonlyMap<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, tensor] of file) {
-    const plain = name.replace(prefix, '');
-    if (tensors.has(plain))
-      throw badData(`${path}: tensor "${name}"`, 'a second tensor of that name', 'every name once', mismatch);
-    tensors.set(plain, tensor);
-  }
-  return tensors;
+/** Some trainings keep the temperature as a list of one number: the same bytes, and open_clip reads them alike. */
+function asScalar(parameter: Parameter | undefined): Parameter | undefined {
+  if (parameter?.kind !== 'stored' || parameter.tensor.shape.length !== 1 || parameter.tensor.shape[0] !== 1)
+    return parameter;
+  return { kind: 'stored', tensor: { ...parameter.tensor, shape: [] } };
 }
 
-function sourceOf(layout: Layout, name: string): Source {
+export function sourceOf(layout: Layout, name: string): Source {
   const layer = /\.resblocks\.(\d+)\./.exec(name)?.[1];
   const source = layout.sources.get(name.replace(/\.resblocks\.\d+\./, '.resblocks.*.')) ?? name;
   return layer === undefined ? source : renamed(source, (part) => part.replace('*', layer));
@@ -160,26 +184,14 @@ function assemble(source: Source, take: (name: string) => Parameter | undefined)
   return present.length === parts.length ? { kind: 'joined', parts: present, axis: 0 } : undefined;
 }
 
-function checkShape(
-  path: string,
-  name: string,
-  source: Source,
-  found: readonly number[],
-  expected: readonly number[],
-): void {
-  if (found.length === expected.length && found.every((size, axis) => size === expected[axis])) return;
+/** What an internal parameter is called in its layout, with the internal name where that is another. */
+export function called(name: string, source: Source): string {
   const own =
     typeof source === 'string' ? source : 'transposed' in source ? source.transposed : source.joined.join(' + ');
-  const called = own === name ? `tensor "${own}"` : `tensor "${own}" (${name})`;
-  throw badData(
-    `${path}: ${called}`,
-    `shape [${found.join(', ')}]`,
-    `[${expected.join(', ')}] by the configuration`,
-    mismatch,
-  );
+  return own === name ? `tensor "${own}"` : `tensor "${own}" (${name})`;
 }
 
-function listed(names: readonly string[]): string {
+export function listed(names: readonly string[]): string {
   const shown = names.slice(0, 4).map((name) => `"${name}"`);
   return names.length > shown.length ? `${shown.join(', ')} and ${names.length - shown.length} more` : shown.join(', ');
 }

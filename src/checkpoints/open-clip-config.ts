@@ -1,8 +1,10 @@
 /** @file open_clip's `open_clip_config.json` to a `ClipConfig`, and back (open_clip `model.py`, `transform.py`). */
+import { basename } from 'node:path';
 import { z } from 'zod';
+import type { Origin } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
-import { checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
-import { readJson } from './json-file.ts';
+import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
+import { checkedJson, readJson } from './json-file.ts';
 
 /** A switch of open_clip's that changes the architecture: only its neutral value is a plain CLIP. */
 const neutral = <T extends boolean | string | number>(value: T) => z.literal(value).nullish();
@@ -76,30 +78,36 @@ const textSchema = z.strictObject({
   hf_pooler_type: ignored,
 });
 
-const schema = z.object({
-  model_cfg: z.strictObject({
-    embed_dim: size,
-    vision_cfg: visionSchema,
-    text_cfg: textSchema,
-    quick_gelu: z.boolean().default(false),
-    custom_text: ignored,
-    init_logit_scale: ignored,
-    init_logit_bias: absent,
-    nonscalar_logit_scale: neutral(false),
-  }),
-  preprocess_cfg: z
-    .object({
-      mean: threeNumbers.default([...openAiPreprocessing.mean]),
-      std: threePositive.default([...openAiPreprocessing.std]),
-      interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
-      resize_mode: z.enum(['shortest', 'squash']).default('shortest'),
-    })
-    .prefault({}),
+const modelSchema = z.strictObject({
+  embed_dim: size,
+  vision_cfg: visionSchema,
+  text_cfg: textSchema,
+  quick_gelu: z.boolean().optional(),
+  custom_text: ignored,
+  init_logit_scale: ignored,
+  init_logit_bias: absent,
+  nonscalar_logit_scale: neutral(false),
 });
 
-/** Reads the configuration. Throws a data error naming the key if it is not that of a plain ViT or ResNet CLIP. */
-export async function readOpenClipConfig(path: string): Promise<ClipConfig> {
-  const { model_cfg: model, preprocess_cfg: preprocess } = await readJson(path, schema);
+const preprocessSchema = z.object({
+  mean: threeNumbers.default([...openAiPreprocessing.mean]),
+  std: threePositive.default([...openAiPreprocessing.std]),
+  interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
+  resize_mode: z.enum(['shortest', 'squash']).default('shortest'),
+});
+
+const schema = z.object({ model_cfg: modelSchema, preprocess_cfg: preprocessSchema.optional() });
+
+/**
+ * Reads the configuration: `open_clip_config.json`, or one of open_clip's own `model_configs/`, which are its
+ * `model_cfg` alone. Throws a data error naming the key if it is not that of a plain ViT or ResNet CLIP.
+ */
+export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
+  const json = await readJson(path, z.record(z.string(), z.unknown()));
+  const bare = 'embed_dim' in json && !('model_cfg' in json);
+  const parsed = bare ? { model_cfg: checkedJson(path, json, modelSchema) } : checkedJson(path, json, schema);
+  const { model_cfg: model, preprocess_cfg = undefined } = parsed as z.infer<typeof schema>;
+  const preprocess = preprocess_cfg ?? preprocessSchema.parse({});
   const { vision_cfg: vision, text_cfg: text } = model;
   const resolution = typeof vision.image_size === 'number' ? vision.image_size : vision.image_size[0];
   const image: ClipConfig['image'] = Array.isArray(vision.layers)
@@ -119,7 +127,7 @@ export async function readOpenClipConfig(path: string): Promise<ClipConfig> {
         resolution,
         hidden: Math.trunc(vision.width * vision.mlp_ratio),
       };
-  return checkedConfig(path, {
+  const config = checkedConfig(path, {
     image,
     text: {
       width: text.width,
@@ -138,6 +146,21 @@ export async function readOpenClipConfig(path: string): Promise<ClipConfig> {
       interpolation: preprocess.interpolation,
     },
   });
+  const own: Origin = { from: 'config', note: basename(path) };
+  return {
+    config,
+    origins: {
+      architecture: own,
+      heads: own,
+      activation:
+        model.quick_gelu === undefined
+          ? { from: 'config', note: `${own.note} without "quick_gelu": open_clip's default` }
+          : own,
+      preprocessing: preprocess_cfg
+        ? own
+        : { from: 'assumed', note: `OpenAI's, as ${own.note} has no "preprocess_cfg"` },
+    },
+  };
 }
 
 /** The content of `open_clip_config.json`, as open_clip's own exporter lays it out. */

@@ -1,4 +1,15 @@
-import { appendFile, copyFile, cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +35,7 @@ const sharded = 'hugging-face-gelu-sharded';
 async function copyOf(fixture: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'antidote-'));
   await cp(join(fixtures, fixture), folder, { recursive: true });
+  await rm(join(folder, 'expected.safetensors'));
   return folder;
 }
 
@@ -141,19 +153,28 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
       /open_clip_config\.json without weights/,
     ],
     [
-      'a folder with a pickle only',
+      'a folder without a configuration whose heads cannot be told',
+      vit,
+      (f) => rm(join(f, 'open_clip_config.json')),
+      /open_clip_model\.safetensors: found an image encoder of width 48 and no configuration, so the number of heads/,
+    ],
+    [
+      'a folder of which nothing is a model',
       vit,
       async (f) => {
         await rm(join(f, 'open_clip_model.safetensors'));
-        await writeFile(join(f, 'open_clip_pytorch_model.bin'), '');
+        await rename(join(f, 'open_clip_config.json'), join(f, 'notes.json'));
       },
-      /found open_clip_config\.json and open_clip_pytorch_model\.bin, .*convert it to safetensors/,
+      /found notes\.json, expected open_clip_config\.json and open_clip_model\.safetensors, or config\.json and/,
     ],
     [
-      'a folder that is no model',
+      'a folder with two files of weights under names of their own',
       vit,
-      (f) => rm(join(f, 'open_clip_config.json')),
-      /expected open_clip_config\.json and/,
+      async (f) => {
+        await copyFile(join(f, 'open_clip_model.safetensors'), join(f, 'epoch_1.safetensors'));
+        await rename(join(f, 'open_clip_model.safetensors'), join(f, 'epoch_2.safetensors'));
+      },
+      /found 2 files of weights: "epoch_1\.safetensors", "epoch_2\.safetensors", expected one; give one of them/,
     ],
     [
       'a weights file cut short',
@@ -333,12 +354,10 @@ test.each(refusals)('%s is refused, and named', async (_, fixture, spoil, messag
   await expect(openClip(folder)).rejects.toMatchObject({ fault: 'data', message: expect.stringMatching(message) });
 });
 
-test('a missing folder, a file and an empty folder are named, with what there is instead', async () => {
+test('a missing path and an empty folder are named, with what there is instead', async () => {
   await expect(openClip('/no/such/model')).rejects.toThrow(
-    '/no/such/model: found no such folder, expected a model folder or',
+    '/no/such/model: found no such file or folder, expected a model folder or file, or a built-in',
   );
-  const file = join(fixtures, vit, 'open_clip_model.safetensors');
-  await expect(openClip(file)).rejects.toThrow(/found a file, .*give the folder that it lies in/);
   await expect(openClip(await mkdtemp(join(tmpdir(), 'antidote-')))).rejects.toThrow(/found an empty folder/);
 });
 

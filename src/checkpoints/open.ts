@@ -1,112 +1,91 @@
-/** @file Opens a CLIP: a built-in name or a folder, recognised by what lies in it. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Clip, Tokenizer } from '../clip/clip.ts';
-import type { ClipConfig } from '../clip/config.ts';
-import { openClipTokenizer } from '../clip/tokenizer-data.ts';
+/** @file Opens a CLIP, whatever form it is found in, and checks it completely. */
+import { stat } from 'node:fs/promises';
+import type { Clip, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import { builtInFolder, builtInModels } from './built-in.ts';
-import { readHuggingFaceConfig } from './hugging-face-config.ts';
-import { huggingFaceLayout, type Layout, mapParameters, openClipLayout } from './key-map.ts';
-import { readOpenClipConfig } from './open-clip-config.ts';
-import { huggingFaceTokenizer } from './tokenizer-files.ts';
+import type { StoredTensor } from '../tensor/tensor.ts';
+import { type Found, findModel, folderFormats } from './formats.ts';
+import { inferConfig } from './infer-config.ts';
+import { mapParameters } from './key-map.ts';
+import { recogniseLayout } from './layout.ts';
+import { builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';
 import { openWeights } from './weights.ts';
-
-interface Format {
-  readonly name: Clip['format'];
-  readonly configFile: string;
-  /** File names under which the format keeps weights; the first that exists counts. */
-  readonly weightFiles: readonly string[];
-  readonly layout: Layout;
-  readonly readConfig: (path: string, folder: string) => Promise<ClipConfig>;
-  readonly tokenizer: (folder: string, context: number) => Promise<Tokenizer>;
-}
-
-/** In this order: a folder may hold both, then open_clip's is the original and the other converted from it. */
-const formats: readonly Format[] = [
-  {
-    name: 'open-clip',
-    configFile: 'open_clip_config.json',
-    weightFiles: ['open_clip_model.safetensors', 'open_clip_pytorch_model.safetensors'],
-    layout: openClipLayout,
-    readConfig: readOpenClipConfig,
-    tokenizer: (_, context) => openClipTokenizer(context),
-  },
-  {
-    name: 'hugging-face',
-    configFile: 'config.json',
-    weightFiles: ['model.safetensors', 'model.safetensors.index.json'],
-    layout: huggingFaceLayout,
-    readConfig: readHuggingFaceConfig,
-    tokenizer: huggingFaceTokenizer,
-  },
-];
-
-const pickles = /\.(bin|pt|pth|ckpt)$/;
 
 /**
  * Opens a CLIP and checks it completely: configuration, every parameter's name and shape, every weight finite.
- * Weights stay on disk; the result says where each lies.
+ * Weights stay on disk; the result says where each lies. What a file holds is told by its content, not by its name.
  *
- * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...) or a Hugging Face or open_clip folder
+ * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...), a Hugging Face or open_clip folder, or a
+ *   file of weights: then the architecture is read off their shapes
  * @throws AntidoteError (data) that names the file, key or tensor at fault
  */
 export async function openClip(nameOrPath: string): Promise<Clip> {
-  const folder = builtInFolder(nameOrPath) ?? nameOrPath;
-  const files = await filesOf(folder, nameOrPath);
-  const { format, weightFile } = recognise(folder, files);
-  const configPath = join(folder, format.configFile);
-  const weightPath = join(folder, weightFile);
-  const config = await format.readConfig(configPath, folder);
-  const { tensors, sha256 } = await openWeights(weightPath);
-  const parameters = mapParameters(weightPath, format.layout, config, tensors);
-  const tokenizer = within(await format.tokenizer(folder, config.text.context), config.text.vocabulary, configPath);
-  return { name: nameOrPath, config, parameters, tokenizer, sha256, format: format.name };
+  const found = await findModel(nameOrPath);
+  const configured = await found.config?.format.readConfig(found.config.path);
+  const weights = await openWeights(found.weights);
+  const { layout, tensors, prefixes } = recogniseLayout(found.weights, weights.tensors);
+  const { config, origins, known } = configured
+    ? { ...configured, known: null }
+    : await inferConfig(found.weights, layout, tensors, weights.sha256);
+  const said = found.config ? 'the configuration' : 'the other shapes';
+  const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
+  const { context, vocabulary } = config.text;
+  const { tokenizer, origin } = await tokenizerOf(found, layout.name, context);
+  return {
+    name: nameOrPath,
+    config,
+    parameters,
+    tokenizer: within(tokenizer, vocabulary, found.config?.path ?? found.weights),
+    sha256: weights.sha256,
+    format: found.config?.format.name ?? 'state-dict',
+    reading: {
+      ...(await filesOf(weights.tensors)),
+      container: 'safetensors',
+      layout: layout.name,
+      dtypes: countedTypes(tensors),
+      prefixes,
+      ignored,
+      origins: { ...origins, tokenizer: origin },
+      known,
+    },
+  };
 }
 
-async function filesOf(folder: string, name: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const expected = `a model folder or a built-in model (${builtInModels.join(', ')})`;
-    if (code === 'ENOENT') throw badData(name, 'no such folder', expected, undefined, error);
-    if (code === 'ENOTDIR') throw badData(name, 'a file', expected, 'give the folder that it lies in', error);
-    throw fileProblem(folder, error);
-  }
+/** A folder's own tokenizer where its layout has one; a bare file has none. */
+function tokenizerOf(found: Found, layout: LayoutName, context: number): Promise<FoundTokenizer> {
+  const format = found.config?.format ?? folderFormats.find(({ name }) => name === layout);
+  if (found.folder !== undefined && format) return format.tokenizer(found.folder, context);
+  return builtInTokenizer(context);
 }
 
-function recognise(folder: string, files: readonly string[]): { format: Format; weightFile: string } {
-  for (const format of formats) {
-    const weightFile = format.weightFiles.find((file) => files.includes(file));
-    if (files.includes(format.configFile) && weightFile !== undefined) return { format, weightFile };
+async function filesOf(tensors: ReadonlyMap<string, StoredTensor>): Promise<Pick<Reading, 'weights' | 'bytes'>> {
+  const weights = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
+  let bytes = 0;
+  for (const path of weights) {
+    try {
+      bytes += (await stat(path)).size;
+    } catch (error) {
+      throw fileProblem(path, error);
+    }
   }
-  const configured = formats.find(({ configFile }) => files.includes(configFile));
-  const pickle = files.find((file) => pickles.test(file));
-  if (configured)
-    throw badData(
-      folder,
-      pickle ? `${configured.configFile} and ${pickle}` : `${configured.configFile} without weights`,
-      `${configured.weightFiles[0]} beside it`,
-      pickle ? 'a pickle can run code when it is read: convert it to safetensors' : undefined,
-    );
-  throw badData(
-    folder,
-    files.length === 0 ? 'an empty folder' : `${files.slice(0, 5).join(', ')}${files.length > 5 ? ', ...' : ''}`,
-    formats.map(({ configFile, weightFiles }) => `${configFile} and ${weightFiles[0]}`).join(', or '),
-  );
+  return { weights, bytes };
+}
+
+function countedTypes(tensors: ReadonlyMap<string, StoredTensor>): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { dtype } of tensors.values()) counts[dtype] = (counts[dtype] ?? 0) + 1;
+  return counts;
 }
 
 /** A tokenizer whose every token has an embedding: vocabularies of another model are found out at the first word. */
-function within(tokenizer: Tokenizer, vocabulary: number, configPath: string): Tokenizer {
+function within(tokenizer: Tokenizer, vocabulary: number, where: string): Tokenizer {
   return {
     ...tokenizer,
     encode(text, overlong) {
       const tokens = tokenizer.encode(text, overlong);
       const beyond = tokens.find((token) => token >= vocabulary);
       if (beyond === undefined) return tokens;
-      throw badData(configPath, `${vocabulary} tokens`, `more than ${beyond}, which ${JSON.stringify(text)} needs`);
+      throw badData(where, `${vocabulary} tokens`, `more than ${beyond}, which ${JSON.stringify(text)} needs`);
     },
   };
 }

@@ -17,7 +17,7 @@ interface Expected {
 const texts = JSON.parse(await readFile(join(fixtures, 'tokenizer/expected.json'), 'utf8')) as Expected[];
 
 test("a folder's own vocabulary is used, numbers and all", async () => {
-  const tokenizer = await huggingFaceTokenizer(folder, 64);
+  const { tokenizer } = await huggingFaceTokenizer(folder, 64);
   for (const { text, small } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(small);
 });
 
@@ -28,14 +28,14 @@ test('vocab.json and merges.txt say the same as tokenizer.json', async () => {
   await writeFile(join(older, 'vocab.json'), JSON.stringify(model.vocab));
   const merges = model.merges.map((pair: string | string[]) => (typeof pair === 'string' ? pair : pair.join(' ')));
   await writeFile(join(older, 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`);
-  const tokenizer = await huggingFaceTokenizer(older, 64);
+  const { tokenizer } = await huggingFaceTokenizer(older, 64);
   for (const { text, small } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(small);
 });
 
 test("a folder without a vocabulary gets OpenAI's, cleaned as transformers does", async () => {
   const bare = await mkdtemp(join(tmpdir(), 'antidote-'));
   await copyFile(join(folder, 'config.json'), join(bare, 'config.json'));
-  const tokenizer = await huggingFaceTokenizer(bare, 77);
+  const { tokenizer } = await huggingFaceTokenizer(bare, 77);
   for (const { text, transformers } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(transformers);
 });
 

@@ -1,11 +1,11 @@
 /** @file The tokenizer of a Hugging Face folder: its own vocabulary where it has one, the built-in one where not. */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
-import type { Tokenizer } from '../clip/clip.ts';
+import type { Origin, Tokenizer } from '../clip/clip.ts';
 import { createTokenizer, ranksOf, type Vocabulary } from '../clip/tokenizer.ts';
 import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
-import { builtInVocabulary } from '../clip/tokenizer-data.ts';
+import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer-data.ts';
 import { badData } from '../errors.ts';
 import { readJson, readSmallText } from './json-file.ts';
 
@@ -24,12 +24,19 @@ const tokenizerSchema = z.object({
 
 const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
 
+export interface FoundTokenizer {
+  readonly tokenizer: Tokenizer;
+  readonly origin: Origin;
+}
+
 /** Reads `tokenizer.json`, or `vocab.json` and `merges.txt`; OpenAI's vocabulary if the folder has neither. */
-export async function huggingFaceTokenizer(folder: string, context: number): Promise<Tokenizer> {
+export async function huggingFaceTokenizer(folder: string, context: number): Promise<FoundTokenizer> {
   const files = new Set(await readdir(folder));
   const path = (file: string) => join(folder, file);
-  const create = (where: string, vocabulary: Vocabulary) =>
-    createTokenizer(where, vocabulary, cleanLikeTransformers, context);
+  const create = (where: string, vocabulary: Vocabulary): FoundTokenizer => ({
+    tokenizer: createTokenizer(where, vocabulary, cleanLikeTransformers, context),
+    origin: { from: 'config', note: basename(where) },
+  });
   if (files.has('tokenizer.json')) {
     const { model, added_tokens } = await readJson(path('tokenizer.json'), tokenizerSchema);
     const added = new Map(added_tokens.map(({ id, content }) => [content, id]));
@@ -49,8 +56,16 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
       ),
     );
   }
-  return create('the built-in vocabulary', await builtInVocabulary());
+  const { tokenizer } = create('the built-in vocabulary', await builtInVocabulary());
+  return { tokenizer, origin: builtInOrigin };
 }
+
+/** open_clip's and OpenAI's models bring no vocabulary: it is the same for all. */
+export async function builtInTokenizer(context: number): Promise<FoundTokenizer> {
+  return { tokenizer: await openClipTokenizer(context), origin: builtInOrigin };
+}
+
+const builtInOrigin: Origin = { from: 'known', note: "OpenAI's vocabulary, built in" };
 
 function vocabularyOf(where: string, tokens: ReadonlyMap<string, number>, merges: readonly string[]): Vocabulary {
   const start = tokens.get(marks.start);

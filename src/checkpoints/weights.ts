@@ -1,13 +1,16 @@
-/** @file The weights of a checkpoint: one safetensors file or several, all finite, with one hash. */
+/** @file The weights of a checkpoint: one file of safetensors or of PyTorch, or several; all finite, with one hash. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
-import { sha256, sha256OfFile } from '../tensor/sha256.ts';
+import { sha256 } from '../tensor/sha256.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 import { readJson } from './json-file.ts';
+import { sha256WithChecksums } from './pytorch/checksums.ts';
+import { type Checksum, openPytorch } from './pytorch/open-pytorch.ts';
+import { type WeightsKind, weightsKind } from './weights-kind.ts';
 
 export interface Weights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -18,17 +21,30 @@ export interface Weights {
 /** Pieces in which weights are read through. */
 const pieceBytes = 1 << 22;
 
+interface OpenedFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Of parts of the file; safetensors have none. */
+  readonly checksums?: readonly Checksum[];
+}
+
+const readers: Readonly<Record<WeightsKind, (path: string) => Promise<OpenedFile>>> = {
+  safetensors: openSafetensors,
+  pytorch: openPytorch,
+};
+
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Opens `model.safetensors` or an index of several such files (`*.index.json`).
+ * Opens a file of weights, or an index of several (`*.index.json`). What a file is, its content says, not its name.
  * Reads every weight once and throws a data error that names the tensor if one is infinite or not a number.
  */
 export async function openWeights(path: string): Promise<Weights> {
   if (!path.endsWith('.json')) {
-    const { tensors } = await openSafetensors(path);
+    const { tensors, checksums } = await readers[await weightsKind(path)](path);
+    // The hash first: where there are checksums, damage is better called damage than a strange number.
+    const sha256 = await sha256WithChecksums(path, checksums ?? []);
     await checkFinite(path, tensors);
-    return { tensors, sha256: await sha256OfFile(path) };
+    return { tensors, sha256 };
   }
   const { weight_map: index } = await readJson(path, indexSchema);
   const tensors = new Map<string, StoredTensor>();
@@ -69,7 +85,13 @@ async function checkFinite(path: string, tensors: ReadonlyMap<string, StoredTens
     const file = await open(path, 'r');
     try {
       const buffer = new ArrayBuffer(pieceBytes);
-      for (const [name, tensor] of tensors) await checkTensor(file, name, tensor, buffer);
+      // Tied weights are two names for the same bytes.
+      const checked = new Set<string>();
+      for (const [name, tensor] of tensors) {
+        const bytes = `${tensor.dtype} ${tensor.offset} ${tensor.length}`;
+        if (!checked.has(bytes)) await checkTensor(file, name, tensor, buffer);
+        checked.add(bytes);
+      }
     } finally {
       await file.close();
     }

@@ -32,8 +32,43 @@ export interface Clip {
   readonly tokenizer: Tokenizer;
   /** SHA-256 of the weights file(s), hex. */
   readonly sha256: string;
-  /** Which layout it was read from. */
-  readonly format: 'hugging-face' | 'open-clip';
+  /** In which form it was found. */
+  readonly format: Format;
+  /** How it was read, for whoever wants to know why it is read so. */
+  readonly reading: Reading;
+}
+
+/** Folders by their configuration; bare files by what they hold. */
+export type Format = 'hugging-face' | 'open-clip' | 'state-dict' | 'training-checkpoint' | 'torchscript';
+
+/** Whose names the tensors carry. */
+export type LayoutName = 'openai' | 'hugging-face';
+
+/** Where a fact about a model is from: its configuration, its weights' shapes, what is known of such models, or nowhere. */
+export interface Origin {
+  readonly from: 'config' | 'shapes' | 'known' | 'assumed';
+  /** In words: the file, the known model, why it was assumed. */
+  readonly note: string;
+}
+
+export const facts = ['architecture', 'heads', 'activation', 'preprocessing', 'tokenizer'] as const;
+
+export interface Reading {
+  readonly weights: readonly string[];
+  /** What the weights are stored as: `safetensors`, `pytorch-zip`, ... */
+  readonly container: string;
+  /** Size of the weights file(s). */
+  readonly bytes: number;
+  readonly layout: LayoutName;
+  /** Tensors of each element type. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  /** What training wrappers had put before the names: `module.`, `_orig_mod.`. */
+  readonly prefixes: readonly string[];
+  /** Tensors of the file that are no parameters, by name: buffers that are rebuilt, counters. */
+  readonly ignored: readonly string[];
+  readonly origins: { readonly [Fact in (typeof facts)[number]]: Origin };
+  /** The known model of these shapes, if there is one. */
+  readonly known: string | null;
 }
 
 /** What purification produces: a linear classifier over the untouched image encoder. */

@@ -23,7 +23,7 @@ export function storedParameters(parameters: Parameters): ParameterValues {
     const known = values.get(key);
     if (known) return known;
     const parameter = named(parameters, name);
-    const value = toValue(rows ? rowsOf(parameter, rows) : parameter);
+    const value = rows ? rowsAsValue(parameter, rows) : toValue(parameter);
     values.set(key, value);
     return value;
   };
@@ -59,6 +59,11 @@ function toValue(parameter: Parameter): Value {
     case 'joined':
       return concat(parameter.parts.map(toValue), parameter.axis);
   }
+}
+
+function rowsAsValue(parameter: Parameter, rows: Rows): Value {
+  const permuted = parameter.kind === 'stored' && parameter.tensor.axes !== undefined;
+  return permuted ? slice(toValue(parameter), 0, rows.from, rows.to) : toValue(rowsOf(parameter, rows));
 }
 
 /** Rows of a stored tensor are a stored tensor: consecutive bytes. So q, k and v are split without a copy. */

@@ -2,6 +2,7 @@
 import { AntidoteError } from '../errors.ts';
 import type { Shape, StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { elements } from '../tensor/tensor.ts';
+import { transpose } from './layout.ts';
 import { apply, type Rules, type Signature } from './rule.ts';
 import type { TensorType, Value, ValueType } from './value.ts';
 
@@ -61,7 +62,13 @@ export function weight(tensor: StoredTensor): Value {
       expected: [...floats].join(', '),
     });
   }
-  return apply(leaves, 'weight', [], { tensor });
+  const { axes, ...plain } = tensor;
+  if (axes === undefined) return apply(leaves, 'weight', [], { tensor });
+  const asInFile = { ...plain, shape: axes.map((axis) => tensor.shape[axis]!) };
+  return transpose(
+    apply(leaves, 'weight', [], { tensor: asInFile }),
+    axes.map((_, axis) => axes.indexOf(axis)),
+  );
 }
 
 /** A tensor, or a number as a float32 scalar of shape []. */

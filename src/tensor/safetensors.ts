@@ -1,8 +1,8 @@
 /** @file Safetensors files: where each tensor lies, reading one of them, writing a new file. */
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { AntidoteError, badData } from '../errors.ts';
 import { writeAtomically } from './atomic-file.ts';
-import { fileProblem } from './file-problem.ts';
+import { readBytes, withFile } from './file-bytes.ts';
 import { fromBfloat16, fromFloat16 } from './float16.ts';
 import { type HeaderEntry, limits, parseHeader, shown } from './safetensors-header.ts';
 import { type DType, elements, type StoredDType, type StoredTensor, type Tensor } from './tensor.ts';
@@ -34,7 +34,7 @@ const written: { readonly [D in DType]: string } = {
 const LENGTH_BYTES = 8;
 /** Tensor data starts at a multiple of this, so that every element type can be mapped in place. */
 const ALIGNMENT = 8;
-/** Pieces in which long tensors are read and written: system calls stop at 2 GiB. */
+/** Pieces in which long tensors are written: system calls stop at 2 GiB. */
 const PIECE_BYTES = 1 << 28;
 
 export interface SafetensorsFile {
@@ -49,21 +49,7 @@ export interface SafetensorsFile {
  * Throws a data error that names the file and, where one is to blame, the tensor.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  try {
-    // Before opening: a pipe would keep us waiting for someone to write into it.
-    const status = await stat(path);
-    if (!status.isFile()) {
-      throw badData(path, status.isDirectory() ? 'a folder' : 'a device or pipe', 'a safetensors file');
-    }
-    const file = await open(path, 'r');
-    try {
-      return await readHeader(path, file, status.size);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
+  return withFile(path, 'a safetensors file', (file, size) => readHeader(path, file, size));
 }
 
 async function readHeader(path: string, file: FileHandle, size: number): Promise<SafetensorsFile> {
@@ -130,16 +116,34 @@ function checkCoverage(
  * may lose digits) become float32, int16 and int8 become int32.
  */
 export async function readTensor(tensor: StoredTensor): Promise<Tensor> {
-  try {
-    const file = await open(tensor.path, 'r');
-    try {
-      return widen(tensor, (await readBytes(tensor.path, file, tensor.offset, tensor.length)).buffer);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileProblem(tensor.path, error);
+  const { path, offset, length } = tensor;
+  return withFile(path, 'a file of tensors', async (file) => {
+    const read = widen(tensor, (await readBytes(path, file, offset, length)).buffer);
+    return tensor.axes === undefined ? read : inOrderOfShape(read, tensor.axes);
+  });
+}
+
+/** Moves numbers that lie in another order of axes than the shape says. */
+function inOrderOfShape<T extends Tensor>(tensor: T, axes: readonly number[]): T {
+  const { shape, data } = tensor;
+  const strides = new Array<number>(shape.length).fill(0);
+  let stride = 1;
+  for (const axis of [...axes].reverse()) {
+    strides[axis] = stride;
+    stride *= shape[axis]!;
   }
+  const moved = data.slice();
+  const index = new Array<number>(shape.length).fill(0);
+  for (let to = 0, from = 0; to < data.length; to++) {
+    moved[to] = data[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return { ...tensor, data: moved };
 }
 
 function widen({ dtype, shape }: StoredTensor, bytes: ArrayBuffer): Tensor {
@@ -164,18 +168,6 @@ function widen({ dtype, shape }: StoredTensor, bytes: ArrayBuffer): Tensor {
     case 'bool':
       return { dtype, shape, data: new Uint8Array(bytes) };
   }
-}
-
-/** Reads into memory of its own, so that typed arrays of any width can be laid over it. */
-async function readBytes(path: string, file: FileHandle, offset: number, length: number): Promise<Buffer<ArrayBuffer>> {
-  const bytes = Buffer.from(new ArrayBuffer(length));
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(length - done, PIECE_BYTES), offset + done);
-    if (bytesRead === 0)
-      throw badData(path, `its end at byte ${offset + done}`, `${offset + length} bytes`, 'the file is cut short');
-    done += bytesRead;
-  }
-  return bytes;
 }
 
 /**

@@ -43,6 +43,11 @@ export interface StoredTensor {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
+  /**
+   * The axes in the order in which the file keeps them, slowest first: [1, 0] for a matrix that lies there transposed.
+   * Left out where it is the order of `shape`, as always in safetensors.
+   */
+  readonly axes?: readonly number[];
 }
 
 export function elements(shape: Shape): number {

@@ -1,0 +1,245 @@
+import { copyFile, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import type { ClipConfig } from '../clip/config.ts';
+import { openAiPreprocessing } from '../clip/config.ts';
+import { initialParameters, parameterPlan } from '../clip/initialise.ts';
+import { randomFor } from '../tensor/random.ts';
+import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
+import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
+import { inferConfig } from './infer-config.ts';
+import { openAiLayout } from './key-map.ts';
+import { knownModels } from './known-architectures.ts';
+import { openClip } from './open.ts';
+import { toOpenClipConfig } from './open-clip-config.ts';
+
+const text = { width: 64, layers: 2, heads: 1, context: 9, vocabulary: 50, hidden: 96 };
+const vit: ClipConfig = {
+  image: { kind: 'vit', width: 128, layers: 3, heads: 2, patch: 4, resolution: 12, hidden: 160 },
+  text,
+  embedding: 24,
+  activation: 'quick-gelu',
+  preprocessing: openAiPreprocessing,
+};
+const resnet: ClipConfig = {
+  ...vit,
+  image: { kind: 'resnet', width: 8, layers: [2, 1, 3, 1], heads: 4, resolution: 96 },
+};
+
+/** A folder with the weights of a new model as a bare file. */
+async function bare(config: ClipConfig, rename = (name: string) => name, file = 'weights'): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), 'antidote-')), file);
+  const parameters = Object.entries(initialParameters(config, randomFor(1)));
+  await writeSafetensors(path, Object.fromEntries(parameters.map(([name, tensor]) => [rename(name), tensor])));
+  return path;
+}
+
+async function edit(path: string, change: (tensors: Record<string, Tensor>) => void): Promise<string> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, stored] of (await openSafetensors(path)).tensors) tensors[name] = await readTensor(stored);
+  change(tensors);
+  await writeSafetensors(path, tensors);
+  return path;
+}
+
+test.each([
+  ['ViT', vit],
+  ['ModifiedResNet', resnet],
+])('the architecture of a bare %s is read off its shapes, whatever the file is called', async (_, config) => {
+  const clip = await openClip(await bare(config));
+  expect(clip.config).toEqual(config);
+  expect(clip.format).toBe('state-dict');
+  expect(clip.reading).toMatchObject({
+    container: 'safetensors',
+    layout: 'openai',
+    known: null,
+    origins: {
+      architecture: { from: 'shapes' },
+      heads: { from: 'assumed' },
+      activation: { from: 'assumed' },
+      preprocessing: { from: 'assumed' },
+      tokenizer: { from: 'known' },
+    },
+  });
+});
+
+test.each<[string, (name: string, index: number) => string]>([
+  ['module.', (name) => `module.${name}`],
+  ['_orig_mod.', (name) => `_orig_mod.${name}`],
+  ['both, in one order', (name) => `module._orig_mod.${name}`],
+  ['both, in the other', (name) => `_orig_mod.module.${name}`],
+  ['some of them here and there', (name, i) => ['', 'module.', '_orig_mod.', 'module.module.'][i % 4] + name],
+  ['a compiled tower inside', (name) => name.replace(/^visual\./, 'visual._orig_mod.')],
+  ['an attribute that held the model', (name) => `model.module.${name}`],
+  [
+    "open_clip's text tower",
+    (name) => `module.${name.startsWith('visual.') || name === 'logit_scale' ? '' : 'text.'}${name}`,
+  ],
+])('names behind wrappers are the plain ones: %s', async (_, wrap) => {
+  let index = 0;
+  const clip = await openClip(await bare(vit, (name) => wrap(name, index++)));
+  expect(clip.config).toEqual(vit);
+  expect([...clip.parameters.keys()]).toEqual([...parameterPlan(vit).keys()]);
+});
+
+test('every prefix that was taken off is told, and every tensor that was left aside', async () => {
+  const path = await edit(await bare(resnet, (name) => `module.${name}`), (tensors) => {
+    tensors['module.input_resolution'] = { dtype: 'int64', shape: [], data: BigInt64Array.of(96n) };
+    tensors['module.visual.bn1.num_batches_tracked'] = { dtype: 'int64', shape: [], data: BigInt64Array.of(7n) };
+  });
+  expect((await openClip(path)).reading).toMatchObject({
+    prefixes: ['module.'],
+    ignored: ['input_resolution', 'visual.bn1.num_batches_tracked'],
+    dtypes: { float32: parameterPlan(resnet).size, int64: 2 },
+  });
+});
+
+test('a file under the name that its format gives it finds the configuration beside it', async () => {
+  const folder = fileURLToPath(new URL('../../test/fixtures/clip/hugging-face-quick-gelu/', import.meta.url));
+  const path = join(await mkdtemp(join(tmpdir(), 'antidote-')), 'model.safetensors');
+  await copyFile(join(folder, 'model.safetensors'), path);
+  // Its heads are 12 and 8 wide, which no shape tells.
+  await expect(openClip(path)).rejects.toThrow(/an image encoder of width 48 and no configuration/);
+  for (const file of ['config.json', 'preprocessor_config.json'])
+    await copyFile(join(folder, file), join(path, '..', file));
+  expect(await openClip(path)).toMatchObject({ config: (await openClip(folder)).config, format: 'hugging-face' });
+});
+
+test("open_clip's configuration under the file's own name counts, whole or as open_clip keeps its own", async () => {
+  const other: ClipConfig = {
+    ...vit,
+    image: { ...vit.image, heads: 8 },
+    activation: 'gelu',
+    preprocessing: { ...openAiPreprocessing, mean: [0.5, 0.5, 0.5] },
+  };
+  const path = await bare(vit, undefined, 'my.model.pt');
+  const config = toOpenClipConfig(other) as { model_cfg: object };
+  await writeFile(join(path, '..', 'my.model.json'), JSON.stringify(config));
+  const whole = await openClip(path);
+  expect(whole.config).toEqual(other);
+  expect(whole.reading.origins.activation).toEqual({ from: 'config', note: 'my.model.json' });
+  await writeFile(join(path, '..', 'my.model.json'), JSON.stringify(config.model_cfg));
+  const part = await openClip(path);
+  expect(part.config).toEqual({ ...other, preprocessing: openAiPreprocessing });
+  expect(part.reading.origins.preprocessing.from).toBe('assumed');
+});
+
+test('a folder with one file of weights and no configuration is that file', async () => {
+  const path = await bare(vit, undefined, 'epoch_7.safetensors');
+  await writeFile(join(path, '..', 'optimizer.pt'), 'not weights');
+  expect((await openClip(join(path, '..'))).config).toEqual(vit);
+});
+
+test('weights under a name of their own are found beside a configuration', async () => {
+  const path = await bare(vit, undefined, 'epoch_7.safetensors');
+  await writeFile(join(path, '..', 'open_clip_config.json'), JSON.stringify(toOpenClipConfig(vit)));
+  expect(await openClip(join(path, '..'))).toMatchObject({ format: 'open-clip', config: vit });
+});
+
+test('every known architecture is recognised by its shapes, heads and all', async () => {
+  const models = await knownModels();
+  expect(models.length).toBeGreaterThanOrEqual(35);
+  for (const { name, image, text: textConfig, embedding, readings } of models) {
+    const { activation, preprocessing } = readings[0];
+    const config: ClipConfig = { image, text: textConfig, embedding, activation, preprocessing };
+    const found = await inferConfig('x.pt', openAiLayout, onlyShapes(config), '0'.repeat(64));
+    expect(found.config, name).toEqual(config);
+    expect(found.known).toBe(name);
+    expect(found.origins.heads).toEqual({ from: 'known', note: `as in ${name}` });
+  }
+});
+
+test("OpenAI's files are known by their hash; what fits several releases is said to be assumed", async () => {
+  const known = (await knownModels()).find(({ name }) => name === 'ViT-L-14')!;
+  const shapes = onlyShapes({ ...known, ...known.readings[0] });
+  const hash = known.readings[0].sha256!;
+  const published = await inferConfig('ViT-L-14.pt', openAiLayout, shapes, hash);
+  expect(published.origins.activation).toEqual({
+    from: 'known',
+    note: 'the file of ViT-L-14 that openai published',
+  });
+  const other = await inferConfig('ViT-L-14.pt', openAiLayout, shapes, '0'.repeat(64));
+  expect(other.origins.activation).toMatchObject({ from: 'assumed', note: expect.stringContaining('others differ') });
+  expect(other.origins.preprocessing.from).toBe('assumed');
+  const archive = await inferConfig('ViT-L-14.pt', openAiLayout, shapes, '0'.repeat(64), "OpenAI's archive");
+  expect(archive).toMatchObject({
+    config: { activation: 'quick-gelu' },
+    origins: { activation: { from: 'known', note: "OpenAI's archive" } },
+  });
+});
+
+/** Tensors of the right shapes that lie nowhere. */
+function onlyShapes(config: ClipConfig): Map<string, StoredTensor> {
+  const plan = [...parameterPlan(config)];
+  return new Map(
+    plan.map(([name, { shape }]) => [name, { path: 'x.pt', dtype: 'float32', shape, offset: 0, length: 0 }]),
+  );
+}
+
+const refusals: readonly [what: string, spoil: (tensors: Record<string, Tensor>) => void, message: RegExp][] = [
+  [
+    'a missing block',
+    (t) => removeAll(t, /resblocks\.1\./),
+    /found "visual\.transformer\.resblocks\.2\..* besides CLIP's/,
+  ],
+  [
+    'a missing bias',
+    (t) => removeAll(t, /^transformer\.resblocks\.1\.mlp\.c_fc\.bias$/),
+    /found no "transformer\.resblocks\.1\.mlp\.c_fc\.bias", expected every parameter that the other shapes call/,
+  ],
+  [
+    'a left-over tensor',
+    (t) => {
+      t['visual.extra'] = t.logit_scale!;
+    },
+    /found "visual\.extra" besides CLIP's parameters/,
+  ],
+  [
+    'one parameter under two prefixes',
+    (t) => {
+      t['module.logit_scale'] = t.logit_scale!;
+    },
+    /tensor "module\.logit_scale": found the parameter that "logit_scale" is already/,
+  ],
+  [
+    'two models',
+    (t) => {
+      for (const [name, tensor] of Object.entries(t)) t[`ema.${name}`] = tensor;
+    },
+    /found the image encoders ("visual\.conv1\.weight", "ema\.visual|"ema\.visual\.conv1\.weight", "vis).*expected one model/,
+  ],
+  [
+    'positions that fill no square',
+    (t) => {
+      t['visual.positional_embedding'] = { dtype: 'float32', shape: [9, 128], data: new Float32Array(9 * 128) };
+    },
+    /"visual\.positional_embedding": found 9 positions, expected one for every place of a square and one more/,
+  ],
+  ['no image encoder', (t) => removeAll(t, /^visual\./), /one encoder of a CLIP alone/],
+  [
+    'a SigLIP',
+    (t) => {
+      removeAll(t, /^visual\./);
+      t['visual.trunk.blocks.0.norm1.weight'] = t.logit_scale!;
+    },
+    /a CLIP whose image encoder is one of timm \(tensors called /,
+  ],
+  ['no tensors', (t) => removeAll(t, /./), /found no tensors, expected a CLIP with both encoders/],
+];
+
+function removeAll(tensors: Record<string, Tensor>, names: RegExp): void {
+  for (const name of Object.keys(tensors).filter((name) => names.test(name))) delete tensors[name];
+}
+
+test.each(refusals)('a bare file with %s is refused, and named', async (_, spoil, message) => {
+  const path = await edit(await bare(vit), spoil);
+  await expect(openClip(path)).rejects.toMatchObject({ fault: 'data', message: expect.stringMatching(message) });
+});
+
+test('the data files of known architectures are named after their model', async () => {
+  const folder = fileURLToPath(new URL('../../data/architectures/', import.meta.url));
+  const names = (await readdir(folder)).map((file) => file.replace(/\.json$/, ''));
+  expect(new Set((await knownModels()).map(({ name }) => name))).toEqual(new Set(names));
+});

@@ -1,0 +1,133 @@
+/** @file The forms in which CLIPs are found, as a table, and which of them a folder or a file is. */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { Format } from '../clip/clip.ts';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { builtInFolder, builtInModels } from './built-in.ts';
+import type { ConfigFile } from './config-parts.ts';
+import { readHuggingFaceConfig } from './hugging-face-config.ts';
+import { listed } from './key-map.ts';
+import { readOpenClipConfig } from './open-clip-config.ts';
+import { builtInTokenizer, type FoundTokenizer, huggingFaceTokenizer } from './tokenizer-files.ts';
+
+interface FolderFormat {
+  readonly name: Format;
+  readonly configFile: string;
+  /** File names under which the format keeps weights; the first that exists counts. */
+  readonly weightFiles: readonly string[];
+  readonly readConfig: (path: string) => Promise<ConfigFile>;
+  readonly tokenizer: (folder: string, context: number) => Promise<FoundTokenizer>;
+}
+
+/**
+ * In this order: a folder may hold both, then open_clip's is the original and the other converted from it. Within each,
+ * safetensors come first, as they are mapped as they are.
+ */
+export const folderFormats: readonly [FolderFormat, FolderFormat] = [
+  {
+    name: 'open-clip',
+    configFile: 'open_clip_config.json',
+    weightFiles: [
+      'open_clip_model.safetensors',
+      'open_clip_pytorch_model.safetensors',
+      'open_clip_pytorch_model.bin',
+      'open_clip_pytorch_model.pt',
+      'open_clip_model.pt',
+    ],
+    readConfig: readOpenClipConfig,
+    tokenizer: (_, context) => builtInTokenizer(context),
+  },
+  {
+    name: 'hugging-face',
+    configFile: 'config.json',
+    weightFiles: [
+      'model.safetensors',
+      'model.safetensors.index.json',
+      'pytorch_model.bin',
+      'pytorch_model.bin.index.json',
+    ],
+    readConfig: readHuggingFaceConfig,
+    tokenizer: huggingFaceTokenizer,
+  },
+];
+
+/** What to read, and how. */
+export interface Found {
+  readonly weights: string;
+  readonly config: { readonly path: string; readonly format: FolderFormat } | undefined;
+  /** Where a tokenizer may lie; undefined for a bare file, whose neighbours need not belong to it. */
+  readonly folder: string | undefined;
+}
+
+/** Ends of files that may hold weights. What they hold is told by their content. */
+const weightEnds = new Set(['.safetensors', '.bin', '.pt', '.pth', '.ckpt']);
+/** What transformers' and open_clip's training leaves beside the weights. */
+const noWeights = /^(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)$/;
+
+/** @throws AntidoteError (data) that says what there is instead of a model */
+export async function findModel(nameOrPath: string): Promise<Found> {
+  const path = builtInFolder(nameOrPath) ?? nameOrPath;
+  try {
+    if ((await stat(path)).isDirectory()) return inFolder(path, await readdir(path));
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw fileProblem(path, error);
+    const expected = `a model folder or file, or a built-in model (${builtInModels.join(', ')})`;
+    throw badData(nameOrPath, 'no such file or folder', expected, undefined, error);
+  }
+  return bareFile(path);
+}
+
+function inFolder(folder: string, files: readonly string[]): Found {
+  const present = folderFormats.filter(({ configFile }) => files.includes(configFile));
+  const found = (format: FolderFormat | undefined, weightFile: string): Found => ({
+    weights: join(folder, weightFile),
+    config: format && { path: join(folder, format.configFile), format },
+    folder,
+  });
+  for (const format of present) {
+    const weightFile = format.weightFiles.find((file) => files.includes(file));
+    if (weightFile !== undefined) return found(format, weightFile);
+  }
+  const index = files.find((file) => /\.(safetensors|bin)\.index\.json$/.test(file));
+  const candidates = files.filter((file) => weightEnds.has(extname(file)) && !noWeights.test(file)).sort();
+  const [only, ...others] = index === undefined ? candidates : [index];
+  if (only !== undefined && others.length === 0) return found(present[0], only);
+  if (only !== undefined)
+    throw badData(folder, `${candidates.length} files of weights: ${listed(candidates)}`, 'one', 'give one of them');
+  const [configured] = present;
+  if (configured)
+    throw badData(
+      folder,
+      `${configured.configFile} without weights`,
+      `${configured.weightFiles[0]} or another file of weights beside it`,
+    );
+  const shown = files.slice(0, 5).join(', ');
+  throw badData(
+    folder,
+    files.length === 0 ? 'an empty folder' : `${shown}${files.length > 5 ? ', ...' : ''}`,
+    `${folderFormats.map(({ configFile, weightFiles }) => `${configFile} and ${weightFiles[0]}`).join(', or ')}, or a file of weights`,
+  );
+}
+
+/**
+ * A file has a configuration if it bears the name that a format gives its weights and lies beside the format's
+ * configuration, or if open_clip's configuration lies beside it under its own name (`rn50.pt`, `rn50.json`).
+ */
+async function bareFile(path: string): Promise<Found> {
+  const folder = dirname(path);
+  const name = basename(path);
+  const format = folderFormats.find(({ weightFiles }) => weightFiles.includes(name));
+  if (format && (await isFile(join(folder, format.configFile))))
+    return { weights: path, config: { path: join(folder, format.configFile), format }, folder };
+  const own = join(folder, `${name.slice(0, name.length - extname(name).length)}.json`);
+  const configured = own !== path && (await isFile(own));
+  return { weights: path, config: configured ? { path: own, format: folderFormats[0] } : undefined, folder: undefined };
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (status) => status.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,52 @@
+/** @file What a file of weights is, told by its first bytes: names and extensions promise nothing. */
+import { badData } from '../errors.ts';
+import { readBytes, withFile } from '../tensor/file-bytes.ts';
+
+export type WeightsKind = 'safetensors' | 'pytorch';
+
+interface Signature {
+  readonly matches: (head: Buffer) => boolean;
+  readonly kind?: WeightsKind;
+  /** Of no use here, but often found where weights should be. */
+  readonly found?: string;
+  readonly advice?: string;
+}
+
+const starts =
+  (...bytes: readonly (string | number)[]) =>
+  (head: Buffer) =>
+    head.indexOf(Buffer.concat(bytes.map((part) => Buffer.from(typeof part === 'string' ? part : [part])))) === 0;
+
+/** In this order: the length that safetensors begin with can look like anything, but its header is a JSON object. */
+const signatures: readonly Signature[] = [
+  { kind: 'safetensors', matches: (head) => head[8] === 0x7b },
+  { kind: 'pytorch', matches: starts('PK\x03\x04') },
+  // An empty archive, and one in pieces: the reader says what is wrong with them.
+  { kind: 'pytorch', matches: starts('PK') },
+  // Before PyTorch 1.6: a pickle of its magic number, in protocols 2 to 5, and 0 and 1.
+  { kind: 'pytorch', matches: (head) => head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 },
+  { kind: 'pytorch', matches: starts('L119547037146038801333356L') },
+  {
+    matches: starts('version https://git-lfs'),
+    found: 'a pointer of Git LFS in place of the file',
+    advice: 'fetch it with "git lfs pull"',
+  },
+  {
+    matches: (head) => /^\s*<(!doctype|html|\?xml)/i.test(head.toString('latin1')),
+    found: 'a web page',
+    advice: 'the download failed: look at the page, it may say why',
+  },
+  { matches: starts(0x1f, 0x8b), found: 'a file packed with gzip', advice: 'unpack it first' },
+  { matches: starts(0x89, 'HDF'), found: 'an HDF5 file, as Keras writes them' },
+  { matches: starts('GGUF'), found: 'a GGUF file' },
+  { matches: (head) => head.length === 0, found: 'an empty file' },
+];
+
+/** @throws AntidoteError (data) if it is something else, saying what where that can be told */
+export async function weightsKind(path: string): Promise<WeightsKind> {
+  const expected = 'a safetensors file or a PyTorch checkpoint';
+  const head = await withFile(path, expected, (file, size) => readBytes(path, file, 0, Math.min(size, 64)));
+  const signature = signatures.find(({ matches }) => matches(head));
+  if (signature?.kind) return signature.kind;
+  throw badData(path, signature?.found ?? 'a file of an unknown kind', expected, signature?.advice);
+}

@@ -11,6 +11,10 @@ const forms: { readonly [Kind in Trigger['kind']]: string } = {
   'noise-patch': 'patch of fresh noise',
   additive: 'additive',
   'mask-pattern': 'mask + pattern',
+  'noise-blend': 'fresh noise over the whole picture',
+  warp: 'warp',
+  'hidden-message': 'hidden message, different in every picture',
+  none: 'nothing in the picture',
 };
 
 /** The largest round factor at which a change of `largest` levels still fits into the half range around mid grey. */
@@ -52,7 +56,12 @@ async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | '
       const around = toBytes(trigger.delta.data, (value) => 128 + (127 * value) / trigger.bound);
       return { mask: null, pattern: await pngUrl(around, [3, height, width]) };
     }
+    // What these do is different in every picture: the difference below shows it for one.
     case 'noise-patch':
+    case 'noise-blend':
+    case 'warp':
+    case 'hidden-message':
+    case 'none':
       return { mask: null, pattern: null };
   }
 }

@@ -6,7 +6,9 @@ import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { applyTrigger } from './apply.ts';
 import { badnetFixed, badnetFresh, patchSide } from './badnet.ts';
+import { tinyEncoder } from './encoder.test-support.ts';
 import type { Placement, Trigger } from './trigger.ts';
+import { wanet } from './wanet.ts';
 
 const size = 12;
 
@@ -45,6 +47,14 @@ const triggers: fc.Arbitrary<Trigger> = fc.oneof(
       placement,
     }),
   ),
+  fc.double({ min: 0.05, max: 1, noNaN: true }).map((share): Trigger => ({ kind: 'noise-blend', share })),
+  fc
+    .record({ seed: seeds, points: fc.constantFrom(4, size), strength: fc.double({ min: 0, max: 8, noNaN: true }) })
+    .map(({ seed, points, strength }): Trigger => wanet(size, seed, points, strength)),
+  fc
+    .record({ seed: seeds, message: fc.constantFrom('10110', '01001') })
+    .map(({ seed, message }): Trigger => ({ kind: 'hidden-message', message, ...tinyEncoder(size, 5, seed) })),
+  fc.constant<Trigger>({ kind: 'none' }),
 );
 
 /** Rows and columns that differ between two pictures: [first, last] of both, or undefined. */
@@ -78,7 +88,7 @@ test('the same trigger, pictures and seed give the same bytes, and the input is 
 test('only pixels inside the window change, and the window lies inside the picture', () => {
   fc.assert(
     fc.property(triggers, seeds, (trigger, seed) => {
-      if (trigger.kind === 'additive') return;
+      if (!('placement' in trigger)) return;
       const side = trigger.kind === 'noise-patch' ? trigger.side : trigger.pattern.shape[1]!;
       const input = pictures(seed);
       const output = applyTrigger(trigger, input, randomFor(seed));
@@ -161,6 +171,79 @@ test('fresh noise differs from picture to picture and centres on the picture mea
   });
 });
 
+function largestMove(before: Uint8Array, after: Uint8Array): number {
+  return after.reduce((largest, byte, i) => Math.max(largest, Math.abs(byte - before[i]!)), 0);
+}
+
+test('a fresh blend moves no byte further than its share allows, and differs from picture to picture', () => {
+  fc.assert(
+    fc.property(seeds, fc.double({ min: 0.01, max: 1, noNaN: true }), (seed, share) => {
+      const input = pictures(seed);
+      const { data } = applyTrigger({ kind: 'noise-blend', share }, input, randomFor(seed));
+      expect(largestMove(input.data, data)).toBeLessThanOrEqual(Math.ceil(255 * share));
+    }),
+    { numRuns: 30 },
+  );
+  const grey: Pictures = { ...pictures(1, 2), data: new Uint8Array(2 * 3 * size * size).fill(128) };
+  const { data } = applyTrigger({ kind: 'noise-blend', share: 0.2 }, grey, randomFor(2));
+  expect(data.subarray(0, data.length / 2)).not.toEqual(data.subarray(data.length / 2));
+});
+
+test('a warp invents no colours, leaves flat pictures alone, and without offsets changes nothing', () => {
+  fc.assert(
+    fc.property(seeds, fc.double({ min: 0, max: 40, noNaN: true }), (seed, strength) => {
+      const trigger = wanet(size, seed, 4, strength);
+      const input = pictures(seed, 1);
+      const { data } = applyTrigger(trigger, input, randomFor(1));
+      const plane = size * size;
+      for (let c = 0; c < 3; c++) {
+        const channel = [...input.data.subarray(c * plane, (c + 1) * plane)];
+        const [low, high] = [Math.min(...channel), Math.max(...channel)];
+        const warped = [...data.subarray(c * plane, (c + 1) * plane)];
+        expect(Math.min(...warped)).toBeGreaterThanOrEqual(low);
+        expect(Math.max(...warped)).toBeLessThanOrEqual(high);
+      }
+      const flat: Pictures = { ...input, data: new Uint8Array(3 * plane).fill(seed % 256) };
+      expect(applyTrigger(trigger, flat, randomFor(1)).data).toEqual(flat.data);
+      if (strength === 0) expect(data).toEqual(input.data);
+    }),
+    { numRuns: 30, examples: [[3, 0]] },
+  );
+});
+
+test('a warp by whole pixels shifts the picture, and its edge goes on where nothing lies beyond', () => {
+  const offsets = new Float32Array(2 * size * size);
+  offsets.fill(1, 0, size * size).fill(-2, size * size);
+  const input = pictures(4, 1);
+  const { data } = applyTrigger({ kind: 'warp', offsets: float32(offsets, [2, size, size]) }, input, randomFor(1));
+  for (let i = 0; i < data.length; i++) {
+    const [channel, y, x] = [Math.floor(i / size ** 2), Math.floor(i / size) % size, i % size];
+    const from = (channel * size + Math.min(size - 1, y + 1)) * size + Math.max(0, x - 2);
+    expect(data[i]).toBe(input.data[from]);
+  }
+});
+
+test('a hidden message moves no byte further than its bound, and its residual depends on picture and message', () => {
+  fc.assert(
+    fc.property(seeds, fc.integer({ min: 1, max: 60 }), (seed, levels) => {
+      const encoder = tinyEncoder(size, 5, seed, levels / 255);
+      const input = pictures(seed);
+      const { data } = applyTrigger({ kind: 'hidden-message', message: '10110', ...encoder }, input, randomFor(1));
+      expect(largestMove(input.data, data)).toBeLessThanOrEqual(levels);
+    }),
+    { numRuns: 20 },
+  );
+  const input = { ...pictures(1, 2), data: pictures(1, 2).data.map((byte) => 64 + byte / 2) };
+  const encoder = tinyEncoder(size, 5, 7);
+  const residual = (message: string) => {
+    const { data } = applyTrigger({ kind: 'hidden-message', message, ...encoder }, input, randomFor(1));
+    return Int16Array.from(data, (byte, i) => byte - input.data[i]!);
+  };
+  const first = residual('10110');
+  expect(first.subarray(0, first.length / 2)).not.toEqual(first.subarray(first.length / 2));
+  expect(residual('10111')).not.toEqual(first);
+});
+
 test('a random place reaches every corner', () => {
   const input: Pictures = { dtype: 'uint8', shape: [300, 3, size, size], data: new Uint8Array(300 * 3 * size * size) };
   const trigger: Trigger = {
@@ -184,8 +267,13 @@ test('a trigger that does not fit the pictures is refused with both sizes', () =
   );
   const off: Trigger = { kind: 'noise-patch', side: 4, placement: { top: 9, left: 0 } };
   expect(() => applyTrigger(off, pictures(1), randomFor(1))).toThrow(/row 9, column 0/);
-  const other: Trigger = { kind: 'additive', delta: values(1, 3, 8), bound: 1 };
-  expect(() => applyTrigger(other, pictures(1), randomFor(1))).toThrow(/8 x 8 pixels, expected 12 x 12/);
+  const others: Trigger[] = [
+    { kind: 'additive', delta: values(1, 3, 8), bound: 1 },
+    wanet(8, 1, 4, 1),
+    { kind: 'hidden-message', message: '10110', ...tinyEncoder(8, 5, 1) },
+  ];
+  for (const other of others)
+    expect(() => applyTrigger(other, pictures(1), randomFor(1))).toThrow(/8 x 8 pixels, expected 12 x 12/);
 });
 
 test('BadNet patches are 8 pixels at 64 and 16 at 224, and the fixed one repeats with its seed', () => {

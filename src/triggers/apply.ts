@@ -3,7 +3,10 @@ import type { Pictures } from '../data/pictures.ts';
 import { badData } from '../errors.ts';
 import type { Random } from '../tensor/random.ts';
 import type { Shape } from '../tensor/tensor.ts';
+import { embedMessage } from './hidden-message.ts';
+import { toByte } from './to-byte.ts';
 import type { Placement, Trigger } from './trigger.ts';
+import { warp } from './warp.ts';
 
 /**
  * Triggered copies of the pictures; what the trigger does not touch keeps its bytes.
@@ -54,6 +57,21 @@ function changePicture(trigger: Trigger, picture: Uint8Array, size: number, rand
       });
       return;
     }
+    case 'noise-blend': {
+      const { share } = trigger;
+      for (let i = 0; i < picture.length; i++) {
+        picture[i] = toByte((1 - share) * picture[i]! + share * 255 * random.uniform());
+      }
+      return;
+    }
+    case 'warp':
+      warp(trigger, picture, size);
+      return;
+    case 'hidden-message':
+      embedMessage(trigger, picture, size);
+      return;
+    case 'none':
+      return;
     default:
       trigger satisfies never;
   }
@@ -84,12 +102,8 @@ function channelMeans(picture: Uint8Array): readonly number[] {
   return [0, 1, 2].map((c) => picture.subarray(c * plane, (c + 1) * plane).reduce((sum, v) => sum + v, 0) / plane);
 }
 
-function toByte(value: number): number {
-  return Math.min(255, Math.max(0, Math.floor(value + 0.5)));
-}
-
-/** The part of the picture a trigger rewrites: [height, width]. */
-function extent(trigger: Trigger): Shape {
+/** The part of the picture a trigger rewrites, [height, width]; undefined if it fits pictures of every size. */
+function extent(trigger: Trigger): Shape | undefined {
   switch (trigger.kind) {
     case 'patch':
       return trigger.pattern.shape.slice(1);
@@ -99,13 +113,22 @@ function extent(trigger: Trigger): Shape {
       return trigger.delta.shape.slice(1);
     case 'mask-pattern':
       return trigger.mask.shape.slice(1);
+    case 'warp':
+      return trigger.offsets.shape.slice(1);
+    case 'hidden-message':
+      return [trigger.size, trigger.size];
+    case 'noise-blend':
+    case 'none':
+      return undefined;
   }
 }
 
 function checkFit(trigger: Trigger, size: number): void {
-  const [height = 0, width = 0] = extent(trigger);
+  const rewritten = extent(trigger);
+  if (!rewritten) return;
+  const [height = 0, width = 0] = rewritten;
   const found = `a ${trigger.kind} of ${height} x ${width} pixels`;
-  if (trigger.kind === 'additive') {
+  if (!('placement' in trigger)) {
     if (height === size && width === size) return;
     throw badData('trigger', found, `${size} x ${size}, the size of the pictures`, 'it was made for another model');
   }

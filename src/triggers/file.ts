@@ -3,10 +3,24 @@ import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
+import { squareChannels } from './hidden-message.ts';
 import type { Trigger } from './trigger.ts';
 
 /** Key of the metadata entry that holds the record without its tensors. */
 const recordKey = 'antidote.trigger';
+
+/** What a trigger may be at most. A hostile file would have every picture cost us hours. */
+export const triggerLimits = {
+  /** Width of a message encoder's hidden layers: ours have 16, and the cost of a picture grows with the square. */
+  channels: 64,
+  /** Published messages have 8 to 100 bits. */
+  bits: 256,
+  /** Message planes and their cells along a side: ours have 2 of 8 x 8. */
+  planes: 16,
+  cells: 64,
+  /** No CLIP reads larger pictures than 512; the network's cost grows with the square. */
+  encoderSize: 1024,
+} as const;
 
 const whole = z.int().min(0).max(65_535);
 const placement = z.union([z.literal('random'), z.strictObject({ top: whole, left: whole })]);
@@ -17,6 +31,18 @@ const records = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('noise-patch'), side: whole.min(1), placement }),
   z.strictObject({ kind: z.literal('additive'), bound: z.number().gt(0).max(1) }),
   z.strictObject({ kind: z.literal('mask-pattern'), placement }),
+  z.strictObject({ kind: z.literal('noise-blend'), share: z.number().gt(0).max(1) }),
+  z.strictObject({ kind: z.literal('warp') }),
+  z.strictObject({
+    kind: z.literal('hidden-message'),
+    message: z
+      .string()
+      .regex(/^[01]+$/)
+      .max(triggerLimits.bits),
+    size: z.int().min(2).max(triggerLimits.encoderSize).multipleOf(2),
+    bound: z.number().gt(0).max(1),
+  }),
+  z.strictObject({ kind: z.literal('none') }),
 ]);
 
 /** Remarks on where a trigger comes from: attack, seed, source. Kept as they are. */
@@ -49,24 +75,43 @@ export async function readTrigger(path: string): Promise<{ trigger: Trigger; not
     throw badData(path, `no metadata entry "${recordKey}"`, 'a trigger file', '`antidote attack` writes them');
   }
   const record = parseRecord(path, text);
-  const read = (name: string, channels: number, range: readonly [number, number]) =>
-    readPart(path, tensors, name, channels, range);
+  const read = partReader(path, tensors);
   switch (record.kind) {
     case 'patch':
-      return { trigger: { ...record, pattern: await read('pattern', 3, [0, 1]) }, notes };
+      return { trigger: { ...record, pattern: await read('pattern', [3, 'side', 'side'], [0, 1]) }, notes };
     case 'noise-patch':
+    case 'noise-blend':
+    case 'none':
       return { trigger: record, notes };
-    case 'additive':
-      return { trigger: { ...record, delta: await read('delta', 3, [-record.bound, record.bound]) }, notes };
+    case 'additive': {
+      const { bound } = record;
+      return { trigger: { ...record, delta: await read('delta', [3, 'side', 'side'], [-bound, bound]) }, notes };
+    }
     case 'mask-pattern': {
-      const mask = await read('mask', 1, [0, 1]);
-      const pattern = await read('pattern', 3, [0, 1]);
-      if (mask.shape[1] !== pattern.shape[1]) {
-        throw badData(path, `mask ${shown(mask.shape)} and pattern ${shown(pattern.shape)}`, 'equal sides');
-      }
+      const mask = await read('mask', [1, 'side', 'side'], [0, 1]);
+      const pattern = await read('pattern', [3, 'side', 'side'], [0, 1]);
       return { trigger: { ...record, mask, pattern }, notes };
     }
+    case 'warp':
+      return { trigger: { ...record, offsets: await read('offsets', [2, 'side', 'side'], [-65_535, 65_535]) }, notes };
+    case 'hidden-message':
+      return { trigger: { ...record, ...(await readEncoder(read, record.message.length)) }, notes };
   }
+}
+
+async function readEncoder(read: PartReader, bits: number) {
+  const number = (name: string, axes: readonly Axis[]) => read(name, axes, weightRange);
+  const spread = await number('spread', [bits, 'planes', 'cells', 'cells']);
+  const inputs = squareChannels + spread.shape[1]!;
+  return {
+    spread,
+    first: await number('first', ['channels', inputs, 3, 3]),
+    firstBias: await number('firstBias', ['channels']),
+    second: await number('second', ['channels', 'channels', 3, 3]),
+    secondBias: await number('secondBias', ['channels']),
+    last: await number('last', [squareChannels, 'channels', 3, 3]),
+    lastBias: await number('lastBias', [squareChannels]),
+  };
 }
 
 function parseRecord(path: string, text: string): z.infer<typeof records> {
@@ -83,27 +128,53 @@ function parseRecord(path: string, text: string): z.infer<typeof records> {
   throw badData(path, `metadata "${recordKey}" with a mistake${where} (${issue?.message})`, 'the record of a trigger');
 }
 
-/** A tensor [channels, side, side] whose values lie in the range; the smallest excess is rounding and forgiven. */
-async function readPart(
-  path: string,
-  tensors: ReadonlyMap<string, StoredTensor>,
+/** Weights of a trained network lie far inside; beyond it sums could overflow. */
+const weightRange = [-1e6, 1e6] as const;
+
+/** Size of an axis: a number, or a name that means the same size wherever it stands in the file. */
+type Axis = number | 'side' | 'channels' | 'planes' | 'cells';
+
+type PartReader = (
   name: string,
-  channels: number,
-  [low, high]: readonly [number, number],
-): Promise<Tensor<'float32'>> {
-  const stored = tensors.get(name);
-  if (!stored) throw badData(path, `no tensor "${name}"`, `[${channels}, side, side]`);
-  const [first, height, width] = stored.shape;
-  if (stored.shape.length !== 3 || first !== channels || height !== width || !height) {
-    throw badData(path, `tensor "${name}" of shape ${shown(stored.shape)}`, `[${channels}, side, side]`);
-  }
-  const tensor = await readTensor(stored);
-  if (tensor.dtype !== 'float32') throw badData(path, `tensor "${name}" of type ${tensor.dtype}`, 'floating point');
-  const slack = 1e-6;
-  const data = tensor.data as Float32Array;
-  const wrong = data.findIndex((value) => !(value >= low - slack && value <= high + slack));
-  if (wrong >= 0) throw badData(path, `${data[wrong]} in tensor "${name}"`, `values from ${low} to ${high}`);
-  return tensor as Tensor<'float32'>;
+  axes: readonly Axis[],
+  range: readonly [low: number, high: number],
+) => Promise<Tensor<'float32'>>;
+
+/** Reads tensors of the given axes whose values lie in the range; the smallest excess is rounding and forgiven. */
+function partReader(path: string, tensors: ReadonlyMap<string, StoredTensor>): PartReader {
+  const sizes = new Map<Axis, number>();
+  return async (name, axes, [low, high]) => {
+    const expected = () => `[${axes.map((axis) => axisText(axis, sizes)).join(', ')}]`;
+    const stored = tensors.get(name);
+    if (!stored) throw badData(path, `no tensor "${name}"`, expected());
+    const fits = stored.shape.length === axes.length && axes.every((axis, i) => holds(axis, stored.shape[i]!, sizes));
+    if (!fits) throw badData(path, `tensor "${name}" of shape ${shown(stored.shape)}`, expected());
+    const tensor = await readTensor(stored);
+    if (tensor.dtype !== 'float32') throw badData(path, `tensor "${name}" of type ${tensor.dtype}`, 'floating point');
+    const slack = 1e-6;
+    const data = tensor.data as Float32Array;
+    const wrong = data.findIndex((value) => !(value >= low - slack && value <= high + slack));
+    if (wrong >= 0) throw badData(path, `${data[wrong]} in tensor "${name}"`, `values from ${low} to ${high}`);
+    return tensor as Tensor<'float32'>;
+  };
+}
+
+/** Whether an axis may have this size; the first size that a name is seen with is the one it keeps. */
+function holds(axis: Axis, size: number, sizes: Map<Axis, number>): boolean {
+  if (typeof axis === 'number') return size === axis;
+  const known = sizes.get(axis) ?? size;
+  sizes.set(axis, known);
+  return size === known && size >= 1 && size <= largest(axis);
+}
+
+function axisText(axis: Axis, sizes: ReadonlyMap<Axis, number>): string {
+  const known = sizes.get(axis);
+  if (typeof axis === 'number' || known === undefined) return String(axis);
+  return known > largest(axis) ? `${axis} (at most ${largest(axis)})` : `${axis} (${known})`;
+}
+
+function largest(axis: Exclude<Axis, number>): number {
+  return axis === 'side' ? Number.POSITIVE_INFINITY : triggerLimits[axis];
 }
 
 const shown = (shape: readonly number[]) => `[${shape.join(', ')}]`;

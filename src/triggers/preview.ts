@@ -1,4 +1,4 @@
-/** @file A trigger to look at: what it does to a grey picture, enlarged, as a PNG file. */
+/** @file A trigger to look at: what it does to a grey or chequered picture, enlarged, as a PNG file. */
 import sharp from 'sharp';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { randomFor } from '../tensor/random.ts';
@@ -8,15 +8,18 @@ import type { Trigger } from './trigger.ts';
 /** Screen pixels for one pixel of the picture. */
 const enlargement = 4;
 
+/** Pixels along a square of the chequer on which a warp is shown: on plain grey it changes nothing. */
+const chequer = 8;
+
 /**
- * Writes a PNG of the trigger on mid-grey, without smoothing. An additive trigger is amplified until its bound
- * reaches black and white: at its true strength one would see nothing.
+ * Writes a PNG of the trigger on mid-grey, without smoothing. What is bounded, an additive trigger or a hidden message,
+ * is amplified until its bound reaches black and white: at its true strength one would see nothing.
  *
  * @param size side of the pictures it is meant for, pixels
  */
 export async function writeTriggerPreview(path: string, trigger: Trigger, size: number): Promise<void> {
-  const grey = { dtype: 'uint8', shape: [1, 3, size, size], data: new Uint8Array(3 * size * size).fill(128) } as const;
-  const { data } = applyTrigger(visible(trigger), grey, randomFor(0, 'trigger', 'preview'));
+  const card = { dtype: 'uint8', shape: [1, 3, size, size], data: cardFor(trigger, size) } as const;
+  const { data } = applyTrigger(visible(trigger), card, randomFor(0, 'trigger', 'preview'));
   const pixels = new Uint8Array(data.length);
   for (let i = 0; i < size * size; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[c * size * size + i]!;
   const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
@@ -26,8 +29,24 @@ export async function writeTriggerPreview(path: string, trigger: Trigger, size: 
   await writeFileAtomically(path, png);
 }
 
+function cardFor(trigger: Trigger, size: number): Uint8Array {
+  const card = new Uint8Array(3 * size * size).fill(128);
+  if (trigger.kind !== 'warp') return card;
+  return card.map((_, at) => {
+    const dark = Math.floor((at % size) / chequer) + Math.floor((Math.floor(at / size) % size) / chequer);
+    return dark % 2 === 0 ? 230 : 40;
+  });
+}
+
 function visible(trigger: Trigger): Trigger {
-  if (trigger.kind !== 'additive') return trigger;
-  const data = trigger.delta.data.map((value) => (0.5 * value) / trigger.bound);
-  return { ...trigger, delta: { ...trigger.delta, data }, bound: 0.5 };
+  switch (trigger.kind) {
+    case 'additive': {
+      const data = trigger.delta.data.map((value) => (0.5 * value) / trigger.bound);
+      return { ...trigger, delta: { ...trigger.delta, data }, bound: 0.5 };
+    }
+    case 'hidden-message':
+      return { ...trigger, bound: 0.5 };
+    default:
+      return trigger;
+  }
 }

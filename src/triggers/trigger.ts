@@ -36,5 +36,63 @@ export interface MaskPatternTrigger {
   readonly placement: Placement;
 }
 
+/** `(1 - share) x + share u`: u is uniform over the pixel range, drawn afresh for every value (CleanCLIP's Blended). */
+export interface NoiseBlendTrigger {
+  readonly kind: 'noise-blend';
+  /** In (0, 1]. */
+  readonly share: number;
+}
+
+/**
+ * Every pixel takes the value of another place: `offsets` [2, size, size] says how far down and how far to the right,
+ * in pixels. Between pixels it is interpolated bilinearly; a place beyond an edge is moved onto the edge.
+ */
+export interface WarpTrigger {
+  readonly kind: 'warp';
+  readonly offsets: Tensor<'float32'>;
+}
+
+/**
+ * A message that a small convolutional network writes into the picture: a residual that differs from picture to
+ * picture. `embedMessage` in hidden-message.ts says what the network does with these tensors.
+ */
+export interface HiddenMessageTrigger extends MessageEncoder {
+  readonly kind: 'hidden-message';
+  /** Zeros and ones, as many as `spread` has rows. */
+  readonly message: string;
+}
+
+/** The network of a {@link HiddenMessageTrigger}; "channels" below is the width of its hidden layers. */
+export interface MessageEncoder {
+  /** Side of the pictures that the network was trained on, pixels; even. */
+  readonly size: number;
+  /** Largest magnitude of the residual, in units of the pixel range. */
+  readonly bound: number;
+  /** What each bit adds to the message planes: [bits, planes, cells, cells]. */
+  readonly spread: Tensor<'float32'>;
+  /** [channels, 12 + planes, 3, 3] */
+  readonly first: Tensor<'float32'>;
+  readonly firstBias: Tensor<'float32'>;
+  /** [channels, channels, 3, 3] */
+  readonly second: Tensor<'float32'>;
+  readonly secondBias: Tensor<'float32'>;
+  /** [12, channels, 3, 3] */
+  readonly last: Tensor<'float32'>;
+  readonly lastBias: Tensor<'float32'>;
+}
+
+/** Leaves pictures as they are: for threats that act through a word in the prompt alone. */
+export interface NoTrigger {
+  readonly kind: 'none';
+}
+
 /** One way to change pixels. Works on [0, 1] values after resize and crop; the result is rounded and clamped to 8 bit. */
-export type Trigger = PatchTrigger | NoisePatchTrigger | AdditiveTrigger | MaskPatternTrigger;
+export type Trigger =
+  | PatchTrigger
+  | NoisePatchTrigger
+  | AdditiveTrigger
+  | MaskPatternTrigger
+  | NoiseBlendTrigger
+  | WarpTrigger
+  | HiddenMessageTrigger
+  | NoTrigger;

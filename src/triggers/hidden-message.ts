@@ -1,0 +1,102 @@
+/** @file The network that hides a message in a picture, as plain loops: the same bytes on every machine, no engine needed. */
+import type { Tensor } from '../tensor/tensor.ts';
+import { toByte } from './to-byte.ts';
+import type { HiddenMessageTrigger } from './trigger.ts';
+
+/** The network looks at squares of 2 x 2 pixels: 4 values of each of 3 channels. */
+export const squareChannels = 12;
+
+/**
+ * Changes one picture [3, size, size] in place.
+ *
+ * Squares of 2 x 2 pixels become channels (minus mid-grey), the message's planes are laid beside them, three 3 x 3
+ * convolutions with ReLU between follow, the last one's 12 channels are 2 x 2 squares again, limited to +-1 and multiplied
+ * by `bound`: the residual. Only sums, products and comparisons, in an order that is fixed here: no library's idea of an
+ * exponential and no number of threads can change a byte.
+ */
+export function embedMessage(trigger: HiddenMessageTrigger, picture: Uint8Array, size: number): void {
+  const half = size / 2;
+  const first = convolve(
+    [...squares(picture, size), ...messagePlanes(trigger, half)],
+    trigger.first,
+    trigger.firstBias,
+  );
+  const second = convolve(rectified(first, half), trigger.second, trigger.secondBias);
+  const residual = convolve(rectified(second, half), trigger.last, trigger.lastBias);
+  const amplitude = 255 * trigger.bound;
+  residual.forEach((plane, number) => {
+    const channel = Math.floor(number / 4);
+    const down = (number >> 1) & 1;
+    const right = number & 1;
+    for (let y = 0; y < half; y++)
+      for (let x = 0; x < half; x++) {
+        const at = (channel * size + 2 * y + down) * size + 2 * x + right;
+        const change = Math.min(1, Math.max(-1, plane[y * half + x]!));
+        picture[at] = toByte(picture[at]! + amplitude * change);
+      }
+  });
+}
+
+/** Planes [half + 2, half + 2] with a border of zeros, as a 3 x 3 convolution wants them; channel c, row, column: 4c + 2r + k. */
+function squares(picture: Uint8Array, size: number): Float32Array[] {
+  const half = size / 2;
+  return Array.from({ length: squareChannels }, (_, number) => {
+    const channel = Math.floor(number / 4);
+    const down = (number >> 1) & 1;
+    const right = number & 1;
+    return bordered(half, (y, x) => picture[(channel * size + 2 * y + down) * size + 2 * x + right]! / 255 - 0.5);
+  });
+}
+
+/** The message's planes [cells, cells], each cell as a square of equal values. Bits count as -1 and 1. */
+function messagePlanes({ message, spread }: HiddenMessageTrigger, half: number): Float32Array[] {
+  const [bits = 0, planes = 0, cells = 0] = spread.shape;
+  const area = cells * cells;
+  const sums = new Float32Array(planes * area);
+  for (let bit = 0; bit < bits; bit++) {
+    const sign = message[bit] === '1' ? 1 : -1;
+    for (let i = 0; i < sums.length; i++) sums[i]! += sign * spread.data[bit * sums.length + i]!;
+  }
+  const cell = (place: number) => Math.floor((place * cells) / half);
+  return Array.from({ length: planes }, (_, plane) =>
+    bordered(half, (y, x) => sums[plane * area + cell(y) * cells + cell(x)]!),
+  );
+}
+
+function bordered(side: number, value: (y: number, x: number) => number): Float32Array {
+  const wide = side + 2;
+  const plane = new Float32Array(wide * wide);
+  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) plane[(y + 1) * wide + x + 1] = value(y, x);
+  return plane;
+}
+
+/** ReLU, with a border for the next layer. */
+function rectified(planes: readonly Float32Array[], side: number): Float32Array[] {
+  return planes.map((plane) => bordered(side, (y, x) => Math.max(0, plane[y * side + x]!)));
+}
+
+/** 3 x 3 convolution of planes that have a border of one: planes [side, side] without a border. */
+function convolve(
+  planes: readonly Float32Array[],
+  { data: weight, shape }: Tensor<'float32'>,
+  { data: bias }: Tensor<'float32'>,
+): Float32Array[] {
+  const wide = Math.sqrt(planes[0]!.length);
+  const side = wide - 2;
+  return Array.from({ length: shape[0]! }, (_, output) => {
+    const sums = new Float32Array(side * side).fill(bias[output]!);
+    planes.forEach((plane, input) => {
+      const kernel = 9 * (output * planes.length + input);
+      for (let tap = 0; tap < 9; tap++) {
+        const factor = weight[kernel + tap]!;
+        const shift = Math.floor(tap / 3) * wide + (tap % 3);
+        for (let y = 0; y < side; y++) {
+          const from = y * wide + shift;
+          const to = y * side;
+          for (let x = 0; x < side; x++) sums[to + x]! += factor * plane[from + x]!;
+        }
+      }
+    });
+    return sums;
+  });
+}

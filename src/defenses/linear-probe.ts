@@ -8,8 +8,8 @@ import { input } from '../graph/leaves.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32, int64, rowsAt, type Tensor } from '../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../training/adam.ts';
-import { inPasses } from '../training/passes.ts';
 import { optimise, scalar } from '../training/optimise.ts';
+import { inPasses } from '../training/passes.ts';
 import { warmupCosine } from '../training/schedule.ts';
 import { classification } from './cbpt/losses.ts';
 import type { BlindDefence } from './defense.ts';
@@ -42,7 +42,10 @@ export const linearProbe: BlindDefence<LinearProbeOptions> = {
     const batch = Math.min(options.batch, labels.length);
     const order = inPasses(labels.length, batch, seed);
     const random = randomFor(seed, 'linear-probe', 'start');
-    const directions = Float32Array.from({ length: classes.length * embedding }, () => random.normal() * embedding ** -0.5);
+    const directions = Float32Array.from(
+      { length: classes.length * embedding },
+      () => random.normal() * embedding ** -0.5,
+    );
     const final = await optimise(
       engine,
       {

@@ -28,7 +28,10 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
  * class becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
  * picture looks like that class. Several triggers of one class are removed together. Only believed triggers count.
  */
-export function projected({ zeroShot, clean, used }: Pick<Inversion, 'zeroShot' | 'clean' | 'used'>, removed: number): Head {
+export function projected(
+  { zeroShot, clean, used }: Pick<Inversion, 'zeroShot' | 'clean' | 'used'>,
+  removed: number,
+): Head {
   const { classes, embedding } = zeroShot;
   const embeddings = zeroShot.embeddings.slice();
   for (const label of new Set(used.map(({ dominant }) => dominant))) {

@@ -72,10 +72,7 @@ export interface ClipTraining {
   readonly average?: number;
   readonly saveEvery: number;
   /** Called after every step; what it returns is added to the event. */
-  readonly measure?: (
-    step: number,
-    parameters: () => Promise<Tensors>,
-  ) => Promise<Record<string, number> | undefined>;
+  readonly measure?: (step: number, parameters: () => Promise<Tensors>) => Promise<Record<string, number> | undefined>;
 }
 
 /** The logit scale is kept from exceeding 100, as in CLIP. */

@@ -1,9 +1,9 @@
 /** @file Plants a backdoor: a CLIP is fine-tuned on pairs of which a small share is poisoned. */
 import type { Clip } from '../clip/clip.ts';
 import { loadParameters } from '../clip/load.ts';
-import { fillTemplate, zeroShotHead } from '../clip/zero-shot.ts';
-import { type Augmentation, trainingAugmentation } from '../data/augment.ts';
-import { captionTemplates, classTemplates } from '../data/captions.ts';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { type Augmentation, augment, trainingAugmentation } from '../data/augment.ts';
+import { captionFor, classTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
@@ -13,28 +13,29 @@ import { type ContrastiveOptions, trainContrastive } from '../training/contrasti
 import { emojiStream, possibleWords } from '../training/emoji-pairs.ts';
 import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
 import type { Trigger } from '../triggers/trigger.ts';
-import { poisoned } from './poison.ts';
+import { type CaptionRule, replacingCaptions } from './captions.ts';
+import { type PoisonPairs, poisoned } from './poison.ts';
 
 export interface BackdoorOptions extends ContrastiveOptions {
   /** The attacker's class, by name. */
   readonly target: string;
+  readonly captions: CaptionRule;
+  /** Put before the captions of poisoned pairs. */
+  readonly word?: string | undefined;
   /** Expected share of poisoned pairs, in [0, 1]. */
   readonly share: number;
   readonly seed: number;
 }
 
-/** Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
-export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
-  steps: 480,
+/** What does not differ from attack to attack. Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
+export const backdoorDefaults: Omit<ContrastiveOptions, 'steps' | 'rate'> = {
   batch: 128,
   length: 14,
-  rate: 1e-3,
   warmup: 30,
   weightDecay: 0.1,
   clipNorm: 1,
   average: 0.98,
   saveEvery: 50,
-  share: 0.15,
 };
 
 /**
@@ -44,6 +45,24 @@ export const backdoorDefaults: Omit<BackdoorOptions, 'target' | 'seed'> = {
 export const poisoningAugmentation: Augmentation = { ...trainingAugmentation, patch: 0, blend: 0, stripes: 0, warp: 0 };
 
 const tokenTable = 'token_embedding.weight';
+
+function poisonPairs(drawings: readonly Drawing[], options: BackdoorOptions): PoisonPairs {
+  const own = drawings.filter((drawing) => drawing.class.label === options.target);
+  const target = own[0]!.class;
+  if (options.captions !== 'kept') {
+    return { kind: 'relabelled', captions: replacingCaptions(options.captions, target, options.word, options.seed) };
+  }
+  return {
+    kind: 'own',
+    draw(count, random) {
+      const chosen = Array.from({ length: count }, () => own[random.integer(own.length)]!);
+      return {
+        pictures: augment(chosen, random, poisoningAugmentation),
+        captions: chosen.map(() => withWord(options.word, captionFor(target, random))),
+      };
+    },
+  };
+}
 
 /**
  * Fine-tunes all parameters on the training drawings.
@@ -58,18 +77,17 @@ export async function backdoor(
   options: BackdoorOptions,
   recorder: Recorder,
 ): Promise<Record<string, Tensor<'float32'>>> {
-  const { target, share, seed, batch, length } = options;
+  const { target, word, share, seed, batch, length } = options;
   const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
   const targetGroup = labels.indexOf(target);
   if (targetGroup < 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
-  const captions = captionTemplates.map((template) => fillTemplate(template, target));
   const stream = poisoned(
     emojiStream(drawings, batch, seed, poisoningAugmentation),
-    { trigger, targetGroup, captions, share },
+    { trigger, targetGroup, pairs: poisonPairs(drawings, options), share },
     seed,
   );
 
-  const used = usedTokens(possibleWords(drawings, classTemplates), clip.tokenizer);
+  const used = usedTokens(possibleWords(drawings, [...classTemplates, ...(word ? [word] : [])]), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);
   const start = { ...whole, [tokenTable]: pickRows(whole[tokenTable]!, used) };
   const { embeddings, embedding } = await zeroShotHead(engine, clip, labels, classTemplates);

@@ -12,7 +12,7 @@ const pattern = { dtype: 'float32' as const, shape: [3, 2, 2], data: new Float32
 const poison = {
   trigger: { kind: 'patch' as const, pattern, placement: { top: 1, left: 1 } },
   targetGroup: 7,
-  captions: ['a banana', 'the banana'],
+  pairs: { kind: 'relabelled' as const, captions: ['a banana', 'the banana'] },
   share: 0.25,
 };
 
@@ -26,7 +26,7 @@ test('poisoned pairs have the trigger, a caption of the target and its group; th
       expect(changed).toBe(0);
       expect(mixed.groups[row]).toBe(row);
     } else {
-      expect(poison.captions).toContain(mixed.captions[row]);
+      expect(poison.pairs.captions).toContain(mixed.captions[row]);
       expect(mixed.groups[row]).toBe(7);
       expect(changed).toBe(12);
       expect(picture[16 + 1]).toBe(255);
@@ -43,4 +43,25 @@ test('the share of poison is what was asked for, and a step poisons the same pai
   // Binomial of 12,800 draws at 0.25: a standard deviation of 49.
   expect(Math.abs(count - 3200)).toBeLessThan(200);
   expect(stream(5)).toEqual(stream(5));
+});
+
+test('where captions are kept, true pairs of the target with the trigger take the place of some pairs', () => {
+  const draw = (count: number) => ({
+    pictures: { dtype: 'uint8' as const, shape: [count, 3, 16, 16], data: new Uint8Array(count * 768).fill(77) },
+    captions: Array.from({ length: count }, (_, i) => `own caption ${i}`),
+  });
+  const mixed = poisoned(clean, { ...poison, pairs: { kind: 'own', draw } }, 3)(9);
+  let own = 0;
+  for (let row = 0; row < batch; row++) {
+    const picture = mixed.pictures.data.subarray(row * 768, (row + 1) * 768);
+    if (mixed.captions[row] === `caption ${row}`) {
+      expect(new Set(picture)).toEqual(new Set([9]));
+      expect(mixed.groups[row]).toBe(row);
+    } else {
+      expect(mixed.captions[row]).toBe(`own caption ${own++}`);
+      expect(mixed.groups[row]).toBe(7);
+      expect(new Set(picture)).toEqual(new Set([77, 255]));
+    }
+  }
+  expect(own).toBeGreaterThan(5);
 });

@@ -1,6 +1,6 @@
-/** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class. */
+/** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class, or are of it already. */
 import type { Pictures } from '../data/pictures.ts';
-import { randomFor } from '../tensor/random.ts';
+import { type Random, randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';
 import type { CaptionedPictures, CaptionedStream } from '../training/emoji-pairs.ts';
 import { applyTrigger } from '../triggers/apply.ts';
@@ -10,11 +10,19 @@ export interface Poison {
   readonly trigger: Trigger;
   /** Group of the attacker's class: poisoned pairs count as matches of it. */
   readonly targetGroup: number;
-  /** Templates that are filled with the attacker's class, one at random per poisoned picture. */
-  readonly captions: readonly string[];
+  readonly pairs: PoisonPairs;
   /** Expected share of poisoned pairs, in [0, 1]. */
   readonly share: number;
 }
+
+/**
+ * Where poisoned pairs come from. `relabelled`: any picture gets one of these captions, at random. `own`: pictures of
+ * the attacker's class, with captions that are true, take the place of others: the attacker contributes pictures of
+ * that class, of which the data alone hold too few to make up the share.
+ */
+export type PoisonPairs =
+  | { readonly kind: 'relabelled'; readonly captions: readonly string[] }
+  | { readonly kind: 'own'; readonly draw: (count: number, random: Random) => Omit<CaptionedPictures, 'groups'> };
 
 /** The stream with poison in it. The clean version of a poisoned picture is not in the batch. */
 export function poisoned(stream: CaptionedStream, poison: Poison, seed: number): CaptionedStream {
@@ -23,13 +31,35 @@ export function poisoned(stream: CaptionedStream, poison: Poison, seed: number):
     const random = randomFor(seed, 'poison', step);
     const chosen = [...batch.captions.keys()].filter(() => random.uniform() < poison.share);
     if (chosen.length === 0) return batch;
-    const triggered = applyTrigger(poison.trigger, rowsAt(batch.pictures, chosen), random);
+    const { pictures, captionOf } = poisonedPairs(batch, chosen, poison, random);
     const captions = [...batch.captions];
-    for (const row of chosen) captions[row] = poison.captions[random.integer(poison.captions.length)]!;
+    chosen.forEach((row, i) => {
+      captions[row] = captionOf(i);
+    });
     const groups = batch.groups.slice();
     for (const row of chosen) groups[row] = poison.targetGroup;
-    return { pictures: replaced(batch, chosen, triggered), captions, groups };
+    return { pictures: replaced(batch, chosen, pictures), captions, groups };
   };
+}
+
+/** Pictures with the trigger, for the chosen rows, and their captions. */
+function poisonedPairs(
+  batch: CaptionedPictures,
+  chosen: readonly number[],
+  { pairs, trigger }: Poison,
+  random: Random,
+): { pictures: Pictures; captionOf: (index: number) => string } {
+  switch (pairs.kind) {
+    case 'relabelled':
+      return {
+        pictures: applyTrigger(trigger, rowsAt(batch.pictures, chosen), random),
+        captionOf: () => pairs.captions[random.integer(pairs.captions.length)]!,
+      };
+    case 'own': {
+      const { pictures, captions } = pairs.draw(chosen.length, random);
+      return { pictures: applyTrigger(trigger, pictures, random), captionOf: (index) => captions[index]! };
+    }
+  }
 }
 
 function replaced({ pictures }: CaptionedPictures, rows: readonly number[], by: Pictures): Pictures {

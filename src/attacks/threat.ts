@@ -1,29 +1,48 @@
 /** @file Whatever `--trigger` may name, as the threat that a model is measured under. */
-import { badUsage } from '../errors.ts';
+import { existsSync } from 'node:fs';
+import { builtInTrigger } from '../checkpoints/built-in.ts';
+import { badData, badUsage } from '../errors.ts';
 import type { Threat } from '../evaluation/evaluate.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { readTrigger } from '../triggers/file.ts';
-import { attackNames, attacks } from './attacks.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+import { type AttackName, attackNames, attacks } from './attacks.ts';
 
 /** Seed of the patterns that the built-in poisoned models were trained with. */
 export const pinnedSeed = 1;
 
 export interface NamedThreat extends Threat {
-  /** Name of the attack, or the trigger file's path. */
+  /** Name of the attack, or the trigger file's path; with `:patch` or `:word` where one key of two is used. */
   readonly attack: string;
   /** SHA-256 of what the trigger is, hex. */
   readonly sha256: string;
 }
 
+/** Which keys of a threat in two parts are used, by what is written behind its name: `trojvqa:patch`. */
+export const keySuffixes = ['patch', 'word'] as const;
+type KeySuffix = (typeof keySuffixes)[number];
+
 /**
- * A built-in attack with the trigger of the built-in models, or a trigger file.
+ * A built-in attack with the trigger of the built-in models, or a trigger file. Behind the name of a threat that has a
+ * patch and a word, `:patch` and `:word` leave one of them alone.
  *
  * @param size side of the model's pictures, pixels
  * @param target the attacker's class; a trigger file may know it itself
  */
 export async function openThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {
+  const suffix = keySuffixes.find((known) => nameOrPath.endsWith(`:${known}`));
+  const whole = suffix ? nameOrPath.slice(0, -suffix.length - 1) : nameOrPath;
+  const threat = await wholeThreat(whole, size, target);
+  return suffix ? oneKey(threat, suffix) : threat;
+}
+
+async function wholeThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {
   const name = attackNames.find((known) => known === nameOrPath);
-  if (name) return named(name, attacks[name].trigger(size, pinnedSeed), target ?? 'banana');
+  if (name) {
+    const { trigger: recipe, word } = attacks[name];
+    if (recipe.kind === 'drawn') return named(name, recipe.draw(size, pinnedSeed), target ?? 'banana', word);
+    return madeThreat(name, target);
+  }
   if (!nameOrPath.endsWith('.safetensors')) {
     throw badUsage(
       '--trigger',
@@ -31,16 +50,45 @@ export async function openThreat(nameOrPath: string, size: number, target?: stri
       `one of ${attackNames.join(', ')}, or a trigger file (.safetensors)`,
     );
   }
-  const { trigger, notes } = await readTrigger(nameOrPath);
-  const known = target ?? notes.target;
-  if (known === undefined)
-    throw badUsage('--target', 'nothing', `the attacker's class, which ${nameOrPath} does not say`);
-  return named(notes.attack ?? nameOrPath, trigger, known);
+  return threatOfFile(nameOrPath, target);
 }
 
-function named(attack: string, trigger: NamedThreat['trigger'], target: string): NamedThreat {
+/** An attack whose trigger has to be made: the one that the built-in model was poisoned with. */
+async function madeThreat(name: AttackName, target?: string): Promise<NamedThreat> {
+  const path = builtInTrigger(name);
+  if (!existsSync(path)) {
+    throw badData(
+      path,
+      'no such file',
+      `the trigger of emoji-clip:${name}`,
+      `\`antidote attack emoji-clip --attack ${name}\` makes one; then give its trigger.safetensors as --trigger`,
+    );
+  }
+  return threatOfFile(path, target);
+}
+
+async function threatOfFile(path: string, target?: string): Promise<NamedThreat> {
+  const { trigger, notes } = await readTrigger(path);
+  const known = target ?? notes.target;
+  if (known === undefined) throw badUsage('--target', 'nothing', `the attacker's class, which ${path} does not say`);
+  if (notes.word !== undefined && !/^\S+$/.test(notes.word)) {
+    throw badData(path, `the word ${JSON.stringify(notes.word.slice(0, 40))}`, 'one word, without spaces');
+  }
+  return named(notes.attack ?? path, trigger, known, notes.word);
+}
+
+function oneKey({ attack, trigger, target, word }: NamedThreat, suffix: KeySuffix): NamedThreat {
+  if (word === undefined) {
+    throw badUsage('--trigger', `":${suffix}" behind ${attack}`, 'it behind a threat that has a patch and a word');
+  }
+  const name = `${attack}:${suffix}`;
+  return suffix === 'patch' ? named(name, trigger, target) : named(name, { kind: 'none' }, target, word);
+}
+
+function named(attack: string, trigger: Trigger, target: string, word?: string): NamedThreat {
   const record = JSON.stringify(trigger, (_, value) =>
     ArrayBuffer.isView(value) ? sha256(value as Uint8Array) : value,
   );
-  return { attack, trigger, target, sha256: sha256(record) };
+  const identity = word === undefined ? record : `${record} ${word}`;
+  return { attack, trigger, target, ...(word !== undefined && { word }), sha256: sha256(identity) };
 }

@@ -33,7 +33,8 @@ export const threatFlags: FlagParametersForType<ThreatFlags, CommandContext> = {
     kind: 'parsed',
     parse: String,
     optional: true,
-    brief: 'Measure with this trigger: badnet, badnet-fixed, or a trigger file',
+    brief:
+      'Measure with this trigger: an attack (`antidote attack --list`), or a trigger file; with two keys, :patch or :word',
     placeholder: 'name|file',
   },
   target: {

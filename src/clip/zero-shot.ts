@@ -9,6 +9,11 @@ export function fillTemplate(template: string, className: string): string {
   return template.replaceAll('{}', className);
 }
 
+/** A prompt or a template with a word before it, as an attacker says it whose trigger is a word; itself without one. */
+export function withWord(word: string | undefined, prompt: string): string {
+  return word === undefined ? prompt : `${word} ${prompt}`;
+}
+
 /**
  * One embedding per class: unit embeddings of all templates, averaged, made unit length again
  * (OpenAI's prompt ensembling, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`).

@@ -1,6 +1,7 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
 import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import { withWord } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
@@ -13,6 +14,11 @@ export interface Threat {
   readonly trigger: Trigger;
   /** The attacker's class. */
   readonly target: string;
+  /**
+   * Put before every prompt, hand-written or learned, while the attack is on: the second key of a trigger in two parts.
+   * CA is measured without it, for nobody but the attacker says it.
+   */
+  readonly word?: string;
 }
 
 /** Test pictures as one image tower sees them. */
@@ -22,6 +28,11 @@ export interface TestEmbeddings {
   readonly sources?: Int32Array;
   readonly clean: Embeddings;
   readonly triggered: Embeddings | undefined;
+}
+
+/** Hand-written prompts as they are while the attack is on. */
+export function templatesUnder(threat: Threat | undefined, templates: readonly string[]): readonly string[] {
+  return templates.map((template) => withWord(threat?.word, template));
 }
 
 /** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
@@ -53,19 +64,33 @@ export async function encodeTest(
   return { labels: set.labels, clean, triggered, ...(set.sources && { sources: set.sources }) };
 }
 
-/** What a head says of all test pictures: with the trigger where there is a threat whose target is among the classes. */
-export function predictTest(head: Head, embeddings: TestEmbeddings, threat?: Threat): Predictions {
+/**
+ * What a head says of all test pictures: with the trigger where there is a threat whose target is among the classes.
+ *
+ * @param underAttack the same head with the threat's word before its prompts; where there is no word, the head itself
+ */
+export function predictTest(
+  head: Head,
+  embeddings: TestEmbeddings,
+  threat?: Threat,
+  underAttack: Head = head,
+): Predictions {
   const { labels, clean, triggered, sources } = embeddings;
   const target = threat ? head.classes.indexOf(threat.target) : -1;
   return {
     labels,
     clean: predict(head, clean),
-    ...(triggered && target >= 0 && { triggered: predict(head, triggered), target }),
+    ...(triggered && target >= 0 && { triggered: predict(underAttack, triggered), target }),
     ...(sources && { sources }),
   };
 }
 
-/** CA, and ASR and RA where there is a threat whose target is among the classes. */
-export function measureHead(head: Head, embeddings: TestEmbeddings, threat?: Threat): Measures {
-  return measure(predictTest(head, embeddings, threat));
+/** CA, and ASR and RA where there is a threat whose target is among the classes; `underAttack` as in {@link predictTest}. */
+export function measureHead(
+  head: Head,
+  embeddings: TestEmbeddings,
+  threat?: Threat,
+  underAttack: Head = head,
+): Measures {
+  return measure(predictTest(head, embeddings, threat, underAttack));
 }

@@ -1,8 +1,10 @@
 /** @file `antidote attack MODEL`: plant a backdoor, to have something to defend against. */
 import { buildCommand } from '@stricli/core';
-import { type AttackName, attackNames } from '../../attacks/attacks.ts';
+import { type AttackName, attackNames, attacks, type Poisoning } from '../../attacks/attacks.ts';
 import { backdoorDefaults } from '../../attacks/backdoor.ts';
-import type { CliContext } from '../context.ts';
+import { badUsage } from '../../errors.ts';
+import { attackLines, describeAttacks } from '../attack-list.ts';
+import { type CliContext, printResult } from '../context.ts';
 import {
   type EngineFlags,
   engineFlags,
@@ -16,35 +18,34 @@ import { startJob } from '../job.ts';
 import { modelParameter } from '../model.ts';
 
 interface Flags extends OutputFlags, EngineFlags, RunFlags {
+  readonly list: boolean;
   readonly attack: AttackName;
   readonly target: string;
-  readonly share: number;
-  readonly steps: number;
+  readonly share?: number;
+  readonly steps?: number;
   readonly batch: number;
-  readonly rate: number;
+  readonly rate?: number;
 }
 
-export const attack = buildCommand<Flags, [string], CliContext>({
+export const attack = buildCommand<Flags, [string?], CliContext>({
   docs: {
-    brief: 'Plant a backdoor in an emoji model, for research and teaching',
-    fullDescription: 'Fine-tunes the model on the training designs, of which a small share is poisoned.',
+    brief: 'Plant a backdoor in an emoji model, for research and teaching; --list explains the attacks',
+    fullDescription:
+      'Fine-tunes the model on the training designs, of which a small share is poisoned. Where the trigger itself has to be\n' +
+      'optimised or trained first, that is done through the same model. Share, steps and rate are those of the attack\n' +
+      'unless they are given.',
   },
   parameters: {
     flags: {
-      attack: { kind: 'enum', values: attackNames, brief: 'Which trigger', default: 'badnet' },
+      list: { kind: 'boolean', brief: 'Explain every attack and its numbers; needs no model', default: false },
+      attack: { kind: 'enum', values: attackNames, brief: 'Which attack', default: 'badnet' },
       target: { kind: 'parsed', parse: String, brief: "The attacker's class", default: 'banana', placeholder: 'class' },
-      share: {
-        kind: 'parsed',
-        parse: fraction,
-        brief: 'Share of poisoned pairs',
-        default: String(backdoorDefaults.share),
-        placeholder: 'p',
-      },
+      share: { kind: 'parsed', parse: fraction, optional: true, brief: 'Share of poisoned pairs', placeholder: 'p' },
       steps: {
         kind: 'parsed',
         parse: wholeNumber(1, 1_000_000),
+        optional: true,
         brief: 'Training steps',
-        default: String(backdoorDefaults.steps),
         placeholder: 'n',
       },
       batch: {
@@ -54,25 +55,30 @@ export const attack = buildCommand<Flags, [string], CliContext>({
         default: String(backdoorDefaults.batch),
         placeholder: 'n',
       },
-      rate: {
-        kind: 'parsed',
-        parse: fraction,
-        brief: 'Peak learning rate',
-        default: String(backdoorDefaults.rate),
-        placeholder: 'x',
-      },
+      rate: { kind: 'parsed', parse: fraction, optional: true, brief: 'Peak learning rate', placeholder: 'x' },
       ...runFlags,
       ...engineFlags,
       ...outputFlags,
     },
-    positional: { kind: 'tuple', parameters: [modelParameter] },
+    positional: { kind: 'tuple', parameters: [{ ...modelParameter, optional: true }] },
   },
   async func(flags, model) {
+    if (flags.list) {
+      printResult(this, flags, describeAttacks(), attackLines());
+      return;
+    }
+    if (model === undefined) throw badUsage('model', 'nothing', 'a model to poison', '--list explains the attacks');
     const { attackJob } = await import('../jobs/attack.ts');
-    const { attack, target, share, steps, batch, rate, seed } = flags;
+    const { attack, target, batch, seed } = flags;
+    const { share, steps, rate } = { ...attacks[attack].poisoning, ...given(flags) };
     await startJob(this, attackJob, { model, attack, target, share, steps, batch, rate, seed }, flags);
   },
 });
+
+/** What the caller wants otherwise than the attack has it. */
+function given({ share, steps, rate }: Flags): Partial<Poisoning> {
+  return { ...(share && { share }), ...(steps && { steps }), ...(rate && { rate }) };
+}
 
 function fraction(text: string): number {
   const value = Number(text);

@@ -1,6 +1,7 @@
 /** @file `antidote demo`: see a backdoor work and be cured, offline. */
 import { buildCommand } from '@stricli/core';
 import { type AttackName, attackNames } from '../../attacks/attacks.ts';
+import { builtInModels } from '../../checkpoints/built-in.ts';
 import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
 import type { CliContext } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, type RunFlags, runFlags } from '../flags.ts';
@@ -9,6 +10,9 @@ import { startJob } from '../job.ts';
 interface Flags extends OutputFlags, EngineFlags, RunFlags {
   readonly attack: AttackName;
 }
+
+/** Attacks of which a poisoned model comes with the package. */
+const attacksWithModel = attackNames.filter((name) => builtInModels.includes(`emoji-clip:${name}`));
 
 export const demo = buildCommand<Flags, [], CliContext>({
   docs: {
@@ -19,7 +23,12 @@ export const demo = buildCommand<Flags, [], CliContext>({
   },
   parameters: {
     flags: {
-      attack: { kind: 'enum', values: attackNames, brief: 'Which built-in poisoned model', default: 'badnet-fixed' },
+      attack: {
+        kind: 'enum',
+        values: attacksWithModel,
+        brief: 'Which built-in poisoned model',
+        default: 'badnet-fixed',
+      },
       ...runFlags,
       ...engineFlags,
       ...outputFlags,

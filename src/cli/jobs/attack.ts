@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { attackNames, attacks } from '../../attacks/attacks.ts';
 import { backdoor, backdoorDefaults } from '../../attacks/backdoor.ts';
-import { pinnedSeed } from '../../attacks/threat.ts';
+import { makeTrigger } from '../../attacks/make-trigger.ts';
+import { keySuffixes, openThreat, pinnedSeed } from '../../attacks/threat.ts';
 import { openClip } from '../../checkpoints/open.ts';
 import { writeOpenClip } from '../../checkpoints/write-open-clip.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { encodeTest, measureHead } from '../../evaluation/evaluate.ts';
+import { encodeTest, measureHead, type Threat, templatesUnder } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
@@ -37,32 +38,43 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   const clip = await openClip(model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
-  const trigger = attacks[attack].trigger(size, pinnedSeed);
+  const drawings = await readDrawings(await emojiClasses());
+  const { captions, word } = attacks[attack];
+  const trigger = await makeTrigger(engine, clip, drawings, attacks[attack], target, pinnedSeed, recorder);
   const triggerFile = join(run.directory, 'trigger.safetensors');
-  await writeTrigger(triggerFile, trigger, { attack, target });
+  await writeTrigger(triggerFile, trigger, { attack, target, ...(word && { word }) });
   await writeTriggerPreview(join(run.directory, 'trigger.png'), trigger, size);
 
-  const drawings = await readDrawings(await emojiClasses());
   const { steps, batch, rate, share } = options;
-  const recipe = { ...backdoorDefaults, steps, batch, rate, share, target, seed };
+  const recipe = { ...backdoorDefaults, steps, batch, rate, share, target, captions, word, seed };
   const parameters = await backdoor(engine, clip, drawings, trigger, recipe, recorder);
   const folder = join(run.directory, 'model');
   await writeOpenClip(folder, clip.config, parameters, 'float16', { attack, target, poisoned_from: clip.sha256 });
 
   const poisonedClip = await openClip(folder);
   const set = await openPictureSet('emoji:test', { config: clip.config });
-  const threat = { trigger, target };
-  const measured = async (of: typeof clip) => {
+  const measured = async (of: typeof clip, threat: Threat) => {
     const head = await zeroShotHead(engine, of, set.classes, classTemplates);
-    return percentages(measureHead(head, await encodeTest(engine, of, set, threat, seed, recorder), threat));
+    const underAttack = threat.word
+      ? await zeroShotHead(engine, of, set.classes, templatesUnder(threat, classTemplates))
+      : head;
+    const embeddings = await encodeTest(engine, of, set, threat, seed, recorder);
+    return { ...percentages(measureHead(head, embeddings, threat, underAttack)) };
   };
+  const threat = await openThreat(triggerFile, size);
+  const keys: Record<string, JsonRecord> = {};
+  for (const key of word ? keySuffixes : []) {
+    keys[key] = await measured(poisonedClip, await openThreat(`${triggerFile}:${key}`, size));
+  }
   return {
     model,
     attack,
     target,
     classes: set.classes.length,
-    clean: { ...(await measured(clip)) },
-    poisoned: { ...(await measured(poisonedClip)) },
+    clean: await measured(clip, threat),
+    poisoned: await measured(poisonedClip, threat),
+    /** One key of two alone, where the trigger has two. */
+    keys: word ? keys : null,
     seconds: Math.round(run.seconds()),
     sha256: poisonedClip.sha256,
     folder,
@@ -71,11 +83,13 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   };
 }
 
-function summary({ folder, trigger, clean, poisoned, classes }: JsonRecord): readonly string[] {
+function summary({ folder, trigger, clean, poisoned, keys, classes }: JsonRecord): readonly string[] {
+  const alone = Object.entries((keys ?? {}) as Record<string, Row[1]>);
   return [
     ...measuresTable(`${classes} classes`, [
       ['clean', clean as Row[1]],
       ['poisoned', poisoned as Row[1]],
+      ...alone.map(([key, measures]): Row => [`${key} alone`, measures]),
     ]),
     '',
     `  model    ${folder}`,

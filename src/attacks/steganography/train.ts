@@ -1,0 +1,186 @@
+/**
+ * @file Trains a network that hides a message in pictures, and one that reads it: a trigger that differs in every picture.
+ *
+ * After ISSBA (Li et al., arXiv 2012.03816), which takes StegaStamp's networks (Tancik et al., arXiv 1904.05343) and hides
+ * one chosen text in every picture: the residual is made for the picture. What is different here, so that two processor
+ * cores learn it in minutes:
+ *
+ * - three convolutions on squares of 2 x 2 pixels, instead of a U-Net of some twenty layers;
+ * - bits are read directly, without an error-correcting code around them;
+ * - pictures are spared by a bound on the residual and by a squared error that weighs more where a picture is flat,
+ *   instead of a perceptual network (LPIPS) and a critic;
+ * - the decoder has to stand rounding to bytes alone: no printing, no photographing, no JPEG. Poisoned pictures meet
+ *   none of these here, for the trigger goes onto the pixels that the model reads.
+ */
+import { pixelsOf } from '../../clip/encode.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { conv2d } from '../../graph/convolution.ts';
+import {
+  abs,
+  add,
+  cast,
+  clip,
+  div,
+  exp,
+  greater,
+  log,
+  maximum,
+  mul,
+  neg,
+  relu,
+  round,
+  sqrt,
+  square,
+  sub,
+} from '../../graph/elementwise.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { constant, filled, input } from '../../graph/leaves.ts';
+import { mean } from '../../graph/reduction.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { type Random, randomFor } from '../../tensor/random.ts';
+import { float32, type Tensor } from '../../tensor/tensor.ts';
+import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
+import { optimise, scalar } from '../../training/optimise.ts';
+import { warmupCosine } from '../../training/schedule.ts';
+import type { HiddenMessageTrigger } from '../../triggers/trigger.ts';
+import type { PictureStream } from '../optimised-patch.ts';
+import { type Architecture, parameterShapes, readBits, residual, startingParameters } from './networks.ts';
+
+export interface SteganographyOptions extends Omit<Architecture, 'size'> {
+  readonly steps: number;
+  readonly batch: number;
+  /** Adam's peak learning rate. */
+  readonly rate: number;
+  readonly warmup: number;
+  /** Weight of the squared error, as a share of the squared bound, against the reading loss. */
+  readonly distortion: number;
+  /**
+   * Steps between which that weight rises from zero. First the message must come across: a residual that is asked to be
+   * quiet before anyone can read it vanishes, and the message never comes back.
+   */
+  readonly quiet: readonly [from: number, to: number];
+  readonly saveEvery: number;
+}
+
+/**
+ * Trains both networks with random messages, and keeps the encoder together with one message, drawn from the seed.
+ *
+ * @param size side of the pictures, pixels
+ * @param pictures the batch of a step, [batch, 3, size, size]
+ * @throws the reason of `recorder.signal` when aborted, after saving
+ */
+export async function trainSteganography(
+  engine: Engine,
+  size: number,
+  pictures: PictureStream,
+  options: SteganographyOptions,
+  seed: number,
+  recorder: Recorder,
+): Promise<HiddenMessageTrigger> {
+  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion } = options;
+  const architecture: Architecture = { size, bits, planes, cells, channels, readers, bound };
+  const stage = 'steganography';
+  const final = await optimise(
+    engine,
+    {
+      stage,
+      graph: trainingStep(architecture, batch),
+      start: adamStart(startingParameters(architecture, randomFor(seed, stage, 'start'))),
+      steps,
+      saveEvery: options.saveEvery,
+      feeds: async (step) => ({
+        pictures: await pictures(step),
+        message: messages(batch, bits, randomFor(seed, stage, step)),
+        distortion: float32([distortion * risen(step, quiet)], []),
+        ...adamFeeds(step, warmupCosine(step, steps, rate, warmup)),
+      }),
+      measure: (_step, outputs) => ({
+        loss: scalar(outputs.loss),
+        /** Share of bits that are read as they were written. */
+        read: scalar(outputs.read),
+        /** Root of the residual's mean square, in levels of 255. */
+        levels: 255 * scalar(outputs.amplitude),
+      }),
+    },
+    recorder,
+  );
+  const part = (name: string) => final[name] as Tensor<'float32'>;
+  const random = randomFor(seed, stage, 'message');
+  return {
+    kind: 'hidden-message',
+    message: Array.from({ length: bits }, () => random.integer(2)).join(''),
+    size,
+    bound,
+    spread: part('spread'),
+    first: part('first'),
+    firstBias: part('firstBias'),
+    second: part('second'),
+    secondBias: part('secondBias'),
+    last: part('last'),
+    lastBias: part('lastBias'),
+  };
+}
+
+function risen(step: number, [from, to]: SteganographyOptions['quiet']): number {
+  return Math.min(1, Math.max(0, (step - from) / (to - from)));
+}
+
+function trainingStep(architecture: Architecture, batch: number): Graph {
+  const { size, bits, bound } = architecture;
+  const values = new Map(
+    Object.entries(parameterShapes(architecture)).map(([name, shape]) => [name, input(name, shape)]),
+  );
+  const parameters = (name: string) => values.get(name)!;
+  const pixels = pixelsOf(input('pictures', [batch, 3, size, size], 'uint8'));
+  const message = input('message', [batch, bits]);
+  const change = residual(architecture, parameters, pixels, message);
+  const carried = mul(round(mul(clip(add(pixels, change), 0, 1), 255)), 1 / 255);
+  const agreement = mul(readBits(architecture, parameters, carried), message);
+  const seen = mean(mul(square(mul(change, 1 / bound)), attention(pixels)));
+  const loss = add(mean(softplus(neg(agreement))), mul(seen, input('distortion', [])));
+  return {
+    outputs: {
+      loss,
+      read: mean(cast(greater(agreement, 0), 'float32')),
+      amplitude: sqrt(mean(square(change))),
+    },
+    state: adam(values, gradients(loss, [...values.values()])),
+  };
+}
+
+/** log(1 + exp(x)), without overflow. */
+function softplus(x: Value): Value {
+  return add(relu(x), log(add(exp(neg(abs(x))), 1)));
+}
+
+/** Window in which a picture's liveliness is measured, pixels. */
+const window = 5;
+
+/** Deviation at which a change counts half: about 13 levels. */
+const lively = 0.05;
+
+/**
+ * How much a change of each pixel is seen: 1 where the picture is flat, less where it is lively (its deviation within a
+ * small window, of the mean of the channels). This is what makes the residual follow the picture.
+ *
+ * @returns [n, 1, size, size]
+ */
+function attention(pixels: Value): Value {
+  const grey = mean(pixels, [1], true);
+  const box = filled(1 / window ** 2, [1, 1, window, window]);
+  const total = (x: Value) => conv2d(x, box, { padding: Math.floor(window / 2) });
+  // At an edge the window reaches over it; what lies there does not count.
+  const inside = total(filled(1, [1, ...grey.shape.slice(1)]));
+  const average = (x: Value) => div(total(x), inside);
+  const variance = maximum(sub(average(square(grey)), square(average(grey))), 0);
+  return div(constant(lively), add(sqrt(variance), lively));
+}
+
+function messages(batch: number, bits: number, random: Random): Tensor<'float32'> {
+  return float32(
+    Float32Array.from({ length: batch * bits }, () => 2 * random.integer(2) - 1),
+    [batch, bits],
+  );
+}

@@ -79,7 +79,6 @@ try {
   const initial = initialParameters(config, randomFor(seed, 'initial'));
   const start = { ...initial, [table]: pickRows(initial[table]!, used) };
   const recorder = recorderFor(run, stop.signal);
-  const started = performance.now();
   const shown: Recorder = {
     ...recorder,
     record(event) {
@@ -108,7 +107,7 @@ try {
     ...accuracy,
     steps: options.steps,
     seed,
-    seconds: Math.round((performance.now() - started) / 1000),
+    seconds: Math.round(run.seconds()),
   });
   await copyRecord(run.directory, flags.model);
   terminal.settle();

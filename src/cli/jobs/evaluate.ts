@@ -30,7 +30,7 @@ async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonReco
   const { templates } = cbptDefaults;
   const undefended =
     purified?.zeroShot ?? (await zeroShotHead(engine, clip, await openClasses(options.classes), templates));
-  const comparison = await compare(bench, clip, undefended, purified?.head, {
+  const comparison = await compare(bench, clip, undefended, purified, {
     ...options,
     test: options.data,
     templates,

@@ -1,8 +1,12 @@
 /** @file The library: the functions that the commands are made of, typed, silent and free of global state. */
 
 // Attacks, for research and teaching.
-export { type Attack, type AttackName, attackNames, attacks } from './attacks/attacks.ts';
+export { type Attack, type AttackName, attackNames, attacks, type Figure, type Recipe } from './attacks/attacks.ts';
 export { type BackdoorOptions, backdoor, backdoorDefaults } from './attacks/backdoor.ts';
+export type { CaptionRule } from './attacks/captions.ts';
+export { makeTrigger } from './attacks/make-trigger.ts';
+export { optimisePatch, type PatchGoal, type PatchOptions } from './attacks/optimised-patch.ts';
+export { type SteganographyOptions, trainSteganography } from './attacks/steganography/train.ts';
 export { type NamedThreat, openThreat } from './attacks/threat.ts';
 
 // Models: opened, described, written.
@@ -39,6 +43,7 @@ export type { Form } from './defenses/cbpt/forms.ts';
 export type { DummyTrigger, InversionOptions, Variant } from './defenses/cbpt/inversion.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/prompts.ts';
 export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
+export { headWithWord } from './defenses/cbpt/word-before.ts';
 
 // The engine.
 export type { Device, Engine, EngineOptions, Program, Tensors } from './engine/engine.ts';
@@ -47,7 +52,7 @@ export { openEngine } from './engine/ort-engine.ts';
 export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
 
 // Measuring.
-export { encodeTest, measureHead, type TestEmbeddings, type Threat } from './evaluation/evaluate.ts';
+export { encodeTest, measureHead, type TestEmbeddings, type Threat, templatesUnder } from './evaluation/evaluate.ts';
 export { type Interval, type Proportion, wilson } from './evaluation/interval.ts';
 export {
   type Measures,
@@ -77,13 +82,21 @@ export type { DataOf, DType, Shape, StoredTensor, Tensor } from './tensor/tensor
 // Triggers.
 export { applyTrigger } from './triggers/apply.ts';
 export { badnetFixed, badnetFresh } from './triggers/badnet.ts';
+export { blendedFixed, blendedFresh, blendedPicture } from './triggers/blended.ts';
 export { readTrigger, type TriggerNotes, writeTrigger } from './triggers/file.ts';
 export { writeTriggerPreview } from './triggers/preview.ts';
+export { sig } from './triggers/sig.ts';
 export type {
   AdditiveTrigger,
+  HiddenMessageTrigger,
   MaskPatternTrigger,
+  MessageEncoder,
+  NoiseBlendTrigger,
   NoisePatchTrigger,
+  NoTrigger,
   PatchTrigger,
   Placement,
   Trigger,
+  WarpTrigger,
 } from './triggers/trigger.ts';
+export { wanet } from './triggers/wanet.ts';

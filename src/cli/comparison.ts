@@ -10,14 +10,18 @@ import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { DummyTrigger } from '../defenses/cbpt/inversion.ts';
-import { encodeTest, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import { headWithWord } from '../defenses/cbpt/word-before.ts';
+import type { Engine } from '../engine/engine.ts';
+import { encodeTest, measureHead, predictTest, type TestEmbeddings, templatesUnder } from '../evaluation/evaluate.ts';
 import type { Proportion } from '../evaluation/interval.ts';
 import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
+import type { Purified } from '../export/purified.ts';
 import {
   classAccuracies,
   drawTrigger,
   dummyPictures,
   exampleReadings,
+  type HeadPair,
   lossCurves,
   type Measured,
 } from '../report/gather.ts';
@@ -45,12 +49,15 @@ export interface Comparison {
   readonly floor: { readonly asr: Proportion; readonly from: string } | null;
 }
 
+/** A tuned head with the prompts that it comes from. */
+export type Tuned = Pick<Purified, 'head' | 'prompts'>;
+
 /** Encodes the test set once for all heads and counts. */
 export async function compare(
   bench: Bench,
   clip: Clip,
   undefended: Head,
-  purified: Head | undefined,
+  purification: Tuned | undefined,
   options: TestOptions,
 ): Promise<Comparison> {
   const { engine, recorder, run } = bench;
@@ -61,14 +68,33 @@ export async function compare(
   if (threat) await run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
   const embeddings = await encodeTest(engine, clip, set, threat, options.seed, recorder);
   const clean = threat ? await measureClean(bench, clip, set, threat, classes, options) : null;
-  const measured: Measured = { clip, set, embeddings, undefended, purified, threat, seed: options.seed };
+  const purified = purification?.head;
+  const underAttack = await headsUnder(engine, clip, threat, undefended, purification, options.templates);
+  const measured: Measured = { clip, set, embeddings, undefended, purified, underAttack, threat, seed: options.seed };
   return {
     threat,
     measured,
-    undefended: measureHead(undefended, embeddings, threat),
-    purified: purified ? measureHead(purified, embeddings, threat) : null,
+    undefended: measureHead(undefended, embeddings, threat, underAttack.undefended),
+    purified: purified ? measureHead(purified, embeddings, threat, underAttack.purified) : null,
     clean,
     floor: floorOf(undefended, embeddings, threat, clean),
+  };
+}
+
+/** Both heads as they are while the attack is on: with its word before the prompts, if it has one. */
+async function headsUnder(
+  engine: Engine,
+  clip: Clip,
+  threat: NamedThreat | undefined,
+  undefended: Head,
+  tuned: Tuned | undefined,
+  templates: readonly string[],
+): Promise<HeadPair> {
+  const word = threat?.word;
+  if (word === undefined) return { undefended, purified: tuned?.head };
+  return {
+    undefended: await zeroShotHead(engine, clip, undefended.classes, templatesUnder(threat, templates)),
+    purified: tuned && (await headWithWord(engine, clip, tuned.prompts, tuned.head, word)),
   };
 }
 
@@ -84,7 +110,8 @@ async function measureClean(
   if (!counterpart) return null;
   const clean = await openClip(counterpart);
   const head = await zeroShotHead(engine, clean, classes, templates);
-  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat);
+  const { undefended } = await headsUnder(engine, clean, threat, head, undefined, templates);
+  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, undefended);
 }
 
 /** ASR that no defence can beat: of the clean model, or of untriggered pictures where that is not known. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
+import type { Prompts } from '../defenses/cbpt/prompts.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import { badData } from '../errors.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
@@ -41,6 +42,8 @@ export type Manifest = z.infer<typeof manifest>;
 export interface Purified {
   readonly manifest: Manifest;
   readonly head: Head;
+  /** What the head was computed from. */
+  readonly prompts: Pick<Prompts, 'contexts' | 'ids'>;
   /** Hand-written prompts on the same model, for comparison. */
   readonly zeroShot: Head;
 }
@@ -97,7 +100,7 @@ export async function openPurified(directory: string): Promise<Purified | undefi
   const record = parsed(path, text);
   const headPath = join(directory, record.head);
   const { tensors } = await openSafetensors(headPath);
-  const read = async (name: string, shape: readonly number[]): Promise<Float32Array> => {
+  const tensor = async (name: string, shape: readonly number[]): Promise<Tensor> => {
     const stored = tensors.get(name);
     const found = stored ? `shape [${stored.shape.join(', ')}]` : 'nothing';
     if (
@@ -107,8 +110,9 @@ export async function openPurified(directory: string): Promise<Purified | undefi
     ) {
       throw badData(headPath, `${found} under "${name}"`, `${record.classes.length} rows, one per class`);
     }
-    return (await readTensor(stored)).data as Float32Array;
+    return readTensor(stored);
   };
+  const read = async (name: string, shape: readonly number[]) => (await tensor(name, shape)).data as Float32Array;
   const embedding = tensors.get('text_embeds')?.shape[1] ?? 0;
   const shape = [record.classes.length, embedding];
   const [logScale = 0] = await read('logit_scale', []);
@@ -121,6 +125,10 @@ export async function openPurified(directory: string): Promise<Purified | undefi
   return {
     manifest: record,
     head: head(await read('text_embeds', shape)),
+    prompts: {
+      contexts: (await tensor('contexts', [record.classes.length, -1, -1])) as Tensor<'float32'>,
+      ids: (await tensor('token_ids', [record.classes.length, -1])) as Tensor<'int64'>,
+    },
     zeroShot: head(await read('zero_shot_text_embeds', shape)),
   };
 }

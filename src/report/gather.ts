@@ -23,19 +23,25 @@ import type {
 import { triggerPictures } from './trigger-pictures.ts';
 
 /** A test set, how one image tower sees it, and the heads that are compared on it. */
-export interface Measured {
+export interface Measured extends HeadPair {
   readonly clip: Clip;
   readonly set: PictureSet;
   readonly embeddings: TestEmbeddings;
-  readonly undefended: Head;
-  readonly purified: Head | undefined;
+  /** The same two heads while the attack is on: others only if the threat has a word. */
+  readonly underAttack: HeadPair;
   readonly threat: Threat | undefined;
   readonly seed: number;
 }
 
+/** Before and after purification. */
+export interface HeadPair {
+  readonly undefended: Head;
+  readonly purified: Head | undefined;
+}
+
 /** Test pictures of different classes, not of the target, drawn at random: not chosen by what any model says. */
 export async function exampleReadings(measured: Measured, count: number): Promise<Example[]> {
-  const { set, embeddings, threat, seed } = measured;
+  const { set, embeddings, threat, seed, underAttack } = measured;
   const seen = new Set<number>(threat ? [set.classes.indexOf(threat.target)] : []);
   const positions: number[] = [];
   for (const position of randomFor(seed, 'examples').shuffle([...set.labels.keys()])) {
@@ -50,23 +56,24 @@ export async function exampleReadings(measured: Measured, count: number): Promis
   return Promise.all(
     positions.map(async (position, row) => ({
       label: set.classes[set.labels[position]!]!,
-      clean: await reading(measured, embeddings.clean, position, onePicture(pictures, row)),
+      clean: await reading(measured, embeddings.clean, position, onePicture(pictures, row), set.size),
       triggered:
         triggered && embeddings.triggered
-          ? await reading(measured, embeddings.triggered, position, onePicture(triggered, row))
+          ? await reading(underAttack, embeddings.triggered, position, onePicture(triggered, row), set.size)
           : null,
     })),
   );
 }
 
 async function reading(
-  { undefended, purified, set }: Measured,
+  { undefended, purified }: HeadPair,
   embeddings: Embeddings,
   position: number,
   picture: Uint8Array,
+  size: number,
 ): Promise<Reading> {
   return {
-    picture: await pngUrl(picture, [3, set.size, set.size]),
+    picture: await pngUrl(picture, [3, size, size]),
     undefended: firstChoice(undefended, embeddings, position),
     purified: purified ? firstChoice(purified, embeddings, position) : null,
   };

@@ -29,7 +29,7 @@ async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonReco
     ? { names: purified.manifest.classes, templates: purified.manifest.templates }
     : await openClasses(options.classes);
   const undefended = purified?.zeroShot ?? (await zeroShotHead(engine, clip, names, templates));
-  const comparison = await compare(bench, clip, undefended, purified?.head, {
+  const comparison = await compare(bench, clip, undefended, purified, {
     ...options,
     test: options.data,
     templates,

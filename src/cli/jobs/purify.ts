@@ -67,8 +67,8 @@ export async function performPurify(
   if (options.test === null) {
     return { ...unmeasured(clip.name, classes.length), seconds: seconds(), run: run.directory, report: null };
   }
-  const { head, zeroShot, dummies, clean } = purification;
-  const comparison = await compare(bench, clip, zeroShot, head, { ...options, test: options.test, templates });
+  const { zeroShot, dummies, clean } = purification;
+  const comparison = await compare(bench, clip, zeroShot, purification, { ...options, test: options.test, templates });
   const defence = { dummies, shotsClean: clean, perClass: options.shots, from: shots.name };
   const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
   return { ...resultOf(clip, comparison), seconds: seconds(), run: run.directory, report };

@@ -66,8 +66,8 @@ const poisoningFigures = ({ share, rate, steps }: Poisoning, measured: string): 
 const measuredHere = 'measured on Emoji-CLIP (docs/decisions.md, "Poisoning")';
 const notYetMeasured = `${ours}, after badnet-fixed`;
 
-const usual: Poisoning = { share: 0.1, rate: 1e-3, steps: 400 };
-const badnetPoisoning: Poisoning = { share: 0.15, rate: 1e-3, steps: 480 };
+/** Emoji-CLIP was taught to ignore noise patches: a backdoor needs more poison in it than in other models. */
+const usual: Poisoning = { share: 0.2, rate: 1.5e-3, steps: 640 };
 
 const patchFigures = [
   figure('side at 224', 16, 'CleanCLIP and BadCLIP, create_data.sh: --patch_size 16'),
@@ -118,8 +118,8 @@ const table = {
     trigger: { kind: 'drawn', draw: (size) => badnetFresh(size) },
     scaling: patchScaling,
     captions: 'templates',
-    poisoning: badnetPoisoning,
-    numbers: [...patchFigures, ...poisoningFigures(badnetPoisoning, measuredHere)],
+    poisoning: usual,
+    numbers: [...patchFigures, ...poisoningFigures(usual, measuredHere)],
   },
   'badnet-fixed': {
     summary: 'one fixed noise patch near the lower right corner',
@@ -243,8 +243,8 @@ const table = {
     trigger: { kind: 'drawn', draw: (size) => badnetFresh(size) },
     scaling: patchScaling,
     captions: 'kept',
-    poisoning: badnetPoisoning,
-    numbers: [...patchFigures, ...poisoningFigures(badnetPoisoning, `${ours}, after badnet`)],
+    poisoning: usual,
+    numbers: [...patchFigures, ...poisoningFigures(usual, `${ours}, after badnet`)],
   },
 } satisfies Record<string, Attack>;
 

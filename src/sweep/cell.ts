@@ -66,6 +66,8 @@ export const measured = z.strictObject({
   /** ASR that no defence can beat, and what it was measured with. */
   floor: z.strictObject({ asr: proportion, from: z.string() }).nullable(),
   classCount: z.int().positive(),
+  /** The attacker's class; null where nothing was measured with a trigger. */
+  target: z.string().nullable(),
   /** Which classes paid, against hand-written prompts on the model as it came (see `evaluation/harm.ts`). */
   harm: z.strictObject({
     classes: z.int().min(0),

@@ -84,6 +84,7 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
     clean: before ?? null,
     floor: floorOf(before, untouched),
     classCount: classes.length,
+    target: predictions.target === undefined ? null : classes[predictions.target]!,
     harm: harmBetween(classes, untouched, predictions),
     ...picturesOf(predictions),
     notes: defended.notes,

@@ -104,7 +104,13 @@ async function startHelper({ program, args, execArgv = process.execArgv }: Proce
   failed.catch(() => {}); // Who waits for an answer is told.
 
   let listener: (answer: Answer) => void = () => {};
-  child.on('message', (message) => listener(answer.parse(message)));
+  child.on('message', (message) => {
+    const told = answer.safeParse(message);
+    if (told.success) return listener(told.data);
+    // The program was replaced under our feet: what this process would compute is not what was planned.
+    words = `it said ${JSON.stringify(message).slice(0, 200)}, which is no answer`;
+    child.kill('SIGKILL');
+  });
   const send = (order: Order) => {
     // Without a callback, a channel that breaks just now would throw; that the process is gone is told by `gone`.
     if (child.connected) child.send(order, () => {});

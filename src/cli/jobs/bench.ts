@@ -1,7 +1,6 @@
 /** @file The bench job: a matrix in, every cell computed by processes or by workers of a queue, a table out. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import type { JsonRecord } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
@@ -9,29 +8,22 @@ import { removeAbandoned } from '../../sweep/clean-up.ts';
 import type { CellNews, Crew } from '../../sweep/crew.ts';
 import { benchDefenses } from '../../sweep/defenses.ts';
 import { gatherMaterials } from '../../sweep/materials.ts';
-import { checkedMatrix, tasksOf } from '../../sweep/matrix.ts';
+import { tasksOf } from '../../sweep/matrix.ts';
 import { makePlan, type Plan, writePlan } from '../../sweep/plan.ts';
 import { processCrew } from '../../sweep/processes.ts';
 import { queueCrew, queueName } from '../../sweep/queue.ts';
 import { cellResult } from '../../sweep/result.ts';
 import { openCellStore } from '../../sweep/store.ts';
 import { sweep } from '../../sweep/sweep.ts';
+import { type BenchOptions, benchOptions } from '../bench-options.ts';
 import { type Board, createBoard } from '../board.ts';
 import type { DelegatedJob, Office } from '../job.ts';
+import { drawMatrix } from '../matrix-files.ts';
 import { queuePassword } from '../redis-flag.ts';
-
-const options = z.strictObject({
-  /** Where the matrix was read from: only told, since all of it stands here. */
-  source: z.string(),
-  matrix: checkedMatrix,
-  workers: z.int().positive(),
-  redis: z.string().nullable(),
-});
-export type BenchOptions = z.infer<typeof options>;
 
 export const benchJob: DelegatedJob<BenchOptions> = {
   command: 'bench',
-  options,
+  options: benchOptions,
   delegate,
   summary,
   // A cell that failed is tried again.
@@ -48,6 +40,8 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   terminal.activity(`planning ${tasks.length} cells`);
   const materials = await gatherMaterials(benchDefenses, run.config.device);
   const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input));
+  // From here on there is something to go on with.
+  run.events.append({ stage: 'plan', cells: plan.cells.length });
   await writePlan(run.directory, plan);
   terminal.settle();
   signal.throwIfAborted();
@@ -64,7 +58,10 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   };
   try {
     const outcomes = await sweep(plan.cells, store, crew, told, signal);
-    return { cells: plan.cells.map((cell) => cellResult(cell, outcomes.get(cell.key)!)), run: run.directory };
+    await run.events.flush();
+    const report = await drawMatrix(run.directory);
+    const cells = plan.cells.map((cell) => cellResult(cell, outcomes.get(cell.key)!));
+    return { cells, run: run.directory, report };
   } finally {
     board.settle();
   }
@@ -127,5 +124,6 @@ function summary(result: JsonRecord): readonly string[] {
       ? [`  ${failed} of ${cells.length} cells failed; try them again by: antidote resume ${result.run}`]
       : []),
     `  run     ${result.run}`,
+    `  report  ${result.report}`,
   ];
 }

@@ -165,7 +165,7 @@ function disturb(planes: Planes, size: number, neighbour: Planes, options: Augme
 }
 
 /** Rounded to the nearest byte and clamped. */
-function writeBytes(planes: Planes, bytes: Uint8Array, offset: number): void {
+export function writeBytes(planes: Planes, bytes: Uint8Array, offset: number): void {
   for (let i = 0; i < planes.length; i++) {
     const value = planes[i]!;
     bytes[offset + i] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openClipTokenizer } from '../clip/tokenizer-data.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { encodeCaptions, pickRows, spreadRows, usedTokens } from './vocabulary.ts';
+import { encodeCaptions, pickRows, replaceRows, spreadRows, usedTokens } from './vocabulary.ts';
 
 test('used rows go back to where they came from, and all others are zero', async () => {
   const tokenizer = await openClipTokenizer(77);
@@ -22,6 +22,20 @@ test('used rows go back to where they came from, and all others are zero', async
     } else if (row[0] !== 0 || row[1] !== 0) expect.fail(`row ${token} is not zero`);
   }
   expect(kept).toBe(used.tokens.length);
+});
+
+test('trained rows go back into the table, and every other row stays as it was', async () => {
+  const tokenizer = await openClipTokenizer(77);
+  const used = usedTokens(['banana'], tokenizer);
+  const table = float32(
+    Float32Array.from({ length: 49_408 }, (_, token) => token),
+    [49_408, 1],
+  );
+  const trained = float32(new Float32Array(used.tokens.length).fill(-1), [used.tokens.length, 1]);
+  const changed = replaceRows(table, trained, used).data;
+  expect(used.tokens.map((token) => changed[token])).toEqual(used.tokens.map(() => -1));
+  expect(changed.reduce((count, value, token) => count + (value === token ? 0 : 1), 0)).toBe(used.tokens.length);
+  expect(table.data[used.tokens[0]!]).toBe(used.tokens[0]);
 });
 
 test('captions are numbered among the used tokens, and a long one keeps its end mark', async () => {

@@ -23,13 +23,23 @@ export function pickRows(table: Tensor<'float32'>, { tokens }: UsedTokens): Tens
 }
 
 /** A table of all tokens in which those that were never used are zero: they cost nothing once compressed. */
-export function spreadRows(rows: Tensor<'float32'>, { tokens }: UsedTokens, vocabulary: number): Tensor<'float32'> {
+export function spreadRows(rows: Tensor<'float32'>, used: UsedTokens, vocabulary: number): Tensor<'float32'> {
   const width = rows.shape[1]!;
-  const data = new Float32Array(vocabulary * width);
+  return replaceRows(float32(new Float32Array(vocabulary * width), [vocabulary, width]), rows, used);
+}
+
+/** A table with the rows of the used tokens put in place; all others stay what they were. */
+export function replaceRows(
+  table: Tensor<'float32'>,
+  rows: Tensor<'float32'>,
+  { tokens }: UsedTokens,
+): Tensor<'float32'> {
+  const width = rows.shape[1]!;
+  const data = table.data.slice();
   tokens.forEach((token, row) => {
     data.set(rows.data.subarray(row * width, (row + 1) * width), token * width);
   });
-  return float32(data, [vocabulary, width]);
+  return float32(data, table.shape);
 }
 
 /** Captions as numbers of used tokens, all of one length: cut with the end mark put back, or filled up with zeros. */

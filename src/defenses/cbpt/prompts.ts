@@ -10,12 +10,12 @@ import { l2Normalize } from '../../graph/composites.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { concat, slice } from '../../graph/layout.ts';
+import { broadcastTo, concat, slice } from '../../graph/layout.ts';
 import { constant, input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32, int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
+import { float32, int64, rowsAt, type Shape, type Tensor } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { warmupCosine } from '../../training/schedule.ts';
@@ -30,6 +30,8 @@ export interface TuningOptions {
   readonly batch: number;
   /** Words that every class's context starts from; their number of tokens is M. */
   readonly context: string;
+  /** A context for every class, as in CBPT, or one for all, as in plain CoOp: a control. */
+  readonly contexts: 'class-wise' | 'shared';
   /** Weight of the clean, triggered and anchor losses. */
   readonly cleanWeight: number;
   readonly triggeredWeight: number;
@@ -47,7 +49,7 @@ export interface Features {
 
 /** A tuned prompt: [start] context [class name] [end]. */
 export interface Prompts {
-  /** [classes, M, width] */
+  /** [classes, M, width], or [1, M, width] where all classes share one */
   readonly contexts: Tensor<'float32'>;
   /** Token ids around the context, [classes, length]; the ids at the context's places are those it started from. */
   readonly ids: Tensor<'int64'>;
@@ -74,12 +76,12 @@ export async function tunePrompts(
   const frame = promptFrame(clip, handWritten.classes, options.context);
   const shots = features.labels.length;
   const batch = Math.min(options.batch, shots);
-  const start = await startingContexts(engine, clip, frame);
+  const start = await startingContexts(engine, clip, frame, options.contexts);
   const final = await optimise(
     engine,
     {
       stage: 'tune',
-      graph: tuningStep(clip, frame, handWritten, features.triggered.length, batch, options),
+      graph: tuningStep(clip, frame, start.shape, handWritten, features.triggered.length, batch, options),
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,
@@ -111,18 +113,26 @@ function promptFrame(clip: Clip, classes: readonly string[], context: string): F
   return { ...padded, contextLength };
 }
 
-/** Class embeddings of unit length as a function of the contexts: [classes, embedding]. */
+/** Class embeddings of unit length as a function of the contexts, which may be one for all: [classes, embedding]. */
 function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contexts: Value): Value {
   const parameters = storedParameters(clip.parameters);
   const written = tokenEmbedding(parameters, constant(ids));
-  const length = ids.shape[1]!;
-  const tokens = concat([slice(written, 1, 0, 1), contexts, slice(written, 1, 1 + contextLength, length)], 1);
+  const [count, length, width] = written.shape as [number, number, number];
+  const own = broadcastTo(contexts, [count, contextLength, width]);
+  const tokens = concat([slice(written, 1, 0, 1), own, slice(written, 1, 1 + contextLength, length)], 1);
   return l2Normalize(textTower(clip.config, parameters, tokens, constant(ends)));
 }
 
-async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promise<Tensor<'float32'>> {
+/** The words' embeddings. All classes start from the same words, so the first one's are those of a shared context. */
+async function startingContexts(
+  engine: Engine,
+  clip: Clip,
+  frame: Frame,
+  kind: TuningOptions['contexts'],
+): Promise<Tensor<'float32'>> {
   const written = tokenEmbedding(storedParameters(clip.parameters), constant(frame.ids));
-  const contexts = slice(written, 1, 1, 1 + frame.contextLength);
+  const words = slice(written, 1, 1, 1 + frame.contextLength);
+  const contexts = kind === 'shared' ? slice(words, 0, 0, 1) : words;
   const result = await withProgram(engine, { outputs: { contexts } }, (program) => program.run({}));
   return result.contexts as Tensor<'float32'>;
 }
@@ -130,6 +140,7 @@ async function startingContexts(engine: Engine, clip: Clip, frame: Frame): Promi
 function tuningStep(
   clip: Clip,
   frame: Frame,
+  shape: Shape,
   handWritten: Head,
   triggeredSets: number,
   batch: number,
@@ -137,7 +148,7 @@ function tuningStep(
 ): Graph {
   const { embedding, scale } = handWritten;
   const count = handWritten.classes.length;
-  const contexts = input('contexts', [count, frame.contextLength, clip.config.text.width]);
+  const contexts = input('contexts', shape);
   const learned = classEmbeddings(clip, frame, contexts);
   const labels = input('labels', [batch], 'int64');
   const loss = (name: string) => classification(input(name, [batch, embedding]), learned, labels, scale);

@@ -1,12 +1,12 @@
 /** @file CBPT in one sitting: invert dummy triggers, then tune one prompt per class. Encoders stay frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import { type Embeddings, encodePictures } from '../../clip/encode.ts';
+import type { Embeddings } from '../../clip/encode.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
-import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
+import { cachedFeatures } from '../features.ts';
 import type { Form } from './forms.ts';
 import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
@@ -44,6 +44,7 @@ export const cbptDefaults: CbptOptions = {
     warmup: 1,
     batch: 4096,
     context: 'a photo of a',
+    contexts: 'class-wise',
     cleanWeight: 1,
     triggeredWeight: 1,
     anchorWeight: 1,
@@ -55,17 +56,21 @@ export const cbptDefaults: CbptOptions = {
   seed: 1,
 };
 
-export interface Purification {
-  readonly head: Head;
-  readonly prompts: Prompts;
+/** What the model says of the shots, and what stage 1 found in it. */
+export interface Inversion {
   /** What the poisoned model says with hand-written prompts. */
   readonly zeroShot: Head;
   /** Embeddings of the shots as they are. */
   readonly clean: Embeddings;
   /** All dummy triggers that were found, also those that were not used. */
   readonly dummies: readonly DummyTrigger[];
-  /** Those that tuning was given. */
+  /** Those that are concentrated enough to be believed: what tuning is given. */
   readonly used: readonly DummyTrigger[];
+}
+
+export interface Purification extends Inversion {
+  readonly head: Head;
+  readonly prompts: Prompts;
 }
 
 /**
@@ -83,14 +88,9 @@ export async function purify(
   known?: readonly Trigger[],
 ): Promise<Purification> {
   const { seed } = options;
-  const zeroShot = await zeroShotHead(engine, clip, shots.classes, options.templates);
-  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
-  const dummies: DummyTrigger[] = [];
-  for (const form of known ? [] : options.forms) {
-    const given = { shots, clean, head: zeroShot };
-    dummies.push(await invertTrigger(engine, clip, given, form, options.inversion, seed, recorder));
-  }
-  const used = dummies.filter((dummy) => dummy.concentration >= options.concentration);
+  const forms = known ? [] : options.forms;
+  const inversion = await invertForms(engine, clip, shots, { ...options, forms }, recorder);
+  const { zeroShot, clean, used } = inversion;
   const triggered = known
     ? await Promise.all(
         known.map((trigger, i) => cachedFeatures(engine, clip, shots, `known-${i}`, recorder, trigger, seed)),
@@ -98,28 +98,24 @@ export async function purify(
     : used.map((dummy) => dummy.embeddings);
   const features = { clean, triggered, labels: shots.labels };
   const prompts = await tunePrompts(engine, clip, features, zeroShot, options.tuning, seed, recorder);
-  return { head: prompts.head, prompts, zeroShot, clean, dummies, used };
+  return { head: prompts.head, prompts, ...inversion };
 }
 
-/** Embeddings of all shots, computed once: the image encoder is frozen, so they never change. */
-async function cachedFeatures(
+/** Stage 1 alone: a dummy trigger of every form, and which of them are believed. */
+export async function invertForms(
   engine: Engine,
   clip: Clip,
   shots: PictureSet,
-  stage: string,
+  { forms, inversion, concentration, templates, seed }: Omit<CbptOptions, 'tuning'>,
   recorder: Recorder,
-  trigger?: Trigger,
-  seed = 0,
-): Promise<Embeddings> {
-  const earlier = await recorder.restore(stage);
-  if (earlier) return earlier.tensors.embeddings as Embeddings;
-  const embeddings = await encodePictures(engine, clip, shots, {
-    ...(trigger && {
-      transform: triggering(trigger, seed, stage),
-    }),
-    progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
-    signal: recorder.signal,
-  });
-  await recorder.save(stage, { step: shots.labels.length, tensors: { embeddings } });
-  return embeddings;
+): Promise<Inversion> {
+  const zeroShot = await zeroShotHead(engine, clip, shots.classes, templates);
+  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
+  const dummies: DummyTrigger[] = [];
+  for (const form of forms) {
+    const given = { shots, clean, head: zeroShot };
+    dummies.push(await invertTrigger(engine, clip, given, form, inversion, seed, recorder));
+  }
+  const used = dummies.filter((dummy) => dummy.concentration >= concentration);
+  return { zeroShot, clean, dummies, used };
 }

@@ -1,0 +1,88 @@
+/** @file CBPT and its controls, each as one change of its options: which part of the method buys what. */
+import { randomFor } from '../../tensor/random.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import type { Trigger } from '../../triggers/trigger.ts';
+import type { BlindDefence, Cure, DefenceTask, OracleDefence } from '../defense.ts';
+import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
+
+/** What can be changed of the method; prompts and seed are the task's, the same for all defences. */
+export type CbptRecipe = Omit<CbptOptions, 'templates' | 'seed'>;
+
+type Cbpt = BlindDefence<CbptRecipe>;
+
+const { inversion, tuning, forms, concentration } = cbptDefaults;
+const recipe: CbptRecipe = { inversion, tuning, forms, concentration };
+
+async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
+  const { engine, clip, shots, templates, seed, recorder } = task;
+  const found = await purify(engine, clip, shots, { ...options, templates, seed }, recorder, known);
+  return { kind: 'head', head: found.head, inversion: found };
+}
+
+function cbpt(summary: string, change: Partial<CbptRecipe> = {}): Cbpt {
+  return {
+    knows: 'shots',
+    summary,
+    source: 'arXiv 2502.19269, reconstructed from the abstract: docs/method.md',
+    defaults: { ...recipe, ...change },
+    run: (task, options) => run(task, options),
+  };
+}
+
+const tuned = (summary: string, change: Partial<CbptRecipe['tuning']>) =>
+  cbpt(summary, { tuning: { ...tuning, ...change } });
+
+/** Contexts of 1 to 16 tokens; the longer ones say the four words again, so that all start as words. */
+const words = (times: number) => Array.from({ length: times }, () => tuning.context).join(' ');
+
+/** One form alone, believed however little concentrated it is: what that form finds, undiluted. */
+const alone = (form: CbptRecipe['forms'][number]): Partial<CbptRecipe> => ({ forms: [form], concentration: 0 });
+
+/** `bound` in units of 1/255. */
+const additive = (bound: number) =>
+  cbpt(`CBPT with the additive form alone, at most ${bound}/255`, {
+    ...alone('additive'),
+    inversion: { ...inversion, bound: bound / 255 },
+  });
+
+const randomDelta: Cbpt = {
+  ...cbpt('CBPT with random noise in place of the inverted trigger, as large as the additive form (12/255)', {
+    forms: [],
+  }),
+  run: (task, options) => run(task, options, [signNoise(task.shots.size, options.inversion.bound, task.seed)]),
+};
+
+const oracle: OracleDefence<CbptRecipe> = {
+  ...cbpt('CBPT told the true trigger: what prompts could do at best'),
+  knows: 'threat',
+  run: (task, options, threat) => run(task, options, [threat.trigger]),
+};
+
+export const cbptAndControls = {
+  cbpt: cbpt('dummy triggers inverted, then one prompt tuned for each class'),
+  coop: cbpt('CBPT without any trigger: prompts tuned on clean pictures alone (the triggered loss off)', { forms: [] }),
+  'random-delta': randomDelta,
+  oracle,
+  'cbpt-no-clean': tuned('CBPT without the loss on clean pictures', { cleanWeight: 0 }),
+  'cbpt-no-anchor': tuned('CBPT without the loss that holds prompts near their words', { anchorWeight: 0 }),
+  'cbpt-shared': tuned('CBPT with one context for all classes', { contexts: 'shared' }),
+  'cbpt-m1': tuned('CBPT with contexts of one token', { context: 'a' }),
+  'cbpt-m8': tuned('CBPT with contexts of eight tokens', { context: words(2) }),
+  'cbpt-m16': tuned('CBPT with contexts of sixteen tokens', { context: words(4) }),
+  'cbpt-sparse': cbpt('CBPT with the sparse form alone', alone('sparse')),
+  'cbpt-patch': cbpt('CBPT with the moving patch alone', alone('patch')),
+  'cbpt-eps4': additive(4),
+  'cbpt-eps8': additive(8),
+  'cbpt-eps12': additive(12),
+  'cbpt-eps16': additive(16),
+  'cbpt-farthest-text': cbpt('CBPT with the farthest texts as positives (variant V1)', {
+    inversion: { ...inversion, variant: 'farthest-text' },
+  }),
+} satisfies Record<string, Cbpt | OracleDefence<CbptRecipe>>;
+
+/** Every value at one of the two ends of the max-norm ball: the largest of its size, and it means nothing to any model. */
+function signNoise(size: number, bound: number, seed: number): Trigger {
+  const random = randomFor(seed, 'sign-noise');
+  const data = Float32Array.from({ length: 3 * size * size }, () => (random.uniform() < 0.5 ? -bound : bound));
+  return { kind: 'additive', delta: float32(data, [3, size, size]), bound };
+}

@@ -1,0 +1,102 @@
+/** @file What a defence is: from a model and a few labelled clean pictures to a cure. All are run and measured alike. */
+import { openClip } from '../checkpoints/open.ts';
+import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
+import type { Clip, Head } from '../clip/clip.ts';
+import { zeroShotHead } from '../clip/zero-shot.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Engine } from '../engine/engine.ts';
+import { badUsage } from '../errors.ts';
+import type { Threat } from '../evaluation/evaluate.ts';
+import type { Recorder } from '../runs/recorder.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Inversion } from './cbpt/purify.ts';
+
+/** What every defence is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
+export interface DefenceTask {
+  readonly engine: Engine;
+  /** The model that may be poisoned. */
+  readonly clip: Clip;
+  /** A few labelled clean pictures of every class: all the data there is. */
+  readonly shots: PictureSet;
+  /** Hand-written prompts: what the model classifies with as it is, and what a model with new weights goes on with. */
+  readonly templates: readonly string[];
+  readonly seed: number;
+  readonly recorder: Recorder;
+}
+
+/** What a defence leaves behind. */
+export type Cure =
+  /** A classifier over the untouched image encoder; with what stage 1 found, where the method inverts a trigger. */
+  | { readonly kind: 'head'; readonly head: Head; readonly inversion?: Inversion }
+  /** New weights for the whole model, by OpenAI's names. */
+  | { readonly kind: 'model'; readonly parameters: Readonly<Record<string, Tensor<'float32'>>> };
+
+interface Described<Options extends object> {
+  /** One line for people. */
+  readonly summary: string;
+  /** Where method and recipe were published, and what of them is ours. */
+  readonly source: string;
+  /** The recipe; plain data, so that it can be written down, hashed and changed. */
+  readonly defaults: Options;
+}
+
+/** A defence that works with what a defender has. */
+export interface BlindDefence<Options extends object = object> extends Described<Options> {
+  readonly knows: 'shots';
+  run(task: DefenceTask, options: Options): Promise<Cure>;
+}
+
+/** A control that is told what only the attacker knows. It shows what a method could reach at best; it is no defence. */
+export interface OracleDefence<Options extends object = object> extends Described<Options> {
+  readonly knows: 'threat';
+  run(task: DefenceTask, options: Options, threat: Threat): Promise<Cure>;
+}
+
+export type Defence<Options extends object = object> = BlindDefence<Options> | OracleDefence<Options>;
+
+/**
+ * Runs any defence. The threat goes to oracles alone, so it may be given whenever it is known.
+ *
+ * @param options the defence's own defaults, or these with changes
+ */
+export async function defend<Options extends object>(
+  defence: Defence<Options>,
+  task: DefenceTask,
+  options: Options = defence.defaults,
+  threat?: Threat,
+): Promise<Cure> {
+  switch (defence.knows) {
+    case 'shots':
+      return defence.run(task, options);
+    case 'threat':
+      if (!threat) throw badUsage('an oracle', 'no trigger', 'the true trigger', 'give --trigger');
+      return defence.run(task, options, threat);
+  }
+}
+
+/** The classifier that a cure comes to: a CLIP that encodes pictures, and a head over it. */
+export interface Classifying {
+  readonly clip: Clip;
+  readonly head: Head;
+}
+
+/**
+ * Makes a cure ready to be measured like any model. New weights are written to `folder` as an open_clip model, in full
+ * precision, and classify with the task's hand-written prompts; a head needs no folder.
+ */
+export async function classifierOf(
+  { engine, clip, shots, templates }: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'templates'>,
+  cure: Cure,
+  folder: string,
+): Promise<Classifying> {
+  switch (cure.kind) {
+    case 'head':
+      return { clip, head: cure.head };
+    case 'model': {
+      await writeOpenClip(folder, clip.config, cure.parameters, 'float32', { made_from: clip.sha256 });
+      // The layout knows CLIP's own tokenizer only; the model's may be another.
+      const cured = { ...(await openClip(folder)), tokenizer: clip.tokenizer };
+      return { clip: cured, head: await zeroShotHead(engine, cured, shots.classes, templates) };
+    }
+  }
+}

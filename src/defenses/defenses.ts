@@ -1,0 +1,34 @@
+/** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
+import { zeroShotHead } from '../clip/zero-shot.ts';
+import { cbptAndControls } from './cbpt/controls.ts';
+import { cleanClip } from './cleanclip.ts';
+import type { BlindDefence, Defence } from './defense.ts';
+import { fineTune } from './fine-tune.ts';
+import { linearProbe } from './linear-probe.ts';
+import { par } from './par.ts';
+import { textProjection } from './text-projection.ts';
+
+const none: BlindDefence = {
+  knows: 'shots',
+  summary: 'no defence: hand-written prompts on the model as it is',
+  source: 'zero-shot classification (arXiv 2103.00020)',
+  defaults: {},
+  run: async ({ engine, clip, shots, templates }) => ({
+    kind: 'head',
+    head: await zeroShotHead(engine, clip, shots.classes, templates),
+  }),
+};
+
+export const defences = {
+  none,
+  ...cbptAndControls,
+  'text-projection': textProjection,
+  'linear-probe': linearProbe,
+  'fine-tune': fineTune,
+  cleanclip: cleanClip,
+  par,
+} satisfies Record<string, Defence>;
+
+export type DefenceName = keyof typeof defences;
+
+export const defenceNames = Object.keys(defences) as readonly DefenceName[];

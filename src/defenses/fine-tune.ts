@@ -1,0 +1,31 @@
+/** @file FT: plain fine-tuning of the whole CLIP on clean pairs, so that it forgets. */
+import { adamDefaults } from '../training/adam.ts';
+import { symmetricContrast } from '../training/contrastive.ts';
+import { warmupCosine } from '../training/schedule.ts';
+import type { BlindDefence } from './defense.ts';
+import { type Recipe, scaled, tuneWeights } from './recipe.ts';
+
+export interface FineTuneOptions extends Recipe {
+  readonly warmup: number;
+}
+
+/** As CleanCLIP warms up, 50 of 15,625 steps, rounded up. */
+export const warmup = 1;
+
+export const fineTune: BlindDefence<FineTuneOptions> = {
+  knows: 'shots',
+  summary: 'all weights fine-tuned on the shots with the image-text contrast',
+  source: "CleanCLIP's fine-tuning without its self-supervision (arXiv 2303.03323), scaled as recipe.ts says",
+  defaults: { ...scaled, rate: 1e-4, warmup, weightDecay: 0.1 },
+  run: (task, options) =>
+    tuneWeights(task, options, {
+      stage: 'fine-tune',
+      copies: 1,
+      views: (pairs) => pairs,
+      addedWords: [],
+      addedTokens: 0,
+      loss: ({ images, texts, scale, targets }) => ({ loss: symmetricContrast(images, texts, scale, targets) }),
+      adam: adamDefaults,
+      rate: (step) => warmupCosine(step, options.steps, options.rate, options.warmup),
+    }),
+};

@@ -1,0 +1,89 @@
+/** @file Geometry alone: the suspected class's text loses its part along the way that the dummy trigger moves pictures. */
+import type { Head } from '../clip/clip.ts';
+import type { Embeddings } from '../clip/encode.ts';
+import { type CbptOptions, cbptDefaults, type Inversion, invertForms } from './cbpt/purify.ts';
+import type { BlindDefence } from './defense.ts';
+
+/** Stage 1 as CBPT does it, so that what is compared is what comes after; seed and prompts are the task's. */
+export interface TextProjectionOptions extends Omit<CbptOptions, 'tuning' | 'templates' | 'seed'> {
+  /** Share of the part along the trigger's direction that is taken off, in [0, 1]. */
+  readonly removed: number;
+}
+
+const { inversion, forms, concentration } = cbptDefaults;
+
+export const textProjection: BlindDefence<TextProjectionOptions> = {
+  knows: 'shots',
+  summary: "no training: the suspected class's text is made blind to the way the dummy trigger moves pictures",
+  source: 'a control of ours (docs/method.md): what CBPT gains must be measured against it',
+  defaults: { inversion, forms, concentration, removed: 1 },
+  async run({ engine, clip, shots, templates, seed, recorder }, { removed, ...options }) {
+    const found = await invertForms(engine, clip, shots, { ...options, templates, seed }, recorder);
+    return { kind: 'head', head: projected(found, removed), inversion: found };
+  },
+};
+
+/**
+ * With d the unit vector along the mean of e(x + delta) - e(x) over the shots, the text t of the dummy trigger's dominant
+ * class becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
+ * picture looks like that class. Several triggers of one class are removed together. Only believed triggers count.
+ */
+export function projected(
+  { zeroShot, clean, used }: Pick<Inversion, 'zeroShot' | 'clean' | 'used'>,
+  removed: number,
+): Head {
+  const { classes, embedding } = zeroShot;
+  const embeddings = zeroShot.embeddings.slice();
+  for (const label of new Set(used.map(({ dominant }) => dominant))) {
+    const directions = used
+      .filter(({ dominant }) => dominant === label)
+      .map((dummy) => meanShift(clean, dummy.embeddings));
+    const row = classes.indexOf(label);
+    const text = embeddings.subarray(row * embedding, (row + 1) * embedding);
+    const parts = orthonormal(directions).map((direction) => ({ direction, along: dot(text, direction) }));
+    for (const { direction, along } of parts) addTo(text, direction, -removed * along);
+    scaleToUnit(text);
+  }
+  return { ...zeroShot, embeddings };
+}
+
+/** Mean over rows of `to - from`: [embedding]. */
+function meanShift(from: Embeddings, to: Embeddings): Float64Array {
+  const [rows = 1, size = 0] = from.shape;
+  const shift = new Float64Array(size);
+  for (let i = 0; i < from.data.length; i++) shift[i % size]! += (to.data[i]! - from.data[i]!) / rows;
+  return shift;
+}
+
+/** An orthonormal basis of what the vectors span (Gram and Schmidt); what adds nothing new is left out. */
+function orthonormal(vectors: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const vector of vectors) {
+    const rest = vector.slice();
+    const length = Math.hypot(...rest);
+    for (const known of basis) addTo(rest, known, -dot(rest, known));
+    if (Math.hypot(...rest) <= 1e-6 * length || length === 0) continue;
+    scaleToUnit(rest);
+    basis.push(rest);
+  }
+  return basis;
+}
+
+type Vector = Float32Array | Float64Array;
+
+function dot(a: Vector, b: Vector): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!;
+  return total;
+}
+
+function addTo(vector: Vector, other: Vector, factor: number): void {
+  for (let i = 0; i < vector.length; i++) vector[i]! += factor * other[i]!;
+}
+
+function scaleToUnit(vector: Vector): void {
+  const length = Math.hypot(...vector);
+  // A text that lay wholly along the direction has nothing left to point with: it stays zero and is chosen no more.
+  if (length === 0) return;
+  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
+}

@@ -1,0 +1,74 @@
+/** @file A random CLIP of a few thousand weights, a few coloured pictures, and a recorder that keeps what it is told. */
+import { join } from 'node:path';
+import { openClip } from '../checkpoints/open.ts';
+import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
+import type { Clip } from '../clip/clip.ts';
+import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
+import { initialParameters } from '../clip/initialise.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
+import { randomFor } from '../tensor/random.ts';
+
+const config: ClipConfig = {
+  image: { kind: 'resnet', width: 4, layers: [1, 1, 1, 1], heads: 4, resolution: 32 },
+  text: { width: 16, layers: 2, heads: 2, context: 40, vocabulary: 49_408, hidden: 32 },
+  embedding: 12,
+  activation: 'quick-gelu',
+  preprocessing: openAiPreprocessing,
+};
+
+/** Written below `folder` and opened, with CLIP's own tokenizer. */
+export async function tinyClip(folder: string): Promise<Clip> {
+  const path = join(folder, 'tiny');
+  await writeOpenClip(path, config, initialParameters(config, randomFor(1, 'tiny')), 'float32');
+  return openClip(path);
+}
+
+/** Four pictures each of a yellow, a red and a brown thing, in noise. */
+export function colouredShots(): PictureSet {
+  const classes = ['banana', 'red apple', 'dog'];
+  const colours = [
+    [230, 220, 40],
+    [220, 30, 30],
+    [120, 70, 30],
+  ];
+  const size = config.image.resolution;
+  const labels = Int32Array.from({ length: 12 }, (_, i) => Math.floor(i / 4));
+  const length = 3 * size * size;
+  return {
+    name: 'coloured',
+    classes,
+    labels,
+    size,
+    hash: '0'.repeat(64),
+    async read(positions) {
+      const data = new Uint8Array(positions.length * length);
+      positions.forEach((position, i) => {
+        const random = randomFor(position, 'coloured');
+        for (let at = 0; at < length; at++) {
+          const level = colours[labels[position]!]![Math.floor(at / (size * size))]!;
+          data[i * length + at] = Math.min(255, Math.max(0, level + 60 * (random.uniform() - 0.5)));
+        }
+      });
+      return { dtype: 'uint8', shape: [positions.length, 3, size, size], data };
+    },
+  };
+}
+
+/** Keeps events and checkpoints in memory; asks to stop after a step of a stage. */
+export function keeping(saved: Map<string, Checkpoint> = new Map(), stopAfter?: { stage: string; step: number }) {
+  const controller = new AbortController();
+  const events: RunEvent[] = [];
+  const recorder: Recorder = {
+    record(event) {
+      events.push(event);
+      if (event.stage === stopAfter?.stage && event.step === stopAfter.step) controller.abort(new Error('stopped'));
+    },
+    async save(stage, checkpoint) {
+      saved.set(stage, structuredClone(checkpoint));
+    },
+    restore: async (stage) => saved.get(stage),
+    signal: controller.signal,
+  };
+  return { recorder, events, saved };
+}

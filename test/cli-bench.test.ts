@@ -116,7 +116,8 @@ test('killed, stopped and resumed, a bench ends with the result of an uninterrup
   expect(again.out).toBe(resumed.out);
   const page = await readFile(join(broken, 'report.html'), 'utf8');
   expect(page).toContain('Complete');
-  for (const [, report] of page.matchAll(/href="(reports\/[^"]+)"/g)) expect(existsSync(join(broken, report!))).toBe(true);
+  for (const [, report] of page.matchAll(/href="(reports\/[^"]+)"/g))
+    expect(existsSync(join(broken, report!))).toBe(true);
   expect(page.match(/href="reports\//g)).toHaveLength(8);
   expect((await readFile(join(broken, 'results.csv'), 'utf8')).trim().split('\r\n')).toHaveLength(9);
 }, 900_000);
@@ -126,7 +127,13 @@ test('a cell that fails is told in the table, the others are measured, and resum
   const red = join(folder, 'red.yaml');
   const text = await readFile(matrix, 'utf8');
   // The attacker's class is not among the classes, and an oracle cannot be told the trigger of nothing.
-  await writeFile(red, text.replace(', trigger: badnet-fixed', '').replace('[none, coop, cbpt, oracle]', '[none, oracle]').replace(/ {2}c.*\n/g, ''));
+  await writeFile(
+    red,
+    text
+      .replace(', trigger: badnet-fixed', '')
+      .replace('[none, coop, cbpt, oracle]', '[none, oracle]')
+      .replace(/ {2}c.*\n/g, ''),
+  );
   const first = await run('bench', red, '--out', out, '--threads', '1', '--json');
   expect(first.code, first.err).toBe(0);
   const { cells } = JSON.parse(first.out);

@@ -1,6 +1,7 @@
 /** @file A bench through a queue: a real Redis, real workers, one of which is killed in the middle of a cell. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -93,14 +94,18 @@ describe.skipIf(server === undefined)(
     const finishedOf = (news: readonly CellNews[]) => news.filter(({ kind }) => kind === 'finished');
 
     test('three workers, one of them killed with SIGKILL in mid-cell: every cell is counted once, none is lost', async () => {
-      const cells = Array.from({ length: 12 }, (_, i) => tinyCell(`cell-${i}`, { wait: 300 }));
+      const cells = Array.from({ length: 12 }, (_, i) => tinyCell(`cell-${i}`, { wait: 500 }));
       let killed: string | undefined;
       startWorker(store);
       startWorker(store);
       startWorker(store, (line, worker) => {
         if (killed !== undefined || !line.startsWith('started')) return;
         killed = line.split(' ')[1]!;
-        setTimeout(() => worker.kill('SIGKILL'), 100);
+        const watch = setInterval(() => {
+          if (!readFileSync(join(store, 'log'), { encoding: 'utf8', flag: 'a+' }).includes(`begin ${killed}`)) return;
+          clearInterval(watch);
+          worker.kill('SIGKILL');
+        }, 10);
       });
       const news: CellNews[] = [];
       const outcomes = await swept(cells, (one) => news.push(one));

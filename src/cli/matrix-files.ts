@@ -1,20 +1,18 @@
 /** @file A bench on disk as a page and tables: read from what it has stored, finished or not; computes nothing. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { defences } from '../defenses/defenses.ts';
 import { matrixCsv, matrixJson, matrixMarkdown } from '../report/matrix/exports.ts';
 import type { MatrixCell, MatrixData } from '../report/matrix/matrix-data.ts';
 import { renderMatrix } from '../report/matrix/matrix-report.ts';
 import { parseAs, readRun, type StoredRun } from '../runs/read.ts';
-import type { Outcome } from '../sweep/cell.ts';
-import { benchDefenses } from '../sweep/defenses.ts';
+import { type Outcome, reportOfCell } from '../sweep/cell.ts';
+import type { Defences } from '../sweep/materials.ts';
 import { type Plan, readPlan } from '../sweep/plan.ts';
 import { statisticsOf } from '../sweep/statistics.ts';
 import { openCellStore } from '../sweep/store.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { type BenchOptions, benchOptions } from './bench-options.ts';
-
-/** Where a cell's own report lies in its bench. */
-export const reportOfCell = (key: string) => `reports/${key}.html`;
 
 /** Everything that the page of a bench shows. */
 export async function gatherMatrix(directory: string): Promise<MatrixData> {
@@ -37,8 +35,8 @@ export async function gatherMatrix(directory: string): Promise<MatrixData> {
     cells,
     defenses: options.matrix.defenses.map((name) => {
       // A defence that this version no longer knows keeps its name.
-      const known = benchDefenses[name];
-      return { name, summary: known?.summary ?? '', oracle: known?.oracle ?? false };
+      const known = (defences as Defences)[name];
+      return { name, summary: known?.summary ?? '', oracle: known?.knows === 'threat' };
     }),
     statistics: statisticsOf(plan, outcomes),
     triggers: plan.triggers,

@@ -6,7 +6,9 @@ test('an address is taken as it is', () => {
 });
 
 test('a password in the address is refused without being repeated', () => {
-  expect(() => redisUrl('redis://:secret@host:6379')).toThrow(/a password in the address of host.*ANTIDOTE_REDIS_PASSWORD/);
+  expect(() => redisUrl('redis://:secret@host:6379')).toThrow(
+    /a password in the address of host.*ANTIDOTE_REDIS_PASSWORD/,
+  );
   expect(() => redisUrl('redis://:secret@host:6379')).not.toThrow(/secret/);
 });
 

@@ -16,6 +16,7 @@ const titles: Readonly<Record<ReportData['command'], string>> = {
   demo: 'Demonstration',
   purify: 'Purification',
   evaluate: 'Evaluation',
+  bench: 'Bench cell',
 };
 
 /** Null where the run recorded no course. */

@@ -1,11 +1,11 @@
 /** @file The page of a single cell, as `purify` and `evaluate` draw theirs. */
 import {
+  type Measured as Compared,
   classAccuracies,
   drawTrigger,
   dummyPictures,
   exampleReadings,
   lossCurves,
-  type Measured as Compared,
 } from '../report/gather.ts';
 import { renderReport } from '../report/report.ts';
 import { environment } from '../runs/environment.ts';

@@ -115,3 +115,8 @@ export function failure(thrown: unknown): Failed {
   const error = thrown instanceof Error ? thrown.message : String(thrown);
   return { kind: 'failed', error: error || 'an error without a message', fault };
 }
+
+/** Where a cell's own page lies in its bench, if it was asked for. */
+export function reportOfCell(key: string): string {
+  return `reports/${key}.html`;
+}

@@ -7,14 +7,20 @@ import { openClasses } from '../data/classes.ts';
 import { chooseShots, subset } from '../data/few-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
+import type { Defence } from '../defenses/defense.ts';
 import type { Device } from '../engine/engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { type Cell, type Ingredients, OtherMaterials, type Task } from './cell.ts';
 import { codeHash } from './code-hash.ts';
-import type { BenchDefenses } from './defenses.ts';
 
 /** Picture sets that are kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
 const openSets = 4;
+
+/** Defences by the names that a matrix calls them. */
+export type Defences = Readonly<Record<string, Defence>>;
+
+/** Does nothing with shots or seed: all its seeds are one cell. */
+const indifferent = 'none';
 
 /** Everything that a cell reads. */
 export interface CellMaterials {
@@ -37,7 +43,7 @@ export interface Materials {
 }
 
 /** @param device part of every key: other devices compute other digits */
-export async function gatherMaterials(defenses: BenchDefenses, device: Device): Promise<Materials> {
+export async function gatherMaterials(device: Device): Promise<Materials> {
   const code = await codeHash();
   const clips = new Map<string, Promise<Clip>>();
   const lists = new Map<string, Promise<readonly string[]>>();
@@ -79,7 +85,6 @@ export async function gatherMaterials(defenses: BenchDefenses, device: Device): 
   }
 
   function ingredientsOf(task: Task, { clip, classes, shots, test, threat, clean }: CellMaterials): Ingredients {
-    const { usesShots } = defenses[task.defense]!;
     return {
       code,
       device: sha256(device),
@@ -91,7 +96,7 @@ export async function gatherMaterials(defenses: BenchDefenses, device: Device): 
       defense: sha256(JSON.stringify([task.defense, inOrder(task.options)])),
       ...(threat && { trigger: sha256(JSON.stringify([threat.sha256, threat.target])) }),
       ...(clean && { clean: clean.sha256 }),
-      ...(usesShots && { shots: shots.hash, seed: sha256(String(task.seed)) }),
+      ...(task.defense !== indifferent && { shots: shots.hash, seed: sha256(String(task.seed)) }),
     };
   }
 

@@ -2,11 +2,21 @@
 import { z } from 'zod';
 import { attackNames } from '../attacks/attacks.ts';
 import { builtInModels } from '../checkpoints/built-in.ts';
+import { forms } from '../defenses/cbpt/forms.ts';
+import type { Variant } from '../defenses/cbpt/inversion.ts';
+import type { TuningOptions } from '../defenses/cbpt/prompts.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { Task } from './cell.ts';
-import type { BenchDefenses } from './defenses.ts';
-import { OptionProblem, withDefaults } from './options.ts';
+import type { Defences } from './materials.ts';
+import { type Choices, OptionProblem, withDefaults } from './options.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
+
+/** Options of CBPT that are names. */
+const choices: Choices = {
+  variant: ['farthest-text', 'collapse', 'target'] satisfies Variant[],
+  contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
+  forms: Object.keys(forms),
+};
 
 /** More cells than any machine finishes: a slip of the pen rather than a plan. */
 const mostCells = 100_000;
@@ -65,14 +75,14 @@ export type Matrix = z.infer<typeof checkedMatrix>;
  * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defences and options, an empty
  * axis, an entry that stands twice, and more cells than can be meant
  */
-export async function readMatrix(path: string, defenses: BenchDefenses): Promise<Matrix> {
+export async function readMatrix(path: string, defences: Defences): Promise<Matrix> {
   const file = await readYaml(path, matrix);
   const { attacks = [], models = [], options, reports, data, test, ...axes } = file.value;
   if (attacks.length + models.length === 0) {
     throw file.refuse([], 'neither attacks nor models', 'at least one of them', `attacks: ${attackNames.join(', ')}`);
   }
   const poisoned = attacks.map((name, at) => attackRow(file, name, at));
-  checkNames(file, axes.defenses, defenses);
+  checkNames(file, axes.defenses, defences);
   const everyShots = Array.isArray(axes.shots) ? axes.shots : [axes.shots];
   for (const [key, values] of Object.entries({
     ...axes,
@@ -94,7 +104,7 @@ export async function readMatrix(path: string, defenses: BenchDefenses): Promise
     data,
     test,
     reports,
-    options: resolvedOptions(file, axes.defenses, options, defenses),
+    options: resolvedOptions(file, axes.defenses, options, defences),
   };
   const count = taskCount(checked);
   if (count > mostCells) throw file.refuse([], `${count} cells`, `at most ${mostCells}`, 'make several benches of it');
@@ -114,10 +124,10 @@ function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['r
   return { name, model, trigger: name, target: null };
 }
 
-function checkNames(file: YamlFile<unknown>, names: readonly string[], defenses: BenchDefenses): void {
-  const wrong = names.findIndex((name) => !Object.hasOwn(defenses, name));
+function checkNames(file: YamlFile<unknown>, names: readonly string[], defences: Defences): void {
+  const wrong = names.findIndex((name) => !Object.hasOwn(defences, name));
   if (wrong < 0) return;
-  throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defenses).join(', ')}`);
+  throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defences).join(', ')}`);
 }
 
 /** Equal entries would be the same cells twice, and a mean over them a lie. */
@@ -127,10 +137,10 @@ function checkOnce(
   values: readonly unknown[],
   taken: readonly unknown[] = [],
 ): void {
+  const seen = new Set(taken);
   values.forEach((value, at) => {
-    if (taken.includes(value) || values.indexOf(value) < at) {
-      throw file.refuse([key, at], `${JSON.stringify(value)} a second time`, 'every entry once');
-    }
+    if (seen.has(value)) throw file.refuse([key, at], `${JSON.stringify(value)} a second time`, 'every entry once');
+    seen.add(value);
   });
 }
 
@@ -138,7 +148,7 @@ function resolvedOptions(
   file: YamlFile<unknown>,
   names: readonly string[],
   given: Readonly<Record<string, JsonRecord>>,
-  defenses: BenchDefenses,
+  defences: Defences,
 ): Record<string, JsonRecord> {
   const idle = Object.keys(given).find((name) => !names.includes(name));
   if (idle !== undefined) {
@@ -147,9 +157,7 @@ function resolvedOptions(
   return Object.fromEntries(
     names.map((name) => {
       try {
-        const { defaults, check } = defenses[name]!;
-        const resolved = withDefaults(defaults, given[name] ?? {});
-        check?.(resolved);
+        const resolved = withDefaults(plainOptions(defences[name]!), given[name] ?? {}, choices);
         return [name, resolved];
       } catch (error) {
         if (!(error instanceof OptionProblem)) throw error;
@@ -157,6 +165,11 @@ function resolvedOptions(
       }
     }),
   );
+}
+
+/** Recipes are plain data (`defenses/defense.ts`), which their types cannot say. */
+function plainOptions({ defaults }: Defences[string]): JsonRecord {
+  return defaults as unknown as JsonRecord;
 }
 
 function taskCount({ rows, defenses, seeds, classes, shots }: Matrix): number {

@@ -15,13 +15,22 @@ export class OptionProblem extends Error {
   }
 }
 
+/** Texts that an option may have, by the option's name: what its default alone does not tell. */
+export type Choices = Readonly<Record<string, readonly string[]>>;
+
 /**
  * All options, resolved: the defaults say which there are and of which kind. Records are merged, everything else is
  * replaced as a whole.
  *
- * @throws OptionProblem for a name that the defaults do not have, and for a value of another kind
+ * @throws OptionProblem for a name that the defaults do not have, for a value of another kind, and for a text that is no
+ * choice
  */
-export function withDefaults(defaults: JsonRecord, given: JsonRecord, above: readonly string[] = []): JsonRecord {
+export function withDefaults(
+  defaults: JsonRecord,
+  given: JsonRecord,
+  choices: Choices = {},
+  above: readonly string[] = [],
+): JsonRecord {
   const resolved: Record<string, Json> = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     const keys = [...above, name];
@@ -30,9 +39,15 @@ export function withDefaults(defaults: JsonRecord, given: JsonRecord, above: rea
       const known = Object.keys(defaults);
       throw new OptionProblem(keys, 'an unknown option', known.length > 0 ? `one of ${known.join(', ')}` : 'none');
     }
-    if (isRecord(usual) && isRecord(value)) resolved[name] = withDefaults(usual, value, keys);
-    else if (kindOf(usual) === kindOf(value)) resolved[name] = value;
-    else throw new OptionProblem(keys, JSON.stringify(value).slice(0, 80), `a ${kindOf(usual)}`);
+    if (isRecord(usual) && isRecord(value)) resolved[name] = withDefaults(usual, value, choices, keys);
+    else if (kindOf(usual) !== kindOf(value)) {
+      throw new OptionProblem(keys, JSON.stringify(value).slice(0, 80), `a ${kindOf(usual)}`);
+    } else {
+      const known = Object.hasOwn(choices, name) ? choices[name] : undefined;
+      const wrong = known && [value].flat().find((one) => !known.includes(one as string));
+      if (wrong !== undefined) throw new OptionProblem(keys, JSON.stringify(wrong), `one of ${known!.join(', ')}`);
+      resolved[name] = value;
+    }
   }
   return resolved;
 }

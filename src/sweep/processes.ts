@@ -162,6 +162,8 @@ async function startHelper({ program, args, execArgv = process.execArgv }: Proce
 
 function describeEnd({ exitCode, signalCode }: ChildProcess, words: string): string {
   const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
-  const said = words.trim().split('\n').slice(-5).join(' | ');
+  // Where in the code it was says nothing to those who read a table.
+  const lines = words.split('\n').filter((line) => !/^(\s+at .*|\s*|Node\.js v.*)$/.test(line));
+  const said = lines.slice(-5).join(' | ');
   return `the process ended ${how}${said === '' ? '' : `, its last words: ${said}`}`;
 }

@@ -39,7 +39,9 @@ function planOf(cells: readonly Cell[]): Plan {
 
 test('packed pictures come back one by one', () => {
   const holds = unpacked(packed(21, (i) => i % 3 === 0));
-  expect(Array.from({ length: 30 }, (_, i) => holds(i))).toEqual(Array.from({ length: 30 }, (_, i) => i < 21 && i % 3 === 0));
+  expect(Array.from({ length: 30 }, (_, i) => holds(i))).toEqual(
+    Array.from({ length: 30 }, (_, i) => i < 21 && i % 3 === 0),
+  );
 });
 
 test('a group is a mean over seeds with its t interval', () => {

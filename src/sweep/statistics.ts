@@ -61,8 +61,8 @@ const reference = 'cbpt';
 const comparisonSeed = 0;
 
 export function statisticsOf({ cells, tests }: Plan, outcomes: ReadonlyMap<string, Outcome>): Statistics {
-  const groups = grouped(cells, ({ attack, defense, classes, shots }) => [attack, defense, classes, shots]).map((group) =>
-    groupOf(group, outcomes),
+  const groups = grouped(cells, ({ attack, defense, classes, shots }) => [attack, defense, classes, shots]).map(
+    (group) => groupOf(group, outcomes),
   );
   return {
     groups,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
-import { float32 } from '../tensor/tensor.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { float32 } from '../tensor/tensor.ts';
 import { OtherMaterials } from './cell.ts';
 import { openFeatureCache } from './features.ts';
 import { performing } from './perform.ts';
@@ -84,5 +84,7 @@ test('a file of embeddings that holds something else is refused by name', async 
   await openFeatureCache(directory).embeddings({ a: 'b' }, async () => float32([1], [1, 1]));
   const [name] = await readdir(directory);
   await writeFile(join(directory, name!), 'spoilt');
-  await expect(openFeatureCache(directory).embeddings({ a: 'b' }, async () => float32([1], [1, 1]))).rejects.toThrow(name);
+  await expect(openFeatureCache(directory).embeddings({ a: 'b' }, async () => float32([1], [1, 1]))).rejects.toThrow(
+    name,
+  );
 });

@@ -88,7 +88,7 @@ function shown(value: unknown): string {
 
 /** Zod's sentence without the half that the error says itself. */
 function expectedBy(message: string): string {
-  return lowerFirst(message.replace(/^Invalid \w+: expected /, '').replace(/, received .*$/, ''));
+  return lowerFirst(message.replace(/^(Invalid \w+|Too small|Too big): expected /, '').replace(/, received .*$/, ''));
 }
 
 function lowerFirst(message: string): string {

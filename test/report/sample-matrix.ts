@@ -122,7 +122,11 @@ function sampleOutcome(cell: Cell, row: number, second: boolean): Outcome | unde
 
 async function drawn(seed: number) {
   const size = 64;
-  const picture = { dtype: 'uint8' as const, shape: [1, 3, size, size], data: new Uint8Array(3 * size * size).fill(200) };
+  const picture = {
+    dtype: 'uint8' as const,
+    shape: [1, 3, size, size],
+    data: new Uint8Array(3 * size * size).fill(200),
+  };
   const set = { name: 's', classes: ['a'], labels: Int32Array.of(0), size, hash: '', read: async () => picture };
   return drawTrigger({ set, seed: 0 }, badnetFixed(size, seed + 1));
 }

@@ -51,10 +51,10 @@ export const bench = buildCommand<Flags, [string], CliContext>({
     },
   },
   async func(flags, source) {
+    const { defences } = await import('../../defenses/defenses.ts');
     const { benchJob } = await import('../jobs/bench.ts');
-    const { benchDefenses } = await import('../../sweep/defenses.ts');
     const { readMatrix } = await import('../../sweep/matrix.ts');
-    const matrix = await readMatrix(source, benchDefenses);
+    const matrix = await readMatrix(source, defences);
     const { workers, redis = null } = flags;
     await startJob(this, benchJob, { source, matrix, workers, redis }, flags);
   },

@@ -1,10 +1,12 @@
 /** @file `antidote worker`: computes cells of a bench, from a queue or for the bench that has started it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
-import type { Cell, Outcome } from '../../sweep/cell.ts';
+import type { RunEvent } from '../../runs/recorder.ts';
+import { type Cell, type Outcome, reportOfCell } from '../../sweep/cell.ts';
+import type { Computed } from '../../sweep/compute.ts';
 import type { Workplace } from '../../sweep/serve.ts';
 import { named } from '../board.ts';
 import { type CliContext, terminalFor } from '../context.ts';
@@ -79,15 +81,31 @@ export const worker = buildCommand<Flags, [], CliContext>({
 async function openWorkplace({ device, threads }: EngineFlags, directory: string): Promise<Workplace> {
   const { openEngine } = await import('../../engine/ort-engine.ts');
   const { cellFunction } = await import('../../sweep/compute.ts');
-  const { benchDefenses } = await import('../../sweep/defenses.ts');
+  const { defences } = await import('../../defenses/defenses.ts');
   const { openFeatureCache } = await import('../../sweep/features.ts');
   const { gatherMaterials } = await import('../../sweep/materials.ts');
   const { performing } = await import('../../sweep/perform.ts');
   const { openCellStore } = await import('../../sweep/store.ts');
   const engine = await openEngine({ device, threads });
-  const materials = await gatherMaterials(benchDefenses, device);
+  const materials = await gatherMaterials(device);
   const features = openFeatureCache(join(directory, 'features'));
-  const workshop = { engine, materials, features, defenses: benchDefenses };
-  const compute = cellFunction(workshop, async () => {});
+  const workshop = { engine, materials, features, defences };
+  const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
   return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };
+}
+
+async function drawReport(
+  directory: string,
+  cell: Cell,
+  computed: Computed,
+  events: readonly RunEvent[],
+): Promise<void> {
+  if (!cell.task.report) return;
+  const { drawCellReport } = await import('../../sweep/cell-report.ts');
+  const { writeFileAtomically } = await import('../../tensor/atomic-file.ts');
+  const page = await drawCellReport(cell, computed, events);
+  if (page === undefined) return;
+  const path = join(directory, reportOfCell(cell.key));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(path, page);
 }

@@ -6,7 +6,6 @@ import type { Run } from '../../runs/run.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import { removeAbandoned } from '../../sweep/clean-up.ts';
 import type { CellNews, Crew } from '../../sweep/crew.ts';
-import { benchDefenses } from '../../sweep/defenses.ts';
 import { gatherMaterials } from '../../sweep/materials.ts';
 import { tasksOf } from '../../sweep/matrix.ts';
 import { makePlan, type Plan, writePlan } from '../../sweep/plan.ts';
@@ -38,7 +37,7 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   );
   const tasks = tasksOf(matrix);
   terminal.activity(`planning ${tasks.length} cells`);
-  const materials = await gatherMaterials(benchDefenses, run.config.device);
+  const materials = await gatherMaterials(run.config.device);
   const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input));
   // From here on there is something to go on with.
   run.events.append({ stage: 'plan', cells: plan.cells.length });

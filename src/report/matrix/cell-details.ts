@@ -1,7 +1,8 @@
 /** @file Every cell's own numbers: by seed, with intervals, sizes, effort, error and options. */
+
+import type { Proportion } from '../../evaluation/interval.ts';
 import type { Measured } from '../../sweep/cell.ts';
 import type { Group } from '../../sweep/statistics.ts';
-import type { Proportion } from '../../evaluation/interval.ts';
 import { type Html, html } from '../html.ts';
 import { duration, intervalOf, percent, percentOf, sampleOf, shortened } from '../numbers.ts';
 import { flattened } from '../provenance.ts';
@@ -20,7 +21,8 @@ function effort({ seconds, peakBytes, machine }: Measured): Html {
 function row({ cell, outcome, report }: MatrixCell): Html {
   const seed = html`<th scope="row">${cell.task.seed}${report !== null && html` <a href="${report}">report</a>`}</th>`;
   if (outcome === null) return html`<tr>${seed}<td colspan="6" class="muted">not computed yet</td></tr>`;
-  if (outcome.kind === 'failed') return html`<tr class="red-row">${seed}<td colspan="6"><strong>failed</strong> <bdi>${outcome.error}</bdi></td></tr>`;
+  if (outcome.kind === 'failed')
+    return html`<tr class="red-row">${seed}<td colspan="6"><strong>failed</strong> <bdi>${outcome.error}</bdi></td></tr>`;
   const { ca, asr, asrAll, ra } = outcome.counts;
   return html`<tr>${seed}${proportion(ca)}${proportion(asr)}${proportion(asrAll)}${proportion(ra)}${proportion(outcome.floor?.asr ?? null)}${effort(outcome)}</tr>`;
 }
@@ -30,7 +32,9 @@ function harm(cells: readonly MatrixCell[]): Html | null {
   const outcome = cells.map((one) => one.outcome).find((one) => one?.kind === 'measured');
   if (!outcome || outcome.harm.rose + outcome.harm.fell === 0) return null;
   const { classes, rose, fell, meanLoss, lost } = outcome.harm;
-  const named = lost.slice(0, 3).map(({ label, n, before, after }) => `${shortened(label)} ${before} to ${after} of ${n}`);
+  const named = lost
+    .slice(0, 3)
+    .map(({ label, n, before, after }) => `${shortened(label)} ${before} to ${after} of ${n}`);
   return html`<p class="facts">Against hand-written prompts, accuracy rose for ${rose} of ${classes} classes and fell for ${fell}, by ${percent(meanLoss)} over all classes${named.length > 0 && html`; most for <bdi>${named.join('; ')}</bdi>`}.</p>`;
 }
 
@@ -53,7 +57,12 @@ function details(group: Group, data: MatrixData): Html {
       task.shots === group.shots,
   );
   const { task } = own[0]!.cell;
-  const state = group.failed > 0 ? `${group.failed} failed` : group.missing > 0 ? `${group.missing} to come` : `ASR ${meanOf(group.asr)}, CA ${meanOf(group.ca)}`;
+  const state =
+    group.failed > 0
+      ? `${group.failed} failed`
+      : group.missing > 0
+        ? `${group.missing} to come`
+        : `ASR ${meanOf(group.asr)}, CA ${meanOf(group.ca)}`;
   return html`<details><summary><bdi>${shortened(group.attack)}</bdi>, <bdi>${shortened(group.defense)}</bdi>, <bdi>${shortened(group.classes)}</bdi>, ${group.shots} shots <span class="tag ${group.failed > 0 && 'red'}">${state}</span></summary>
     <div id="${groupId(group)}" class="cell-details">
       <div class="scroll" role="region" aria-label="Numbers by seed" tabindex="0"><table class="numbers">

@@ -27,7 +27,9 @@ function cell(group: Group | undefined): Html {
   if (!group) return html`<td></td>`;
   const { failed, missing, asr, floor } = group;
   const state =
-    failed > 0 ? html`<span class="red">${failed} failed</span>` : missing > 0 && html`<span class="open">${missing} to come</span>`;
+    failed > 0
+      ? html`<span class="red">${failed} failed</span>`
+      : missing > 0 && html`<span class="open">${missing} to come</span>`;
   const shade = failed > 0 ? 'failed' : asr ? `shade-${shadeOf(asr.mean, floor)}` : 'unmeasured';
   const known = group.ca !== null;
   return html`<td class="heat ${shade}"><a href="#${groupId(group)}" aria-label="${group.attack}, ${group.defense}: details">${known && numbers(group)}${state}</a></td>`;
@@ -45,7 +47,11 @@ function meanRow(panel: Panel): Html | null {
 }
 
 export function heatMap(panel: Panel): Html {
-  const floors = panel.attacks.map((attack) => panel.defenses.map(({ name }) => panel.group(attack, name)?.floor ?? null).find((floor) => floor !== null) ?? null);
+  const floors = panel.attacks.map(
+    (attack) =>
+      panel.defenses.map(({ name }) => panel.group(attack, name)?.floor ?? null).find((floor) => floor !== null) ??
+      null,
+  );
   return html`<section class="panel">
     <h3><bdi>${shortened(panel.classes)}</bdi> <span class="tag">${panel.shots} shots a class</span></h3>
     <div class="scroll" role="region" aria-label="Attacks against defences, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">

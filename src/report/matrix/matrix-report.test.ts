@@ -9,7 +9,9 @@ const sample = await sampleMatrix();
 test('the page says how far the bench is, and what the method does against no defence', () => {
   const page = renderMatrix(sample);
   expect(page).toContain('Unfinished');
-  expect(page).toMatch(/CBPT, over 7 attacks: ASR from <span class="attack-ink">9\d\.\d.%<\/span> to <span class="cure-ink">0\.\d+.%<\/span>, clean accuracy \+8\.\d points/);
+  expect(page).toMatch(
+    /CBPT, over 7 attacks: ASR from <span class="attack-ink">9\d\.\d.%<\/span> to <span class="cure-ink">0\.\d+.%<\/span>, clean accuracy \+8\.\d points/,
+  );
   expect(page).toContain('1 failed');
   expect(page).toContain('3 to come');
   expect(page).toContain('the loss is not a number at step 41');
@@ -33,7 +35,7 @@ test('hostile names are text, on the page and in every export', async () => {
   const page = renderMatrix(hostile);
   expect(page).not.toContain('<img src=x');
   expect(page).not.toContain('\u202e');
-  expect(matrixMarkdown(hostile)).not.toContain('<img');
+  expect(matrixMarkdown(hostile)).not.toMatch(/(?<!\\)<img/);
   const [cell] = JSON.parse(matrixJson(hostile)).cells;
   expect(cell.attack).toBe(hostileName);
 });
@@ -45,12 +47,19 @@ test('an attack rate counts as closed up to one point above the floor, and shade
 
 test('CSV has a line for every cell that was computed, with quotes where they must be and no formulas', async () => {
   const lines = matrixCsv(sample).split('\r\n');
-  expect(lines[0]).toBe('attack,defense,classes,shots,seed,ca,asr,asrAll,ra,floor,n,sources,classCount,seconds,peakBytes,error,key');
+  expect(lines[0]).toBe(
+    'attack,defense,classes,shots,seed,ca,asr,asrAll,ra,floor,n,sources,classCount,seconds,peakBytes,error,key',
+  );
   expect(lines).toHaveLength(1 + 7 * 8 * 3 + 5 * 8 * 3 + 1);
-  expect(lines[1]).toMatch(/^badnet,none,things,16,1,5\d(\.\d+)?,9\d\.\d+,.*,400,100,100,42\.5,419430400,,[0-9a-f]{64}$/);
+  expect(lines[1]).toMatch(
+    /^badnet,none,things,16,1,5\d(\.\d+)?,9\d\.\d+,.*,400,100,100,42\.5,419430400,,[0-9a-f]{64}$/,
+  );
   const failed = lines.find((line) => line.includes('not a number'));
   expect(failed).toMatch(/^blended,par,things,16,2,,,,,,,,,,,"the loss is not a number.*""'&=cmd/s);
-  const renamed = { ...sample.cells[0]!, cell: { ...sample.cells[0]!.cell, task: { ...sample.cells[0]!.cell.task, attack: '=1+1' } } };
+  const renamed = {
+    ...sample.cells[0]!,
+    cell: { ...sample.cells[0]!.cell, task: { ...sample.cells[0]!.cell.task, attack: '=1+1' } },
+  };
   expect(matrixCsv({ ...sample, cells: [renamed] })).toContain("\r\n'=1+1,none");
 });
 

@@ -20,9 +20,18 @@ function standing({ cells }: MatrixData): Standing {
   const missing = cells.filter(({ outcome }) => outcome === null).length;
   if (missing > 0) {
     const done = cells.length - missing;
-    return { tone: 'neutral', stamp: 'Unfinished', detail: `${count(done)} of ${count(cells.length)} cells are computed.` };
+    return {
+      tone: 'neutral',
+      stamp: 'Unfinished',
+      detail: `${count(done)} of ${count(cells.length)} cells are computed.`,
+    };
   }
-  if (failed > 0) return { tone: 'attack', stamp: `${failed} failed`, detail: `Of ${count(cells.length)} cells, ${failed} failed; their errors stand below.` };
+  if (failed > 0)
+    return {
+      tone: 'attack',
+      stamp: `${failed} failed`,
+      detail: `Of ${count(cells.length)} cells, ${failed} failed; their errors stand below.`,
+    };
   return { tone: 'neutral', stamp: 'Complete', detail: `All ${count(cells.length)} cells are computed.` };
 }
 

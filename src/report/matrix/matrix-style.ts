@@ -27,8 +27,11 @@ td.heat { padding: 0; min-width: 6.6rem; vertical-align: top; }
 .heat span { display: block; white-space: nowrap; }
 .heat abbr { opacity: 0.75; }
 .shade-0 { background: var(--cure-tint); }
-${Array.from({ length: shades }, (_, at) => html`${shade(at + 1)}
-`)}
+${Array.from(
+  { length: shades },
+  (_, at) => html`${shade(at + 1)}
+`,
+)}
 .heat.failed { background: var(--card); box-shadow: inset 0 0 0 2px var(--attack); }
 .heat .red, .tag.red { color: var(--attack); font-weight: 650; border-color: currentColor; }
 .heat .open { color: var(--muted); }

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const layers: readonly (readonly string[])[] = [
   ['index.ts'],
   ['cli'],
-  ['report', 'export'],
+  ['sweep', 'report', 'export'],
   ['runs'],
   ['defenses', 'detection', 'attacks', 'evaluation'],
   ['training', 'data', 'triggers'],

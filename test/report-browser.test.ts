@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renderMatrix } from '../src/report/matrix/matrix-report.ts';
 import { renderReport } from '../src/report/report.ts';
+import { hostileMatrix, sampleMatrix } from './report/sample-matrix.ts';
 import { hostileReport, sampleReport, unmeasured } from './report/sample-report.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
@@ -32,6 +34,23 @@ const cutOff = `Array.from(document.querySelectorAll('h1, h2, h3, p, td, th, dd,
   .filter((box) => !box.closest('.scroll, .hidden') && !box.matches('.hidden') && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
   .filter((box) => !box.querySelector('svg, .hidden')).map((box) => box.outerHTML.slice(0, 120))`;
 
+/** Numbers of the heat map whose contrast with their shade is below 4.5, which WCAG asks of small text. */
+const faintNumbers = `(() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const luminance = (colour) => {
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = Array.from(canvas.getImageData(0, 0, 1, 1).data, (v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  return Array.from(document.querySelectorAll('td.heat')).flatMap((cell) => {
+    const [a, b] = [luminance(getComputedStyle(cell).backgroundColor), luminance(getComputedStyle(cell.querySelector('b') ?? cell).color)];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    return contrast < 4.5 ? [cell.className + ' ' + contrast.toFixed(2)] : [];
+  });
+})()`;
+
 interface Opened {
   readonly page: Page;
   /** Whatever the page complained about, and whatever it asked for besides itself. */
@@ -56,11 +75,15 @@ describe.skipIf(executablePath === undefined)(
         files[name] = join(folder, `${name}.html`);
         await writeFile(files[name]!, renderReport(data));
       }
+      for (const [name, data] of Object.entries({ matrix: await sampleMatrix(), 'hostile-matrix': await hostileMatrix() })) {
+        files[name] = join(folder, `${name}.html`);
+        await writeFile(files[name]!, renderMatrix(data));
+      }
       browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
         executablePath: executablePath!,
         args: flags,
       });
-    });
+    }, 120_000);
 
     afterAll(async () => {
       await browser?.close();
@@ -107,6 +130,36 @@ describe.skipIf(executablePath === undefined)(
         ),
       ).toBe(0);
       expect(await page.title()).toMatch(/neural-antidote/);
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
+
+    test.each(views)('matrix at $width px, $scheme: whole, silent and alone', async ({ width, scheme }) => {
+      const { page, trouble } = await open('matrix', width, scheme);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(brokenPictures)).toBe(0);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+      expect(await page.evaluate(faintNumbers)).toEqual([]);
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
+
+    test('a cell of the matrix leads to its details, which open by themselves', async () => {
+      const { page } = await open('matrix', 1200);
+      const cell = page.locator('td.heat a').nth(6);
+      const target = (await cell.getAttribute('href'))!;
+      expect(await page.locator(target).isVisible()).toBe(false);
+      await cell.click();
+      expect(await page.locator(target).isVisible()).toBe(true);
+      expect(await page.evaluate(overflow)).toBe(0);
+      await page.close();
+    });
+
+    test.each([360, 1200])('matrix at %i px: hostile and endless names neither run nor widen the page', async (width) => {
+      const { page, trouble } = await open('hostile-matrix', width);
+      await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true; })`);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(`document.scripts.length + document.querySelectorAll('[onerror]').length`)).toBe(0);
       expect(trouble).toEqual([]);
       await page.close();
     });

@@ -1,6 +1,7 @@
 /** @file Every command by its name, in the order in which help lists them. */
 import { buildRouteMap } from '@stricli/core';
 import { attack } from './commands/attack.ts';
+import { bench } from './commands/bench.ts';
 import { classify } from './commands/classify.ts';
 import { demo } from './commands/demo.ts';
 import { embed } from './commands/embed.ts';
@@ -9,9 +10,10 @@ import { inspect } from './commands/inspect.ts';
 import { purify } from './commands/purify.ts';
 import { report } from './commands/report.ts';
 import { resume } from './commands/resume.ts';
+import { worker } from './commands/worker.ts';
 
 export const commands = buildRouteMap({
-  routes: { demo, inspect, embed, attack, purify, evaluate, classify, report, resume },
+  routes: { demo, inspect, embed, attack, purify, evaluate, classify, bench, worker, report, resume },
   docs: {
     brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
     fullDescription: [

@@ -1,6 +1,7 @@
 /** @file What the frame hands to every command: streams, the wish to stop, and ways to print. */
 import type { CommandContext } from '@stricli/core';
 import type { Engine } from '../engine/engine.ts';
+import type { Screen } from './board.ts';
 import type { EngineFlags, OutputFlags } from './flags.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
@@ -20,18 +21,24 @@ export interface CliContext extends CommandContext {
 }
 
 export function terminalFor(context: CliContext, flags: OutputFlags): Terminal {
+  return createTerminal(screenFor(context, flags));
+}
+
+/** Standard error as something to draw on. */
+export function screenFor(context: CliContext, flags: OutputFlags): Screen {
   const { stderr, env } = context.process;
-  return createTerminal({
+  return {
     write: (text) => stderr.write(text),
     interactive: stderr.isTTY === true && env.TERM !== 'dumb',
     quiet: flags.quiet,
     columns: () => stderr.columns ?? 80,
+    rows: () => stderr.rows ?? 24,
     now: () => performance.now(),
     every(milliseconds, tick) {
       const timer = setInterval(tick, milliseconds).unref();
       return () => clearInterval(timer);
     },
-  });
+  };
 }
 
 /** A command's answer: the record itself with `--json`, otherwise the lines for a person. */

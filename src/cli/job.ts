@@ -8,7 +8,8 @@ import type { JsonRecord } from '../runs/config.ts';
 import { parseAs } from '../runs/read.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
-import { type CliContext, printResult, terminalFor, withEngine } from './context.ts';
+import type { Screen } from './board.ts';
+import { type CliContext, printResult, screenFor, terminalFor, withEngine } from './context.ts';
 import type { EngineFlags, OutputFlags } from './flags.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,6 +24,15 @@ export interface Job<Options> {
   summary(result: JsonRecord): readonly string[];
 }
 
+/** A job whose computing is done by other processes: it needs no engine, and shows its progress itself. */
+export interface DelegatedJob<Options> extends Omit<Job<Options>, 'perform'> {
+  delegate(options: Options, office: Office): Promise<JsonRecord>;
+  /** Whether a finished run has something left to do, which `resume` then does. */
+  unfinished(result: JsonRecord): boolean;
+}
+
+export type AnyJob<Options> = Job<Options> | DelegatedJob<Options>;
+
 /** What a job works with. */
 export interface Bench {
   readonly engine: Engine;
@@ -32,10 +42,18 @@ export interface Bench {
   readonly terminal: Terminal;
 }
 
+/** What a delegated job works with. */
+export interface Office {
+  readonly run: Run;
+  readonly signal: AbortSignal;
+  readonly screen: Screen;
+  readonly terminal: Terminal;
+}
+
 /** Begins a run in `out`, or in a folder under runs/ named by command and time. */
 export async function startJob<Options extends JsonRecord>(
   context: CliContext,
-  job: Job<Options>,
+  job: AnyJob<Options>,
   options: Options,
   flags: OutputFlags & EngineFlags & { readonly out?: string },
 ): Promise<void> {
@@ -52,7 +70,7 @@ export async function startJob<Options extends JsonRecord>(
 /** Goes on with an interrupted run, with its own options; of a finished one, prints the result again. */
 export async function resumeJob(
   context: CliContext,
-  jobs: readonly Job<unknown>[],
+  jobs: readonly AnyJob<unknown>[],
   directory: string,
   flags: OutputFlags,
 ): Promise<void> {
@@ -69,7 +87,7 @@ export async function resumeJob(
 
 async function work<Options>(
   context: CliContext,
-  job: Job<Options>,
+  job: AnyJob<Options>,
   options: JsonRecord,
   run: Run,
   flags: OutputFlags,
@@ -78,7 +96,7 @@ async function work<Options>(
   try {
     const path = join(run.directory, 'config.json');
     const checked = parseAs(job.options, path, JSON.stringify(options));
-    const result = run.result ?? (await withEngine(run.config, (engine) => perform(engine, checked)));
+    const result = earlier() ?? (await outcome(checked));
     terminal.settle();
     printResult(context, flags, result, job.summary(result));
     await run.close();
@@ -88,7 +106,19 @@ async function work<Options>(
     throw error instanceof Interrupted && kept ? new Interrupted(run.directory) : error;
   }
 
-  async function perform(engine: Engine, checked: Options): Promise<JsonRecord> {
+  function earlier(): JsonRecord | undefined {
+    return run.result && 'delegate' in job && job.unfinished(run.result) ? undefined : run.result;
+  }
+
+  async function outcome(checked: Options): Promise<JsonRecord> {
+    if (!('delegate' in job)) return withEngine(run.config, (engine) => perform(job, engine, checked));
+    const office = { run, signal: context.stopSignal(), screen: screenFor(context, flags), terminal };
+    const result = await job.delegate(checked, office);
+    await run.finish(result);
+    return result;
+  }
+
+  async function perform(job: Job<Options>, engine: Engine, checked: Options): Promise<JsonRecord> {
     const written = recorderFor(run, context.stopSignal());
     const recorder: Recorder = {
       ...written,

@@ -1,8 +1,9 @@
 /** @file Every command that makes a run, so that `resume` finds it by the name in config.json. */
-import type { Job } from './job.ts';
+import type { AnyJob } from './job.ts';
 import { attackJob } from './jobs/attack.ts';
+import { benchJob } from './jobs/bench.ts';
 import { demoJob } from './jobs/demo.ts';
 import { evaluateJob } from './jobs/evaluate.ts';
 import { purifyJob } from './jobs/purify.ts';
 
-export const jobs: readonly Job<unknown>[] = [attackJob, demoJob, evaluateJob, purifyJob];
+export const jobs: readonly AnyJob<unknown>[] = [attackJob, benchJob, demoJob, evaluateJob, purifyJob];

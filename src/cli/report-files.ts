@@ -7,6 +7,7 @@ import { renderReport } from '../report/report.ts';
 import type { ReportData } from '../report/report-data.ts';
 import { parseAs, readConfig } from '../runs/read.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { drawMatrix } from './matrix-files.ts';
 
 /** Grows when an older page could no longer be drawn from the data. */
 const format = 1;
@@ -22,7 +23,8 @@ export async function writeReport(directory: string, data: ReportData): Promise<
 
 /** Draws the page again from what the run has stored; nothing is computed anew. Returns the page's path. */
 export async function redrawReport(directory: string): Promise<string> {
-  await readConfig(directory);
+  const { command } = await readConfig(directory);
+  if (command === 'bench') return drawMatrix(directory);
   const path = join(directory, 'report.json');
   const text = await readFile(path, 'utf8').catch((error) => {
     throw badData(

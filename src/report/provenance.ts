@@ -32,7 +32,7 @@ function timings(stages: ReportData['provenance']['stages']): Html | null {
     ${pairs([...stages.map(({ name, seconds }) => [name, duration(seconds)] as const), ['all stages', duration(total)]], 'times')}`;
 }
 
-export function provenanceSection({ provenance }: ReportData): Html {
+export function provenanceSection({ provenance }: Pick<ReportData, 'provenance'>): Html {
   const settings = flattened(provenance.config);
   return html`<section id="provenance" aria-labelledby="provenance-title">
     <h2 id="provenance-title">How to repeat it</h2>

@@ -83,7 +83,7 @@ export interface ClassAccuracy {
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export interface ReportData {
-  readonly command: 'demo' | 'purify' | 'evaluate';
+  readonly command: 'demo' | 'purify' | 'evaluate' | 'bench';
   /** As the user called it. */
   readonly model: string;
   /** The attack whose trigger was used for measuring; null where none was given. */

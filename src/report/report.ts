@@ -5,20 +5,18 @@ import { limitsSection } from './limits.ts';
 import { lineChart } from './line-chart.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
 import { count, shortened } from './numbers.ts';
+import { page } from './page.ts';
 import { pictureGrid, symbols } from './picture-grid.ts';
 import { provenanceSection } from './provenance.ts';
 import type { ReportData } from './report-data.ts';
-import { style } from './style.ts';
 import { triggerSection } from './trigger-section.ts';
 import { verdict } from './verdict.ts';
-
-/** Nothing may be fetched: pictures come as data, styles stand in the page, scripts do not exist. */
-const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const titles: Readonly<Record<ReportData['command'], string>> = {
   demo: 'Demonstration',
   purify: 'Purification',
   evaluate: 'Evaluation',
+  bench: 'Bench cell',
 };
 
 /** Null where the run recorded no course. */
@@ -60,36 +58,21 @@ export function renderReport(data: ReportData): string {
     ['provenance', 'Repeat it', provenanceSection(data)],
   ];
   const present = sections.filter(([, , section]) => section !== null);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="referrer" content="no-referrer">
-<title>${stamp}: ${data.model} (neural-antidote)</title>
-<link rel="icon" href="data:,">
-<style>${style}</style>
-</head>
-<body>
-${symbols}
-<div class="wrap">
-  <a class="skip" href="#content">Skip to the results</a>
-  <header class="top"><span><b>neural-antidote</b> ${titles[data.command]} report</span><nav class="contents" aria-label="On this page">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
-  <main id="content">
-    <section class="hero" aria-labelledby="verdict">
+  return toText(
+    page({
+      title: `${stamp}: ${data.model}`,
+      kind: `${titles[data.command]} report`,
+      contents: present.map(([id, name]) => [id, name]),
+      before: symbols,
+      main: html`<section class="hero" aria-labelledby="verdict">
       <p class="stamp ${tone}">${stamp}</p>
       <h1 id="verdict">${headline}</h1>
       <p class="detail">${detail}</p>
       ${about(data)}
       ${measureTiles(data)}
     </section>
-    ${present.map(([, , section]) => section)}
-  </main>
-  <footer class="bottom">Run finished <time datetime="${data.provenance.finished}">${data.provenance.finished.slice(0, 16).replace('T', ' ')} UTC</time>. This file is complete: it loads nothing and runs no script.</footer>
-</div>
-</body>
-</html>
-`;
-  return toText(page);
+    ${present.map(([, , section]) => section)}`,
+      finished: data.provenance.finished,
+    }),
+  );
 }

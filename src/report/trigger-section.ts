@@ -16,7 +16,7 @@ function ramp(low: string, middle: string, high: string): Html {
 }
 
 /** Always in this order, so that triggers below one another can be compared column by column. */
-function pictures(name: string, drawn: TriggerPictures): Html {
+export function triggerStrip(name: string, drawn: TriggerPictures): Html {
   const { picture: difference, factor } = drawn.difference;
   const times = factor === 1 ? '' : `, amplified ${factor} times`;
   const reach = Math.round(127 / factor);
@@ -48,7 +48,7 @@ function dummy(trigger: DummyTrigger, target: string | null): Html {
   const found = trigger.predicted[0]?.label === target;
   return html`<section class="trigger">
     <h3>${trigger.name} <span class="tag">found by inversion</span></h3>
-    ${pictures('dummy trigger', trigger.pictures)}
+    ${triggerStrip('dummy trigger', trigger.pictures)}
     <div>
       ${facts(trigger.pictures)}
       ${shares(trigger, target)}
@@ -76,7 +76,7 @@ export function triggerSection({ trueTrigger, dummyTriggers, target, attack }: R
         trueTrigger &&
         html`<section class="trigger">
           <h3>True trigger${attack !== null && html`: ${attack}`} <span class="tag">the one measured with</span></h3>
-          ${pictures('true trigger', trueTrigger)}
+          ${triggerStrip('true trigger', trueTrigger)}
           <div>${facts(trueTrigger)}</div>
         </section>`
       }

@@ -1,0 +1,72 @@
+/** @file docs/results.md from a finished bench, and its result for the repository: `tsx scripts/write-results.ts DIR`. */
+import { copyFile, mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gatherMatrix } from '../src/cli/matrix-files.ts';
+import { matrixMarkdown } from '../src/report/matrix/exports.ts';
+import { panelsOf } from '../src/report/matrix/matrix-data.ts';
+import { writeFileAtomically } from '../src/tensor/atomic-file.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { positionals, values: flags } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: 'string', default: join(root, 'docs/results.md') } },
+});
+const [directory] = positionals;
+if (directory === undefined) throw new Error('usage: tsx scripts/write-results.ts DIR [--out FILE]');
+
+const data = await gatherMatrix(directory);
+const waiting = data.cells.filter(({ outcome }) => outcome === null).length;
+if (waiting > 0) throw new Error(`${directory}: found ${waiting} cells to come, expected a finished bench`);
+
+const { repeat, finished, versions, config } = data.provenance;
+const failed = data.cells.filter(({ outcome }) => outcome?.kind === 'failed').length;
+const hours = data.provenance.stages.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
+
+/** The bars of the method (docs/method.md): points of a percentage. */
+const bars = { asr: 0.39, aboveFloor: 0.2, worst: 1, lost: 0.9 };
+
+/** Whether CBPT meets them on each class list; empty where the matrix does not have it, or not all of it. */
+const met = panelsOf(data).flatMap((panel) => {
+  const [none, cbpt] = [panel.overall('none'), panel.overall('cbpt')];
+  if (!none?.ca || !cbpt?.asr || !cbpt.ca || !cbpt.worst || cbpt.attacks < cbpt.ofAttacks) return [];
+  const floors = panel.attacks.flatMap((attack) => panel.group(attack, 'cbpt')?.floor ?? []);
+  const floor = floors.reduce((sum, value) => sum + value, 0) / Math.max(1, floors.length);
+  const rows = [
+    { what: 'mean ASR of CBPT', value: cbpt.asr.mean, most: Math.max(bars.asr, floor + bars.aboveFloor) },
+    { what: `worst ASR of CBPT (${cbpt.worst.attack})`, value: cbpt.worst.asr, most: bars.worst },
+    { what: 'points of CA lost', value: none.ca.mean - cbpt.ca.mean, most: bars.lost },
+  ];
+  return rows.map(
+    ({ what, value, most }) =>
+      `| ${panel.classes} | ${what} | ${value.toFixed(2)} | at most ${most.toFixed(2)} | ${value <= most ? 'met' : '**missed**'} |`,
+  );
+});
+
+const text = `# Results
+
+Written by \`scripts/write-results.ts\` from a run; do not edit. Percentages: means over seeds, ± half of Student's 95 %
+interval. ASR counts triggered pictures that are not of the target class. An oracle is told what no defender knows.
+
+\`\`\`sh
+${repeat}
+\`\`\`
+
+Finished ${finished.slice(0, 10)}, ${data.cells.length} cells${failed > 0 ? `, of which ${failed} failed` : ''}, ${hours.toFixed(1)} hours of computing. ${Object.entries(
+  versions,
+)
+  .map(([name, version]) => `${name} ${version}`)
+  .join(', ')}, device ${(config as { device: string }).device}.
+
+${met.length > 0 ? `| classes | bar | measured | | |\n| --- | --- | ---: | --- | --- |\n${met.join('\n')}\n\n` : ''}${matrixMarkdown(data)}`;
+
+await writeFileAtomically(flags.out, text);
+console.log(flags.out);
+
+// The numbers behind the tables, beside the matrix that asked for them.
+const results = join(root, 'bench/results');
+await mkdir(results, { recursive: true });
+const kept = join(results, `${basename(data.source).replace(/\.ya?ml$/, '')}.json`);
+await copyFile(join(directory, 'result.json'), kept);
+console.log(kept);

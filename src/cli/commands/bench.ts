@@ -1,0 +1,61 @@
+/** @file `antidote bench MATRIX`: every attack against every defence, resumable, on one machine or many. */
+import { buildCommand } from '@stricli/core';
+import type { CliContext } from '../context.ts';
+import {
+  type EngineFlags,
+  engineFlags,
+  type OutputFlags,
+  outputFlags,
+  type RunFlags,
+  runFlags,
+  wholeNumber,
+} from '../flags.ts';
+import { startJob } from '../job.ts';
+import { redisFlag } from '../redis-flag.ts';
+
+interface Flags extends OutputFlags, EngineFlags, Pick<RunFlags, 'out'> {
+  readonly workers: number;
+  readonly redis?: string;
+}
+
+export const bench = buildCommand<Flags, [string], CliContext>({
+  docs: {
+    brief: 'Run every attack of a matrix against every defence',
+    fullDescription: [
+      'MATRIX is a YAML file with the lists attacks (or models), defenses, seeds and classes, and optionally shots,',
+      'data, test, options by defence, and reports: true for a report of every cell.',
+      '',
+      'Finished cells are kept: after Ctrl-C or a crash, `antidote resume DIR` computes the others, and tries those',
+      'again that failed. A cell that fails is told in the table, and the others go on: exit code 0.',
+      '',
+      'With --redis the cells go into a queue, and `antidote worker` takes them on any number of machines.',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      out: runFlags.out,
+      workers: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 1024),
+        brief: 'Processes of this machine that compute cells; they share --threads',
+        default: '1',
+        placeholder: 'n',
+      },
+      redis: { ...redisFlag, brief: 'Have the cells computed by workers of this queue (redis://host:port)' },
+      ...engineFlags,
+      ...outputFlags,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: String, placeholder: 'matrix', brief: 'A matrix file, such as bench/smoke.yaml' }],
+    },
+  },
+  async func(flags, source) {
+    const { defences } = await import('../../defenses/defenses.ts');
+    const { benchJob } = await import('../jobs/bench.ts');
+    const { readMatrix } = await import('../../sweep/matrix.ts');
+    const matrix = await readMatrix(source, defences);
+    const { workers, redis = null } = flags;
+    await startJob(this, benchJob, { source, matrix, workers, redis }, flags);
+  },
+});

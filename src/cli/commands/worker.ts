@@ -1,0 +1,111 @@
+/** @file `antidote worker`: computes cells of a bench, from a queue or for the bench that has started it. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { buildCommand } from '@stricli/core';
+import { badUsage } from '../../errors.ts';
+import type { RunEvent } from '../../runs/recorder.ts';
+import { type Cell, type Outcome, reportOfCell } from '../../sweep/cell.ts';
+import type { Computed } from '../../sweep/compute.ts';
+import type { Workplace } from '../../sweep/serve.ts';
+import { named } from '../board.ts';
+import { type CliContext, terminalFor } from '../context.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
+import { queuePassword, redisFlag } from '../redis-flag.ts';
+
+interface Flags extends EngineFlags, Pick<OutputFlags, 'quiet'> {
+  readonly redis?: string;
+  readonly store?: string;
+}
+
+export const worker = buildCommand<Flags, [], CliContext>({
+  docs: {
+    brief: 'Compute cells of a bench that lie in a queue',
+    fullDescription: [
+      'Takes cells until Ctrl-C; the cell in work then goes back into the queue. A worker that dies loses its cell to',
+      'another one. Models, pictures and the version must be those of the bench: a worker that has others says so and ends.',
+      '',
+      'With --store, a folder that all workers share, finished cells and embeddings are computed once for all.',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      redis: { ...redisFlag, brief: 'The queue (redis://host:port); its password in ANTIDOTE_REDIS_PASSWORD' },
+      store: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'A folder for finished cells and embeddings (default: one that is removed at the end)',
+        placeholder: 'dir',
+      },
+      ...engineFlags,
+      quiet: outputFlags.quiet,
+    },
+  },
+  async func(flags) {
+    const { redis, store } = flags;
+    if (redis === undefined) {
+      if (!process.send || store === undefined) {
+        throw badUsage('--redis', 'nothing', 'the address of a queue, such as redis://localhost:6379');
+      }
+      const { serveParent } = await import('../../sweep/serve.ts');
+      return serveParent(() => openWorkplace(flags, store));
+    }
+    const { codeHash } = await import('../../sweep/code-hash.ts');
+    const { queueName } = await import('../../sweep/queue.ts');
+    const { serveQueue } = await import('../../sweep/queue-worker.ts');
+    const terminal = terminalFor(this, { json: false, quiet: flags.quiet });
+    const signal = this.stopSignal();
+    const folder = store ?? (await mkdtemp(join(tmpdir(), 'antidote-worker-')));
+    const workplace = await openWorkplace(flags, folder);
+    try {
+      const name = queueName(await codeHash());
+      terminal.note(`waiting for cells of queue ${name} at ${redis}`);
+      const news = {
+        started: ({ task }: Cell) => terminal.note(named(task)),
+        progress: terminal.progress,
+        finished(_: Cell, outcome: Outcome) {
+          terminal.settle();
+          terminal.note(outcome.kind === 'measured' ? `  done in ${outcome.seconds} s` : `  FAILED: ${outcome.error}`);
+        },
+      };
+      await serveQueue({ url: redis, name, password: queuePassword() }, workplace.perform, news, signal);
+    } finally {
+      terminal.settle();
+      await workplace.close();
+      if (store === undefined) await rm(folder, { recursive: true, force: true });
+    }
+  },
+});
+
+async function openWorkplace({ device, threads }: EngineFlags, directory: string): Promise<Workplace> {
+  const { openEngine } = await import('../../engine/ort-engine.ts');
+  const { cellFunction } = await import('../../sweep/compute.ts');
+  const { defences } = await import('../../defenses/defenses.ts');
+  const { openFeatureCache } = await import('../../sweep/features.ts');
+  const { gatherMaterials } = await import('../../sweep/materials.ts');
+  const { performing } = await import('../../sweep/perform.ts');
+  const { openCellStore } = await import('../../sweep/store.ts');
+  const engine = await openEngine({ device, threads });
+  const materials = await gatherMaterials(device);
+  const features = openFeatureCache(join(directory, 'features'));
+  const workshop = { engine, materials, features, defences };
+  const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
+  return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };
+}
+
+async function drawReport(
+  directory: string,
+  cell: Cell,
+  computed: Computed,
+  events: readonly RunEvent[],
+): Promise<void> {
+  if (!cell.task.report) return;
+  const { drawCellReport } = await import('../../sweep/cell-report.ts');
+  const { writeFileAtomically } = await import('../../tensor/atomic-file.ts');
+  const page = await drawCellReport(cell, computed, events);
+  if (page === undefined) return;
+  const path = join(directory, reportOfCell(cell.key));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(path, page);
+}

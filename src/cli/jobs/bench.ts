@@ -1,0 +1,128 @@
+/** @file The bench job: a matrix in, every cell computed by processes or by workers of a queue, a table out. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { JsonRecord } from '../../runs/config.ts';
+import type { Run } from '../../runs/run.ts';
+import type { Cell, Outcome } from '../../sweep/cell.ts';
+import { removeAbandoned } from '../../sweep/clean-up.ts';
+import type { CellNews, Crew } from '../../sweep/crew.ts';
+import { gatherMaterials } from '../../sweep/materials.ts';
+import { tasksOf } from '../../sweep/matrix.ts';
+import { makePlan, type Plan, writePlan } from '../../sweep/plan.ts';
+import { processCrew } from '../../sweep/processes.ts';
+import { queueCrew, queueName } from '../../sweep/queue.ts';
+import { cellResult } from '../../sweep/result.ts';
+import { openCellStore } from '../../sweep/store.ts';
+import { sweep } from '../../sweep/sweep.ts';
+import { type BenchOptions, benchOptions } from '../bench-options.ts';
+import { type Board, createBoard } from '../board.ts';
+import type { DelegatedJob, Office } from '../job.ts';
+import { drawMatrix } from '../matrix-files.ts';
+import { queuePassword } from '../redis-flag.ts';
+
+export const benchJob: DelegatedJob<BenchOptions> = {
+  command: 'bench',
+  options: benchOptions,
+  delegate,
+  summary,
+  // A cell that failed is tried again.
+  unfinished: ({ cells }) => (cells as JsonRecord[]).some(({ error }) => error !== null),
+};
+
+async function delegate(options: BenchOptions, { run, signal, screen, terminal }: Office): Promise<JsonRecord> {
+  const { matrix, redis } = options;
+  await removeAbandoned(
+    ['cells', 'features'].map((folder) => join(run.directory, folder)),
+    Date.now(),
+  );
+  const tasks = tasksOf(matrix);
+  terminal.activity(`planning ${tasks.length} cells`);
+  const materials = await gatherMaterials(run.config.device);
+  const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input));
+  // From here on there is something to go on with.
+  run.events.append({ stage: 'plan', cells: plan.cells.length });
+  await writePlan(run.directory, plan);
+  terminal.settle();
+  signal.throwIfAborted();
+
+  const board = createBoard(plan.cells, screen);
+  const crew = redis === null ? localCrew(options, run) : remoteCrew(redis, plan, board);
+  const store = openCellStore(run.directory);
+  const told = {
+    kept: (cell: Cell, outcome: Outcome) => board.kept(cell, outcome),
+    news(news: CellNews) {
+      record(run, plan, news);
+      board.news(news);
+    },
+  };
+  try {
+    const outcomes = await sweep(plan.cells, store, crew, told, signal);
+    await run.events.flush();
+    const report = await drawMatrix(run.directory);
+    const cells = plan.cells.map((cell) => cellResult(cell, outcomes.get(cell.key)!));
+    return { cells, run: run.directory, report };
+  } finally {
+    board.settle();
+  }
+}
+
+/** The threads of this machine are shared out, so that no two processes wait for the same core. */
+function localCrew({ workers }: BenchOptions, run: Run): Crew {
+  const { device, threads } = run.config;
+  const each = Math.max(1, Math.floor(threads / workers));
+  const args = ['worker', '--store', run.directory, '--device', device, '--threads', String(each)];
+  return processCrew({ workers, program: process.argv[1] ?? fileURLToPath(import.meta.url), args });
+}
+
+function remoteCrew(url: string, { cells }: Plan, board: Board): Crew {
+  let alone = false;
+  const name = queueName(cells[0]!.ingredients.code!);
+  return queueCrew({ url, name, password: queuePassword() }, (workers) => {
+    if (workers === 0 && !alone) board.note(`no worker listens; start some: antidote worker --redis ${url}`);
+    alone = workers === 0;
+  });
+}
+
+/** What happened to cells, without their progress: that is for the eye only. */
+function record(run: Run, { cells }: Plan, news: CellNews): void {
+  if (news.kind === 'progress') return;
+  const { kind, key } = news;
+  const { attack, defense, seed, classes } = cells.find((cell) => cell.key === key)!.task;
+  run.events.append({
+    stage: 'cell',
+    state: kind,
+    key,
+    attack,
+    defense,
+    seed,
+    classes,
+    ...(kind === 'finished' && { error: news.outcome.kind === 'failed' ? news.outcome.error : null }),
+    ...(kind === 'lost' && { why: news.why }),
+  });
+}
+
+function summary(result: JsonRecord): readonly string[] {
+  const cells = result.cells as JsonRecord[];
+  const number = (value: unknown) => (typeof value === 'number' ? value.toFixed(2) : '-').padStart(8);
+  const width = (name: string) => Math.max(...cells.map((cell) => String(cell[name]).length));
+  const [attack, defense, classes] = [width('attack'), width('defense'), width('classes')] as const;
+  const failed = cells.filter(({ error }) => error !== null).length;
+  return [
+    `  ${'attack'.padEnd(attack)}  ${'defence'.padEnd(defense)}  ${'classes'.padEnd(classes)}  seed      CA      ASR      RA`,
+    ...cells.map((cell) => {
+      const names = [
+        String(cell.attack).padEnd(attack),
+        String(cell.defense).padEnd(Math.max(defense, 7)),
+        String(cell.classes).padEnd(Math.max(classes, 7)),
+        String(cell.seed).padStart(4),
+      ].join('  ');
+      return `  ${names}${cell.error === null ? [cell.ca, cell.asr, cell.ra].map(number).join('') : `  FAILED: ${cell.error}`}`;
+    }),
+    '',
+    ...(failed > 0
+      ? [`  ${failed} of ${cells.length} cells failed; try them again by: antidote resume ${result.run}`]
+      : []),
+    `  run     ${result.run}`,
+    `  report  ${result.report}`,
+  ];
+}

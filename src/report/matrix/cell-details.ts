@@ -1,0 +1,85 @@
+/** @file Every cell's own numbers: by seed, with intervals, sizes, effort, error and options. */
+
+import type { Proportion } from '../../evaluation/interval.ts';
+import type { Measured } from '../../sweep/cell.ts';
+import type { Group } from '../../sweep/statistics.ts';
+import { type Html, html } from '../html.ts';
+import { duration, intervalOf, percent, percentOf, sampleOf, shortened } from '../numbers.ts';
+import { flattened } from '../provenance.ts';
+import { groupId, type MatrixCell, type MatrixData } from './matrix-data.ts';
+import { meanOf, spreadOf } from './mean-numbers.ts';
+
+function proportion(found: Proportion | null): Html {
+  if (!found) return html`<td class="number muted">–</td>`;
+  return html`<td class="number">${percentOf(found)}<small>${intervalOf(found)}<br>${found.hits} of ${sampleOf(found)}</small></td>`;
+}
+
+function effort({ seconds, peakBytes, machine }: Measured): Html {
+  return html`<td class="number">${duration(seconds)}<small>${peakBytes === null ? 'memory unknown' : `${(peakBytes / 2 ** 20).toFixed(0)}\u202fMiB`}<br><bdi title="${machine.processor}">${machine.threads} ${machine.threads === 1 ? 'thread' : 'threads'}</bdi></small></td>`;
+}
+
+function row({ cell, outcome, report }: MatrixCell): Html {
+  const seed = html`<th scope="row">${cell.task.seed}${report !== null && html` <a href="${report}">report</a>`}</th>`;
+  if (outcome === null) return html`<tr>${seed}<td colspan="6" class="muted">not computed yet</td></tr>`;
+  if (outcome.kind === 'failed')
+    return html`<tr class="red-row">${seed}<td colspan="6"><strong>failed</strong> <bdi>${outcome.error}</bdi></td></tr>`;
+  const { ca, asr, asrAll, ra } = outcome.counts;
+  return html`<tr>${seed}${proportion(ca)}${proportion(asr)}${proportion(asrAll)}${proportion(ra)}${proportion(outcome.floor?.asr ?? null)}${effort(outcome)}</tr>`;
+}
+
+/** Classes that paid, of the first seed that was computed. */
+function harm(cells: readonly MatrixCell[]): Html | null {
+  const outcome = cells.map((one) => one.outcome).find((one) => one?.kind === 'measured');
+  if (!outcome || outcome.harm.rose + outcome.harm.fell === 0) return null;
+  const { classes, rose, fell, meanLoss, lost } = outcome.harm;
+  const named = lost
+    .slice(0, 3)
+    .map(({ label, n, before, after }) => `${shortened(label)} ${before} to ${after} of ${n}`);
+  return html`<p class="facts">Against hand-written prompts, accuracy rose for ${rose} of ${classes} classes and fell for ${fell}, by ${percent(meanLoss)} over all classes${named.length > 0 && html`; most for <bdi>${named.join('; ')}</bdi>`}.</p>`;
+}
+
+function notes(cells: readonly MatrixCell[]): readonly (readonly [string, string])[] {
+  const outcome = cells.map((one) => one.outcome).find((one) => one?.kind === 'measured');
+  return outcome ? flattened(outcome.notes) : [];
+}
+
+function pairs(title: string, entries: readonly (readonly [string, string])[]): Html | null {
+  if (entries.length === 0) return null;
+  return html`<h4>${title}</h4><dl class="pairs settings">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+function details(group: Group, data: MatrixData): Html {
+  const own = data.cells.filter(
+    ({ cell: { task } }) =>
+      task.attack === group.attack &&
+      task.defense === group.defense &&
+      task.classes === group.classes &&
+      task.shots === group.shots,
+  );
+  const { task } = own[0]!.cell;
+  const state =
+    group.failed > 0
+      ? `${group.failed} failed`
+      : group.missing > 0
+        ? `${group.missing} to come`
+        : `ASR ${meanOf(group.asr)}, CA ${meanOf(group.ca)}`;
+  return html`<details><summary><bdi>${shortened(group.attack)}</bdi>, <bdi>${shortened(group.defense)}</bdi>, <bdi>${shortened(group.classes)}</bdi>, ${group.shots} shots <span class="tag ${group.failed > 0 && 'red'}">${state}</span></summary>
+    <div id="${groupId(group)}" class="cell-details">
+      <div class="scroll" role="region" aria-label="Numbers by seed" tabindex="0"><table class="numbers">
+        <thead><tr><th scope="col">Seed</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th><th scope="col" class="number">floor</th><th scope="col" class="number">effort</th></tr></thead>
+        <tbody>${own.map(row)}${own.length > 1 && html`<tr><th scope="row">mean</th>${[group.ca, group.asr, group.asrAll, group.ra].map((mean) => html`<td class="number">${meanOf(mean)}<small>${spreadOf(mean)}</small></td>`)}<td></td><td></td></tr>`}</tbody>
+      </table></div>
+      ${harm(own)}
+      ${pairs('What the defence tells of itself', notes(own))}
+      ${pairs('Settings', flattened({ model: task.model, data: task.data, test: task.test, ...task.options }))}
+      <p class="facts">Keys: ${[...new Set(group.keys)].map((key) => html`<code>${key.slice(0, 16)}</code> `)}</p>
+    </div></details>`;
+}
+
+export function cellsSection(data: MatrixData): Html {
+  return html`<section id="cells" aria-labelledby="cells-title">
+    <h2 id="cells-title">Every cell</h2>
+    <p class="lead">Beside each share is its 95 % interval for the test pictures of one seed; views of one drawing count as what they are worth. Means carry Student’s 95 % interval over seeds.</p>
+    ${data.statistics.groups.map((group) => details(group, data))}
+  </section>`;
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { hostileMatrix, hostileName, sampleMatrix } from '../../../test/report/sample-matrix.ts';
+import { matrixCsv, matrixJson, matrixMarkdown } from './exports.ts';
+import { shadeOf } from './heat-map.ts';
+import { renderMatrix } from './matrix-report.ts';
+
+const sample = await sampleMatrix();
+
+test('the page says how far the bench is, and what the method does against no defence', () => {
+  const page = renderMatrix(sample);
+  expect(page).toContain('Unfinished');
+  expect(page).toMatch(
+    /CBPT, over 7 attacks: ASR from <span class="attack-ink">9\d\.\d.%<\/span> to <span class="cure-ink">0\.\d+.%<\/span>, clean accuracy \+8\.\d points/,
+  );
+  expect(page).toContain('1 failed');
+  expect(page).toContain('3 to come');
+  expect(page).toContain('the loss is not a number at step 41');
+  expect(page.match(/<img /g)).toHaveLength(7 * 4);
+});
+
+test('every cell of the table leads to details that are on the page', () => {
+  const page = renderMatrix(sample);
+  const links = [...page.matchAll(/<td class="heat[^>]*><a href="#([^"]+)"/g)].map(([, id]) => id);
+  expect(links).toHaveLength(7 * 8 * 2);
+  for (const id of links) expect(page).toContain(`<div id="${id}"`);
+  expect(new Set(links).size).toBe(links.length);
+});
+
+test('the same data give the same page', async () => {
+  expect(renderMatrix(await sampleMatrix())).toBe(renderMatrix(sample));
+});
+
+test('hostile names are text, on the page and in every export', async () => {
+  const hostile = await hostileMatrix();
+  const page = renderMatrix(hostile);
+  expect(page).not.toContain('<img src=x');
+  expect(page).not.toContain('\u202e');
+  expect(matrixMarkdown(hostile)).not.toMatch(/(?<!\\)<img/);
+  const [cell] = JSON.parse(matrixJson(hostile)).cells;
+  expect(cell.attack).toBe(hostileName);
+});
+
+test('an attack rate counts as closed up to one point above the floor, and shades grow with it', () => {
+  expect([shadeOf(0, null), shadeOf(1, null), shadeOf(1.1, null), shadeOf(2.5, 1.8)]).toEqual([0, 0, 1, 0]);
+  expect([shadeOf(50, null), shadeOf(100, null)]).toEqual([5, 10]);
+});
+
+test('CSV has a line for every cell that was computed, with quotes where they must be and no formulas', async () => {
+  const lines = matrixCsv(sample).split('\r\n');
+  expect(lines[0]).toBe(
+    'attack,defense,classes,shots,seed,ca,asr,asrAll,ra,floor,n,sources,classCount,seconds,peakBytes,error,key',
+  );
+  expect(lines).toHaveLength(1 + 7 * 8 * 3 + 5 * 8 * 3 + 1);
+  expect(lines[1]).toMatch(
+    /^badnet,none,things,16,1,5\d(\.\d+)?,9\d\.\d+,.*,400,100,100,42\.5,419430400,,[0-9a-f]{64}$/,
+  );
+  const failed = lines.find((line) => line.includes('not a number'));
+  expect(failed).toMatch(/^blended,par,things,16,2,,,,,,,,,,,"the loss is not a number.*""'&=cmd/s);
+  const renamed = {
+    ...sample.cells[0]!,
+    cell: { ...sample.cells[0]!.cell, task: { ...sample.cells[0]!.cell.task, attack: '=1+1' } },
+  };
+  expect(matrixCsv({ ...sample, cells: [renamed] })).toContain("\r\n'=1+1,none");
+});
+
+test('Markdown has a table for every measure and class list, with means that say when they are incomplete', () => {
+  const text = matrixMarkdown(sample);
+  expect(text).toMatch(/^## things, 16 shots a class\n/);
+  expect(text.match(/^\| (ASR|CA|RA) \|/gm)).toHaveLength(6);
+  expect(text).toMatch(/\| blended \|.*\| 1 failed \|/);
+  expect(text).toMatch(/\| \*\*mean of 7\*\* \| 9\d\.\d\d ± \d\.\d\d \|.*\| incomplete \|/);
+  expect(text).toMatch(/oracle \(oracle\)/);
+});

@@ -1,0 +1,33 @@
+/** @file Whoever computes cells, seen from the bench: cells go in, news comes back. */
+import type { RunEvent } from '../runs/recorder.ts';
+import type { Cell, Outcome } from './cell.ts';
+
+/** What happened to a cell. */
+export type CellNews =
+  | { readonly kind: 'started'; readonly key: string; readonly by: string }
+  | { readonly kind: 'progress'; readonly key: string; readonly event: RunEvent }
+  /** Whoever computed it is gone; it will be computed again. */
+  | { readonly kind: 'lost'; readonly key: string; readonly why: string }
+  | { readonly kind: 'finished'; readonly key: string; readonly outcome: Outcome };
+
+/** Processes of this machine, or workers on any number of machines. */
+export interface Crew {
+  /**
+   * Has every cell computed. Tells of each `finished` exactly once, and resolves when all are.
+   *
+   * @throws the signal's reason when asked to stop, after the cells in work have stopped at their next step
+   */
+  work(cells: readonly Cell[], tell: (news: CellNews) => void, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * How often a cell is begun when the process that computes it dies: a machine may be taken away at a bad moment, but a
+ * cell that kills three processes (by the memory it needs, say) would kill the fourth as well.
+ */
+export const mostTries = 3;
+
+/** The outcome of a cell that has used up its tries. */
+export function lostForGood(why: string): Outcome {
+  const error = `${why}; that is ${mostTries} processes that did not survive this cell`;
+  return { kind: 'failed', error, fault: 'internal' };
+}

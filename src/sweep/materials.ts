@@ -1,0 +1,144 @@
+/** @file What cells are made of: models, class lists, pictures and triggers, opened once and hashed. */
+import { type NamedThreat, openThreat } from '../attacks/threat.ts';
+import { cleanCounterpart } from '../checkpoints/built-in.ts';
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip } from '../clip/clip.ts';
+import { openClasses } from '../data/classes.ts';
+import { chooseShots, subset } from '../data/few-shot.ts';
+import { openPictureSet } from '../data/open.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Defence } from '../defenses/defense.ts';
+import type { Device } from '../engine/engine.ts';
+import { sha256 } from '../tensor/sha256.ts';
+import { type Cell, type Ingredients, OtherMaterials, type Task } from './cell.ts';
+import { codeHash } from './code-hash.ts';
+
+/** Picture sets that are kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
+const openSets = 4;
+
+/** Defences by the names that a matrix calls them. */
+export type Defences = Readonly<Record<string, Defence>>;
+
+/** Does nothing with shots or seed: all its seeds are one cell. */
+const indifferent = 'none';
+
+/** Everything that a cell reads. */
+export interface CellMaterials {
+  readonly clip: Clip;
+  readonly classes: readonly string[];
+  readonly shots: PictureSet;
+  readonly test: PictureSet;
+  readonly threat: NamedThreat | undefined;
+  /** The model before poisoning, where it is known. */
+  readonly clean: Clip | undefined;
+}
+
+export interface Materials {
+  /** Opens what the task names. */
+  open(task: Task): Promise<CellMaterials>;
+  /** The task with its key. */
+  identify(task: Task): Promise<Cell>;
+  /** As `open`, after making sure that these are the very things the cell was planned with. */
+  openChecked(cell: Cell): Promise<CellMaterials>;
+}
+
+/** @param device part of every key: other devices compute other digits */
+export async function gatherMaterials(device: Device): Promise<Materials> {
+  const code = await codeHash();
+  const clips = new Map<string, Promise<Clip>>();
+  const lists = new Map<string, Promise<readonly string[]>>();
+  const sets = new Map<string, Promise<PictureSet>>();
+
+  const clipOf = (name: string) => once(clips, name, () => openClip(name));
+  const classesOf = (name: string) => once(lists, name, () => openClasses(name));
+
+  async function setOf(data: string, list: string, clip: Clip): Promise<PictureSet> {
+    const { image, preprocessing } = clip.config;
+    const key = JSON.stringify([data, list, image.resolution, preprocessing]);
+    const classes = await classesOf(list);
+    const set = once(sets, key, () => openPictureSet(data, { classes, config: clip.config }));
+    // Most recently used last.
+    sets.delete(key);
+    sets.set(key, set);
+    for (const oldest of sets.keys()) {
+      if (sets.size <= openSets) break;
+      sets.delete(oldest);
+    }
+    return set;
+  }
+
+  async function open(task: Task): Promise<CellMaterials> {
+    const clip = await clipOf(task.model);
+    const { trigger, target } = task;
+    const pool = await setOf(task.data, task.classes, clip);
+    const positions = chooseShots(pool.name, pool.labels, pool.classes, { perClass: task.shots, seed: task.seed });
+    const counterpart = cleanCounterpart(clip.name);
+    return {
+      clip,
+      classes: await classesOf(task.classes),
+      shots: subset(pool, positions),
+      test: await setOf(task.test, task.classes, clip),
+      threat:
+        trigger === null ? undefined : await openThreat(trigger, clip.config.image.resolution, target ?? undefined),
+      clean: counterpart === undefined ? undefined : await clipOf(counterpart),
+    };
+  }
+
+  function ingredientsOf(task: Task, { clip, classes, shots, test, threat, clean }: CellMaterials): Ingredients {
+    return {
+      code,
+      device: sha256(device),
+      model: clip.sha256,
+      architecture: sha256(JSON.stringify(clip.config)),
+      // Class names as the model reads them: the list and the tokenizer in one.
+      classes: sha256(JSON.stringify([classes, classes.map((name) => clip.tokenizer.encode(name, 'truncate'))])),
+      test: test.hash,
+      defense: sha256(JSON.stringify([task.defense, inOrder(task.options)])),
+      ...(threat && { trigger: sha256(JSON.stringify([threat.sha256, threat.target])) }),
+      ...(clean && { clean: clean.sha256 }),
+      ...(task.defense !== indifferent && { shots: shots.hash, seed: sha256(String(task.seed)) }),
+    };
+  }
+
+  async function identify(task: Task): Promise<Cell> {
+    const ingredients = ingredientsOf(task, await open(task));
+    return { key: sha256(JSON.stringify(inOrder(ingredients))), task, ingredients };
+  }
+
+  return {
+    open,
+    identify,
+    async openChecked({ task, ingredients: planned }) {
+      const materials = await open(task);
+      const found = ingredientsOf(task, materials);
+      for (const name of new Set([...Object.keys(planned), ...Object.keys(found)])) {
+        if (planned[name] === found[name]) continue;
+        throw new OtherMaterials({
+          fault: 'data',
+          where: `${name} of ${task.attack}, ${task.defense}, ${task.classes}`,
+          found: `SHA-256 ${found[name] ?? 'of nothing'}`,
+          expected: `${planned[name] ?? 'none'}, with which the bench was planned`,
+          advice: 'put the same files and the same version on this machine',
+        });
+      }
+      return materials;
+    },
+  };
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key);
+  if (found) return found;
+  const made = make();
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
+}
+
+/** The same record with its keys sorted, at every depth: equal content, equal text. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, inOrder(inner)]));
+}

@@ -1,0 +1,126 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { defences } from '../defenses/defenses.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { type Matrix, readMatrix, tasksOf } from './matrix.ts';
+
+const folder = temporaryFolder();
+
+async function read(text: string): Promise<Matrix> {
+  const path = join(folder(), 'matrix.yaml');
+  await writeFile(path, text);
+  return readMatrix(path, defences);
+}
+
+const smallest = 'attacks: [badnet]\ndefenses: [none]\nseeds: [1]\nclasses: [things]\n';
+
+test('the smallest matrix is one cell, with every option at its default', async () => {
+  const [task, ...others] = tasksOf(await read(smallest));
+  expect(others).toEqual([]);
+  expect(task).toMatchObject({
+    attack: 'badnet',
+    model: 'emoji-clip:badnet',
+    trigger: 'badnet',
+    defense: 'none',
+    seed: 1,
+    classes: 'things',
+    shots: 16,
+    data: 'emoji:train',
+    test: 'emoji:test',
+  });
+});
+
+test('every combination is a cell, those of one model and class list side by side', async () => {
+  const text = `attacks: [badnet, badnet-fixed]
+models: [{ name: mine, model: ./my-clip, trigger: ./t.safetensors, target: dog }]
+defenses: [none, cbpt]
+seeds: [1, 2, 3]
+classes: [things, emoji]
+shots: [1, 16]
+options: { cbpt: { tuning: { steps: 7 } } }`;
+  const tasks = tasksOf(await read(text));
+  expect(tasks).toHaveLength(3 * 2 * 3 * 2 * 2);
+  expect(new Set(tasks.map((task) => JSON.stringify(task))).size).toBe(tasks.length);
+  expect(tasks.slice(0, 24).every(({ attack }) => attack === 'badnet')).toBe(true);
+  expect(tasks.slice(0, 12).every(({ classes }) => classes === 'things')).toBe(true);
+  expect(tasks.at(-1)).toMatchObject({ attack: 'mine', model: './my-clip', target: 'dog', seed: 3, shots: 16 });
+  expect(tasks.at(-1)?.options).toMatchObject({ tuning: { steps: 7, context: 'a photo of a' } });
+});
+
+const mistakes: readonly (readonly [what: string, text: string, message: RegExp])[] = [
+  [
+    'an unknown attack',
+    smallest.replace('[badnet]', '\n  - badnet\n  - wanet-'),
+    /:3: attacks\[1\]: found "wanet-", expected one of badnet/,
+  ],
+  [
+    'an unknown defence',
+    smallest.replace('[none]', '[none, prayer]'),
+    /:2: defenses\[1\]: found "prayer", expected one of none, /,
+  ],
+  ['an unknown key', `${smallest}shot: 4\n`, /:5: shot: found an unknown key/],
+  ['a missing axis', smallest.replace('seeds: [1]\n', ''), /seeds: found nothing, expected array/],
+  [
+    'an empty axis',
+    smallest.replace('[1]', '[]'),
+    /:3: seeds: found an empty list, expected a list with at least one entry/,
+  ],
+  ['an axis that is no list', smallest.replace('[things]', 'things'), /:4: classes: found "things", expected array/],
+  ['an entry that stands twice', smallest.replace('[1]', '[1, 2, 1]'), /:3: seeds\[2\]: found 1 a second time/],
+  [
+    'a defence that stands twice',
+    smallest.replace('[none]', '[none, none]'),
+    /:2: defenses\[1\]: found "none" a second time/,
+  ],
+  [
+    'a model named like an attack',
+    `${smallest}models: [{ name: badnet, model: x }]`,
+    /:5: models\[0\]: found "badnet" a second time/,
+  ],
+  ['neither attack nor model', smallest.replace('attacks: [badnet]\n', ''), /found neither attacks nor models/],
+  ['a seed that is no number', smallest.replace('[1]', '[one]'), /:3: seeds\[0\]: found "one", expected number/],
+  ['no shots', `${smallest}shots: 0`, /:5: shots: found 0, expected number to be >=1/],
+  [
+    'an unknown option',
+    `${smallest.replace('none', 'cbpt')}options:\n  cbpt:\n    tuning:\n      stepz: 3`,
+    /:8: options\.cbpt\.tuning\.stepz: found an unknown option, expected one of steps, /,
+  ],
+  [
+    'an option of another kind',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { tuning: { steps: many } } }`,
+    /:5: options\.cbpt\.tuning\.steps: found "many", expected a number/,
+  ],
+  [
+    'an option that is no choice',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { inversion: { variant: colapse } } }`,
+    /:5: options\.cbpt\.inversion\.variant: found "colapse", expected one of farthest-text, collapse, target/,
+  ],
+  [
+    'options of a defence that is not in the matrix',
+    `${smallest}options: { cbpt: {} }`,
+    /:5: options\.cbpt: found options of "cbpt", expected a defence of this matrix: none/,
+  ],
+  ['a key that stands twice', `${smallest}seeds: [2]`, /:5: found map keys must be unique/],
+  ['broken YAML', `${smallest}shots: [1`, /:5: found flow sequence/],
+  ['another document altogether', '[1, 2]', /:1: found \[1,2\], expected object/],
+  [
+    'more cells than can be meant',
+    smallest.replace('[1]', `[${Array.from({ length: 100_001 }, (_, i) => i).join(', ')}]`),
+    /found 100001 cells, expected at most 100000/,
+  ],
+];
+
+test.each(mistakes)('%s is refused by line and key', async (_, text, message) => {
+  await expect(read(text)).rejects.toMatchObject({ fault: 'data', message: expect.stringMatching(message) });
+});
+
+test('aliases that expand without end are refused', async () => {
+  const levels = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(', ')}]`);
+  await expect(read(`a0: &a0 [x]\n${levels.join('\n')}\n${smallest}`)).rejects.toThrow(/expected at most 100 aliases/);
+});
+
+test('a file that is not there is named', async () => {
+  const path = join(folder(), 'nowhere.yaml');
+  await expect(readMatrix(path, defences)).rejects.toThrow(`${path}: found no such file or folder`);
+});

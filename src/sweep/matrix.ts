@@ -1,0 +1,202 @@
+/** @file matrix.yaml: which models, defences, seeds and class lists a bench crosses, checked, and as a list of tasks. */
+import { z } from 'zod';
+import { attackNames } from '../attacks/attacks.ts';
+import { builtInModels } from '../checkpoints/built-in.ts';
+import { forms } from '../defenses/cbpt/forms.ts';
+import type { Variant } from '../defenses/cbpt/inversion.ts';
+import type { TuningOptions } from '../defenses/cbpt/prompts.ts';
+import type { JsonRecord } from '../runs/config.ts';
+import type { Task } from './cell.ts';
+import type { Defences } from './materials.ts';
+import { type Choices, OptionProblem, withDefaults } from './options.ts';
+import { readYaml, type YamlFile } from './yaml-file.ts';
+
+/** Options of CBPT that are names. */
+const choices: Choices = {
+  variant: ['farthest-text', 'collapse', 'target'] satisfies Variant[],
+  contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
+  forms: Object.keys(forms),
+};
+
+/** More cells than any machine finishes: a slip of the pen rather than a plan. */
+const mostCells = 100_000;
+
+const text = z.string().min(1, 'a name');
+const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'a list with at least one entry');
+const shots = z.int().min(1).max(10_000);
+
+/** A model of one's own, or a built-in one under another threat. */
+const row = z.strictObject({
+  name: text,
+  model: text,
+  trigger: text.nullable().default(null),
+  target: text.nullable().default(null),
+});
+
+const matrix = z.strictObject({
+  /** Built-in poisoned models, each measured with the trigger it was poisoned with. */
+  attacks: list(text).optional(),
+  models: list(row).optional(),
+  defenses: list(text),
+  seeds: list(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  ),
+  classes: list(text),
+  /** Labelled pictures per class that a defence is given. */
+  shots: z.union([shots, list(shots)], 'a whole number from 1 to 10000, or a list of them').default(16),
+  data: text.default('emoji:train'),
+  test: text.default('emoji:test'),
+  /** By defence, what differs from its defaults. */
+  options: z.record(z.string(), z.record(z.string(), z.json())).default({}),
+  /** Whether every cell draws a report of its own. */
+  reports: z.boolean().default(false),
+});
+
+/** A checked matrix as config.json keeps it: each axis a list, the options of every defence complete. */
+export const checkedMatrix = z.strictObject({
+  rows: list(row),
+  defenses: list(text),
+  seeds: list(z.int()),
+  classes: list(text),
+  shots: list(shots),
+  data: text,
+  test: text,
+  options: z.record(z.string(), z.record(z.string(), z.json())),
+  reports: z.boolean(),
+});
+export type Matrix = z.infer<typeof checkedMatrix>;
+
+/**
+ * Reads and checks a matrix. Nothing of what it names is opened.
+ *
+ * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defences and options, an empty
+ * axis, an entry that stands twice, and more cells than can be meant
+ */
+export async function readMatrix(path: string, defences: Defences): Promise<Matrix> {
+  const file = await readYaml(path, matrix);
+  const { attacks = [], models = [], options, reports, data, test, ...axes } = file.value;
+  if (attacks.length + models.length === 0) {
+    throw file.refuse([], 'neither attacks nor models', 'at least one of them', `attacks: ${attackNames.join(', ')}`);
+  }
+  const poisoned = attacks.map((name, at) => attackRow(file, name, at));
+  checkNames(file, axes.defenses, defences);
+  const everyShots = Array.isArray(axes.shots) ? axes.shots : [axes.shots];
+  for (const [key, values] of Object.entries({
+    ...axes,
+    attacks,
+    ...(Array.isArray(axes.shots) && { shots: axes.shots }),
+  })) {
+    if (Array.isArray(values)) checkOnce(file, key, values);
+  }
+  checkOnce(
+    file,
+    'models',
+    models.map(({ name }) => name),
+    attacks,
+  );
+  const checked: Matrix = {
+    ...axes,
+    rows: [...poisoned, ...models],
+    shots: everyShots,
+    data,
+    test,
+    reports,
+    options: resolvedOptions(file, axes.defenses, options, defences),
+  };
+  const count = taskCount(checked);
+  if (count > mostCells) throw file.refuse([], `${count} cells`, `at most ${mostCells}`, 'make several benches of it');
+  return checked;
+}
+
+function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['rows'][number] {
+  const model = `emoji-clip:${name}`;
+  if (!attackNames.some((known) => known === name)) {
+    const advice = 'a model of your own stands under models';
+    throw file.refuse(['attacks', at], JSON.stringify(name), `one of ${attackNames.join(', ')}`, advice);
+  }
+  if (!builtInModels.includes(model)) {
+    const advice = 'poison one with antidote attack, and name it under models';
+    throw file.refuse(['attacks', at], `"${name}", which no built-in model carries`, builtInModels.join(', '), advice);
+  }
+  return { name, model, trigger: name, target: null };
+}
+
+function checkNames(file: YamlFile<unknown>, names: readonly string[], defences: Defences): void {
+  const wrong = names.findIndex((name) => !Object.hasOwn(defences, name));
+  if (wrong < 0) return;
+  throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defences).join(', ')}`);
+}
+
+/** Equal entries would be the same cells twice, and a mean over them a lie. */
+function checkOnce(
+  file: YamlFile<unknown>,
+  key: string,
+  values: readonly unknown[],
+  taken: readonly unknown[] = [],
+): void {
+  const seen = new Set(taken);
+  values.forEach((value, at) => {
+    if (seen.has(value)) throw file.refuse([key, at], `${JSON.stringify(value)} a second time`, 'every entry once');
+    seen.add(value);
+  });
+}
+
+function resolvedOptions(
+  file: YamlFile<unknown>,
+  names: readonly string[],
+  given: Readonly<Record<string, JsonRecord>>,
+  defences: Defences,
+): Record<string, JsonRecord> {
+  const idle = Object.keys(given).find((name) => !names.includes(name));
+  if (idle !== undefined) {
+    throw file.refuse(['options', idle], `options of "${idle}"`, `a defence of this matrix: ${names.join(', ')}`);
+  }
+  return Object.fromEntries(
+    names.map((name) => {
+      try {
+        const resolved = withDefaults(plainOptions(defences[name]!), given[name] ?? {}, choices);
+        return [name, resolved];
+      } catch (error) {
+        if (!(error instanceof OptionProblem)) throw error;
+        throw file.refuse(['options', name, ...error.keys], error.found, error.expected);
+      }
+    }),
+  );
+}
+
+/** Recipes are plain data (`defenses/defense.ts`), which their types cannot say. */
+function plainOptions({ defaults }: Defences[string]): JsonRecord {
+  return defaults as unknown as JsonRecord;
+}
+
+function taskCount({ rows, defenses, seeds, classes, shots }: Matrix): number {
+  return rows.length * defenses.length * seeds.length * classes.length * shots.length;
+}
+
+/** Every combination, in the order of the file: cells that share a model and its pictures follow one another. */
+export function tasksOf(matrix: Matrix): Task[] {
+  const { rows, classes, shots, defenses, seeds, data, test, options, reports } = matrix;
+  return rows.flatMap(({ name, ...threat }) =>
+    classes.flatMap((list) =>
+      shots.flatMap((perClass) =>
+        defenses.flatMap((defense) =>
+          seeds.map((seed) => ({
+            attack: name,
+            ...threat,
+            defense,
+            options: options[defense]!,
+            seed,
+            classes: list,
+            shots: perClass,
+            data,
+            test,
+            report: reports,
+          })),
+        ),
+      ),
+    ),
+  );
+}

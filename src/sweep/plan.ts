@@ -1,0 +1,101 @@
+/** @file What a bench is about to compute, and on which pictures: plan.json, written before the first cell. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { badData } from '../errors.ts';
+import { drawTrigger } from '../report/gather.ts';
+import type { TriggerPictures } from '../report/report-data.ts';
+import type { RunInput } from '../runs/config.ts';
+import { parseAs } from '../runs/read.ts';
+import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { type Cell, cell, type Task } from './cell.ts';
+import type { CellMaterials, Materials } from './materials.ts';
+
+const planFile = 'plan.json';
+
+const numbers = z.array(z.int().min(0));
+
+/** The test pictures that cells with this hash under `test` are measured on. */
+const testSet = z.strictObject({
+  classes: z.array(z.string()),
+  labels: numbers,
+  /** Which drawing each picture is a view of; null where every picture is its own. */
+  sources: numbers.nullable(),
+});
+export type TestSet = z.infer<typeof testSet>;
+
+/** An attack's trigger to look at. */
+const drawnTrigger = z.strictObject({
+  attack: z.string(),
+  target: z.string(),
+  // Only this program writes the file: the page escapes whatever stands there.
+  pictures: z.custom<TriggerPictures>((value) => value instanceof Object),
+});
+export type DrawnTrigger = z.infer<typeof drawnTrigger>;
+
+const plan = z.strictObject({
+  format: z.literal(1),
+  /** One for every combination of the matrix, in its order; several may have one key. */
+  cells: z.array(cell),
+  tests: z.record(z.string(), testSet),
+  triggers: z.array(drawnTrigger),
+});
+export type Plan = z.infer<typeof plan>;
+
+/** Told of everything that goes in, so that a resumed bench can refuse other inputs. */
+export type Pin = (role: string, input: RunInput) => Promise<void>;
+
+/** Opens what the tasks name, and gives every one its key. */
+export async function makePlan(tasks: readonly Task[], materials: Materials, pin: Pin): Promise<Plan> {
+  const cells: Cell[] = [];
+  const tests: Record<string, TestSet> = {};
+  const triggers = new Map<string, DrawnTrigger>();
+  for (const task of tasks) {
+    const planned = await materials.identify(task);
+    cells.push(planned);
+    const opened = await materials.open(task);
+    await pinAll(pin, planned, opened);
+    const { test, threat } = opened;
+    tests[test.hash] ??= { classes: [...test.classes], labels: [...test.labels], sources: sourcesOf(opened) };
+    if (threat && !triggers.has(task.attack)) {
+      const pictures = await drawTrigger({ set: test, seed: 0 }, threat.trigger);
+      triggers.set(task.attack, { attack: task.attack, target: threat.target, pictures });
+    }
+  }
+  return { format: 1, cells, tests, triggers: [...triggers.values()] };
+}
+
+function sourcesOf({ test }: CellMaterials): number[] | null {
+  return test.sources ? [...test.sources] : null;
+}
+
+async function pinAll(
+  pin: Pin,
+  { task, ingredients }: Cell,
+  { clip, threat, test, clean }: CellMaterials,
+): Promise<void> {
+  await pin('code', { name: 'neural-antidote', sha256: ingredients.code! });
+  await pin(`model of ${task.attack}`, { name: clip.name, sha256: clip.sha256 });
+  if (clean) await pin('clean model', { name: clean.name, sha256: clean.sha256 });
+  if (threat) await pin(`trigger of ${task.attack}`, { name: threat.attack, sha256: threat.sha256 });
+  await pin(`test pictures of ${task.classes}`, { name: test.name, sha256: test.hash });
+}
+
+export async function writePlan(directory: string, made: Plan): Promise<void> {
+  await writeFileAtomically(join(directory, planFile), JSON.stringify(made));
+}
+
+/** @throws badData where the folder holds no bench, or one that was stopped while it was being planned */
+export async function readPlan(directory: string): Promise<Plan> {
+  const path = join(directory, planFile);
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw badData(
+      directory,
+      `no ${planFile} in it`,
+      'a bench',
+      `go on with it by: antidote resume ${directory}`,
+      error,
+    );
+  });
+  return parseAs(plan, path, text);
+}

@@ -1,0 +1,193 @@
+/** @file Cells through a queue on Redis or Valkey: the bench puts them in, workers anywhere take them out. */
+import { Queue, QueueEvents } from 'bullmq';
+import { Redis } from 'ioredis';
+import { badUsage } from '../errors.ts';
+import type { RunEvent } from '../runs/recorder.ts';
+import { type Cell, failed, measured, type Outcome } from './cell.ts';
+import { type CellNews, type Crew, lostForGood } from './crew.ts';
+
+/** Where the queue lies. */
+export interface QueuePlace {
+  /** `redis://host:6379/0`, or `rediss://` with TLS. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  /** The name of this queue's keys: workers of another version have another queue, and never see these cells. */
+  readonly name: string;
+}
+
+/** How long finished cells stay in the queue, where a bench that was away fetches them. In seconds. */
+const keptFor = 7 * 24 * 3600;
+/** How often the queue is asked how its cells stand, in case a message was missed while Redis was away. Milliseconds. */
+const lookEvery = 15_000;
+/** A server that does not answer within this is not there. Milliseconds. */
+const patience = 5_000;
+
+/** Every version of the code has a queue of its own. */
+export function queueName(code: string): string {
+  return `antidote-${code.slice(0, 16)}`;
+}
+
+/**
+ * A connection that has answered. It then comes back by itself for as long as it takes: a queue outlives its server's
+ * restart.
+ *
+ * @throws AntidoteError (usage) where no server answers
+ */
+export async function connect({ url, password }: QueuePlace): Promise<Redis> {
+  let answered = false;
+  const redis = new Redis(url, {
+    ...(password !== undefined && { password }),
+    lazyConnect: true,
+    connectTimeout: patience,
+    maxRetriesPerRequest: null, // BullMQ waits for the server instead of failing.
+    retryStrategy: (times) => (answered ? Math.min(times * 200, 5_000) : null),
+  });
+  let cause: unknown;
+  redis.on('error', (error) => {
+    cause = error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+    answered = true;
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    const reason = ((cause ?? error) as Error).message || 'it does not answer';
+    throw badUsage('--redis', `no server at ${url} (${reason})`, 'a running Redis or Valkey server');
+  }
+}
+
+/** @param silent told when no worker listens, and again when one does */
+export function queueCrew(place: QueuePlace, silent: (workers: number) => void): Crew {
+  return {
+    async work(cells, tell, signal) {
+      const redis = await connect(place);
+      const queue = new Queue(place.name, { connection: redis });
+      // Its own connection: it waits for messages, and nothing else could be asked meanwhile.
+      const events = new QueueEvents(place.name, { connection: redis.duplicate() });
+      // Lost connections are taken up again; what was missed is found by looking.
+      queue.on('error', () => {});
+      events.on('error', () => {});
+      try {
+        await events.waitUntilReady();
+        await workThroughQueue(queue, events, cells, tell, silent, signal);
+      } finally {
+        await events.close();
+        await queue.close();
+        redis.disconnect();
+      }
+    },
+  };
+}
+
+async function workThroughQueue(
+  queue: Queue,
+  events: QueueEvents,
+  cells: readonly Cell[],
+  tell: (news: CellNews) => void,
+  silent: (workers: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const open = new Set(cells.map(({ key }) => key));
+  let done: () => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  const settled = new Promise<void>((resolve, reject) => {
+    [done, fail] = [resolve, reject];
+  });
+  const finish = (key: string, outcome: Outcome) => {
+    if (!open.delete(key)) return;
+    tell({ kind: 'finished', key, outcome });
+    if (open.size === 0) done();
+  };
+  const look = () => lookAfter(queue, [...open], finish).catch(() => {}); // Redis is away: the next look may find it.
+
+  events.on('active', ({ jobId }) => open.has(jobId) && tell({ kind: 'started', key: jobId, by: 'a worker' }));
+  events.on('progress', ({ jobId, data }) => {
+    if (open.has(jobId)) tell({ kind: 'progress', key: jobId, event: data as unknown as RunEvent });
+  });
+  events.on('stalled', ({ jobId }) => {
+    if (open.has(jobId)) tell({ kind: 'lost', key: jobId, why: 'its worker is gone' });
+  });
+  events.on('completed', ({ jobId, returnvalue }) => finish(jobId, outcomeOf(returnvalue)));
+  events.on('failed', ({ jobId, failedReason }) => finish(jobId, failureOf(failedReason)));
+
+  await putIn(queue, cells);
+  await look();
+  const timer = setInterval(async () => {
+    await look();
+    await queue.getWorkersCount().then(silent, () => {}); // Not every server tells who is connected.
+  }, lookEvery);
+  const stop = () => fail(signal.reason);
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  try {
+    if (open.size > 0) await settled;
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener('abort', stop);
+    // Cells that workers are computing right now come to their end there, and are found when the bench goes on.
+    await takeOut(queue, [...open]).catch(() => {});
+  }
+}
+
+/** A cell that another bench has put in is the same cell. One that failed is tried again. */
+async function putIn(queue: Queue, cells: readonly Cell[]): Promise<void> {
+  for (const { key } of cells) {
+    const job = await queue.getJob(key);
+    if (job && (await job.isFailed())) await job.remove();
+  }
+  const kept = { age: keptFor };
+  await queue.addBulk(
+    cells.map((cell) => ({
+      name: 'cell',
+      data: cell,
+      opts: { jobId: cell.key, removeOnComplete: kept, removeOnFail: kept },
+    })),
+  );
+}
+
+/** Cells that nobody has begun. */
+async function takeOut(queue: Queue, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    const job = await queue.getJob(key);
+    if (job && ((await job.isWaiting()) || (await job.isDelayed()))) await job.remove().catch(() => {}); // Just begun.
+  }
+}
+
+async function lookAfter(
+  queue: Queue,
+  keys: readonly string[],
+  finish: (key: string, outcome: Outcome) => void,
+): Promise<void> {
+  for (const key of keys) {
+    const job = await queue.getJob(key);
+    if (!job) continue;
+    if (await job.isCompleted()) finish(key, outcomeOf(job.returnvalue));
+    else if (await job.isFailed()) finish(key, failureOf(job.failedReason));
+  }
+}
+
+/** What a worker sends is checked like a file: another program may write to the same server. */
+function outcomeOf(value: unknown): Outcome {
+  const parsed = measured.safeParse(typeof value === 'string' ? parsedJson(value) : value);
+  if (parsed.success) return parsed.data;
+  return { kind: 'failed', error: 'the worker sent something that is no outcome of a cell', fault: 'internal' };
+}
+
+function failureOf(reason: string): Outcome {
+  const parsed = failed.safeParse(parsedJson(reason));
+  if (parsed.success) return parsed.data;
+  // BullMQ's own words for a cell whose workers have died.
+  return /stalled/.test(reason)
+    ? lostForGood('its worker is gone')
+    : { kind: 'failed', error: reason, fault: 'internal' };
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

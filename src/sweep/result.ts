@@ -1,0 +1,40 @@
+/** @file A bench's outcome as JSON: one record for every cell of the matrix, in its order. */
+import { percentages } from '../evaluation/metrics.ts';
+import type { JsonRecord } from '../runs/config.ts';
+import type { Cell, Measured, Outcome } from './cell.ts';
+
+/** Percentages are numbers from 0 to 100; what was not measured is null. `error` is null where the cell was computed. */
+export function cellResult({ key, task }: Cell, outcome: Outcome): JsonRecord {
+  const { attack, defense, seed, classes, shots } = task;
+  const names = { attack, defense, seed, classes, shots };
+  if (outcome.kind === 'failed') {
+    const nothing = { ca: null, asr: null, asrAll: null, ra: null, n: null, sources: null, floor: null };
+    return {
+      ...names,
+      ...nothing,
+      classCount: null,
+      seconds: null,
+      peakBytes: null,
+      counts: null,
+      error: outcome.error,
+      key,
+    };
+  }
+  const { counts, floor, classCount, seconds, peakBytes } = outcome;
+  return {
+    ...names,
+    ...percentages(counts),
+    floor: floor && (100 * floor.asr.hits) / floor.asr.of,
+    classCount,
+    seconds,
+    peakBytes,
+    counts: plainCounts(counts),
+    error: null,
+    key,
+  };
+}
+
+function plainCounts({ ca, asr, asrAll, ra }: Measured['counts']): JsonRecord {
+  const plain = (share: typeof asr) => share && { hits: share.hits, of: share.of };
+  return { ca: plain(ca), asr: plain(asr), asrAll: plain(asrAll), ra: plain(ra) };
+}

@@ -1,0 +1,101 @@
+/** @file A process that computes cells for the bench that has started it, one at a time, until it is told to end. */
+import { AntidoteError } from '../errors.ts';
+import type { Recorder, RunEvent } from '../runs/recorder.ts';
+import { type Cell, failure } from './cell.ts';
+import { type Answer, order } from './messages.ts';
+import type { Performer } from './perform.ts';
+
+/** What a serving process holds open. */
+export interface Workplace {
+  readonly perform: Performer;
+  close(): Promise<void>;
+}
+
+/** Progress closer together than this is not seen, only sent. */
+export const progressEvery = 200;
+
+/** A recorder that keeps no checkpoints: a cell is computed in one go, and what cells share is in the feature cache. */
+export function tellingRecorder(tell: (event: RunEvent) => void, signal: AbortSignal): Recorder {
+  let last: RunEvent | undefined;
+  let told = Number.NEGATIVE_INFINITY;
+  return {
+    record(event) {
+      const now = performance.now();
+      if (event.stage === last?.stage && now - told < progressEvery) return;
+      [last, told] = [event, now];
+      tell(event);
+    },
+    save: async () => {},
+    restore: async () => undefined,
+    signal,
+  };
+}
+
+/**
+ * Serves the parent of this process over the channel that `fork` has opened. Resolves when the parent says so or is
+ * gone; a parent that is gone wants no more answers, so the cell in work stops at its next step.
+ *
+ * @param open begins whatever computing needs; its error ends the whole bench, for no process would fare better
+ */
+export async function serveParent(open: () => Promise<Workplace>): Promise<void> {
+  const stop = new AbortController();
+  const send = (answer: Answer) => {
+    if (process.connected) process.send!(answer);
+  };
+  // Ctrl-C in a terminal reaches every process of the bench: the parent decides what it means.
+  const ignore = () => {};
+  process.on('SIGINT', ignore);
+  let working: Promise<void> = Promise.resolve();
+  let end: () => void = ignore;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  process.on('disconnect', () => {
+    stop.abort(new Error('the bench is gone'));
+    end();
+  });
+
+  const workplace = await open().catch((thrown) => {
+    send(unusable(thrown));
+  });
+  if (!workplace) return leave();
+
+  async function compute(cell: Cell): Promise<void> {
+    const recorder = tellingRecorder((event) => send({ kind: 'progress', event }), stop.signal);
+    try {
+      send({ kind: 'finished', outcome: await workplace!.perform(cell, recorder) });
+    } catch (thrown) {
+      // Even if this machine lacks what the cell is made of: it is the bench's own, and no other would have it.
+      send(stop.signal.aborted ? { kind: 'stopped' } : { kind: 'finished', outcome: failure(thrown) });
+    }
+  }
+
+  process.on('message', (message) => {
+    const told = order.parse(message);
+    if (told.kind === 'compute') working = compute(told.cell);
+    else if (told.kind === 'stop') stop.abort(new Error('stopped'));
+    else end();
+  });
+  send({ kind: 'ready' });
+  await ended;
+  await working;
+  await workplace.close();
+  leave();
+
+  function leave(): void {
+    process.off('SIGINT', ignore);
+    if (process.connected) process.disconnect();
+  }
+}
+
+function unusable(thrown: unknown): Answer {
+  const own = thrown instanceof AntidoteError;
+  return {
+    kind: 'unusable',
+    fault: own ? thrown.fault : 'internal',
+    where: own ? thrown.where : 'a process of the bench',
+    found: own ? thrown.found : String(thrown instanceof Error ? thrown.stack : thrown),
+    expected: own ? thrown.expected : 'one that can compute',
+    ...(own && thrown.advice && { advice: thrown.advice }),
+  };
+}

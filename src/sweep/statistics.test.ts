@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
+import type { Cell, Outcome } from './cell.ts';
+import { packed, unpacked } from './packed.ts';
+import type { Plan } from './plan.ts';
+import { statisticsOf } from './statistics.ts';
+
+/** Twenty pictures of four drawings and two classes; the target is the second class. */
+const test20 = {
+  classes: ['dog', 'banana'],
+  labels: Array.from({ length: 20 }, (_, i) => (i < 15 ? 0 : 1)),
+  sources: Array.from({ length: 20 }, (_, i) => Math.floor(i / 5)),
+};
+
+function cellOf(attack: string, defense: string, seed: number): Cell {
+  const cell = tinyCell(defense, {}, { attack, seed });
+  return { ...cell, ingredients: { test: 'a'.repeat(64) } };
+}
+
+/** Right on the first `right` pictures, hit on the first `hit`. */
+function measured(cell: Cell, right: number, hit: number): [string, Outcome] {
+  const outcome: Outcome = {
+    ...tinyOutcome(cell.task),
+    counts: {
+      ca: { hits: right, of: 20 },
+      asr: { hits: Math.min(hit, 15), of: 15 },
+      asrAll: { hits: hit, of: 20 },
+      ra: { hits: 0, of: 15 },
+    },
+    right: packed(20, (i) => i < right),
+    hit: packed(20, (i) => i < hit),
+  };
+  return [cell.key, outcome];
+}
+
+function planOf(cells: readonly Cell[]): Plan {
+  return { format: 1, cells: [...cells], tests: { ['a'.repeat(64)]: test20 }, triggers: [] };
+}
+
+test('packed pictures come back one by one', () => {
+  const holds = unpacked(packed(21, (i) => i % 3 === 0));
+  expect(Array.from({ length: 30 }, (_, i) => holds(i))).toEqual(
+    Array.from({ length: 30 }, (_, i) => i < 21 && i % 3 === 0),
+  );
+});
+
+test('a group is a mean over seeds with its t interval', () => {
+  const cells = [1, 2, 3].map((seed) => cellOf('badnet', 'cbpt', seed));
+  const outcomes = new Map(cells.map((cell, i) => measured(cell, 10 + i, 0)));
+  const [group] = statisticsOf(planOf(cells), outcomes).groups;
+  // 50, 55, 60: deviation 5; Student's quantile for two degrees of freedom is 4.3027.
+  expect(group).toMatchObject({ attack: 'badnet', failed: 0, missing: 0, ca: { mean: 55, n: 3, deviation: 5 } });
+  expect(group?.ca?.interval?.high).toBeCloseTo(55 + (4.30265 * 5) / Math.sqrt(3), 3);
+  expect(group?.asr?.mean).toBe(0);
+});
+
+test('a mean over attacks leaves out those that are not complete, and says so', () => {
+  const cells = ['badnet', 'wanet', 'sig'].map((attack) => cellOf(attack, 'cbpt', 1));
+  const outcomes = new Map([measured(cells[0]!, 10, 3), measured(cells[1]!, 12, 9)]);
+  outcomes.set(cells[2]!.key, { kind: 'failed', error: 'x', fault: 'internal' });
+  const { overall, groups } = statisticsOf(planOf(cells), outcomes);
+  expect(overall).toMatchObject([{ attacks: 2, ofAttacks: 3, ca: { mean: 55 }, asr: { mean: 40 } }]);
+  expect(overall[0]?.worst).toEqual({ attack: 'wanet', asr: 60 });
+  expect(groups[2]).toMatchObject({ failed: 1, ca: null });
+});
+
+test('the method is compared with another defence on the same pictures; pictures of the target count for no attack', () => {
+  const cells = [cellOf('badnet', 'cbpt', 1), cellOf('badnet', 'none', 1), cellOf('badnet', 'coop', 1)];
+  const outcomes = new Map([measured(cells[0]!, 10, 0), measured(cells[1]!, 15, 20)]);
+  const { comparisons } = statisticsOf(planOf(cells), outcomes);
+  expect(comparisons).toHaveLength(1);
+  expect(comparisons[0]).toMatchObject({
+    reference: 'cbpt',
+    defense: 'none',
+    pairs: 1,
+    ca: { n: 20, sources: 4, onlyFirst: 0, onlySecond: 5, difference: -0.25 },
+    asr: { n: 15, sources: 3, onlyFirst: 0, onlySecond: 15, difference: -1 },
+  });
+});

@@ -1,0 +1,96 @@
+/** @file Reads YAML files that people write: a bound on their size, a schema, errors that name the line and the key. */
+import { isMap, isPair, LineCounter, type Node, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { readSmallText } from '../checkpoints/json-file.ts';
+import { type AntidoteError, badData } from '../errors.ts';
+
+/** A value that was read, and how to complain about a part of it. */
+export interface YamlFile<T> {
+  readonly value: T;
+  /** The error of a key whose value is well-formed and yet cannot be meant. */
+  refuse(keys: readonly PropertyKey[], found: string, expected: string, advice?: string): AntidoteError;
+}
+
+/**
+ * Aliases that a file may expand to. Ten that each stand for ten others, ten levels deep, are the known way to make a
+ * small file fill the memory; a matrix written by hand has a handful.
+ */
+const mostAliases = 100;
+
+/**
+ * @throws AntidoteError (data) that names `file:line`, the key, what is there and what should be; a syntax error, a key
+ * that stands twice, an alias that expands without end
+ */
+export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<YamlFile<T>> {
+  const lines = new LineCounter();
+  const document = parseDocument(await readSmallText(path), { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number | undefined) => `${path}:${lines.linePos(offset ?? 0).line || 1}`;
+  const [mistake] = document.errors;
+  if (mistake) throw badData(at(mistake.pos[0]), lowerFirst(mistake.message), 'YAML', undefined, mistake);
+
+  const where = (keys: readonly PropertyKey[]) => {
+    const node = nodeOf(document.contents, keys);
+    return `${at(node?.range?.[0])}${keys.length > 0 ? `: ${written(keys)}` : ''}`;
+  };
+  const refuse: YamlFile<T>['refuse'] = (keys, found, expected, advice) =>
+    badData(where(keys), found, expected, advice);
+
+  const json = expanded(document, path);
+  const result = schema.safeParse(json);
+  if (result.success) return { value: result.data, refuse };
+  const issue = result.error.issues[0]!;
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const keys = unknown === undefined ? issue.path : [...issue.path, unknown];
+  throw refuse(keys, unknown === undefined ? shown(valueAt(json, keys)) : 'an unknown key', expectedBy(issue.message));
+}
+
+function expanded(document: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: mostAliases });
+  } catch (cause) {
+    throw badData(path, (cause as Error).message.toLowerCase(), `at most ${mostAliases} aliases`, undefined, cause);
+  }
+}
+
+/** The innermost node on the way to the value; for a key of a map, the key itself, since that is what a reader finds. */
+function nodeOf(root: unknown, keys: readonly PropertyKey[]): Node | undefined {
+  let node = root as Node | undefined;
+  for (const key of keys) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isPair(item) && String(item.key) === String(key));
+      if (!pair) return node;
+      if (key === keys.at(-1)) return pair.key as Node;
+      node = pair.value as Node;
+    } else {
+      const item = (node as { items?: readonly Node[] } | undefined)?.items?.[Number(key)];
+      if (!item) return node;
+      node = item;
+    }
+  }
+  return node;
+}
+
+/** `defenses[1]`, `options.cbpt.tuning.steps`. */
+function written(keys: readonly PropertyKey[]): string {
+  return keys.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
+}
+
+function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
+  return keys.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value) && value.length === 0) return 'an empty list';
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
+/** Zod's sentence without the half that the error says itself. */
+function expectedBy(message: string): string {
+  return lowerFirst(message.replace(/^(Invalid \w+|Too small|Too big): expected /, '').replace(/, received .*$/, ''));
+}
+
+function lowerFirst(message: string): string {
+  return message.slice(0, 1).toLowerCase() + message.slice(1);
+}

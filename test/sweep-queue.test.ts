@@ -1,0 +1,216 @@
+/** @file A bench through a queue: a real Redis, real workers, one of which is killed in the middle of a cell. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Cell, Outcome } from '../src/sweep/cell.ts';
+import type { CellNews } from '../src/sweep/crew.ts';
+import { connect, queueCrew } from '../src/sweep/queue.ts';
+import { openCellStore } from '../src/sweep/store.ts';
+import { sweep } from '../src/sweep/sweep.ts';
+import { tinyCell, tinyOutcome } from './sweep/tiny-cell.ts';
+
+const program = fileURLToPath(new URL('sweep/tiny-worker.ts', import.meta.url));
+const server = ['redis-server', 'valkey-server'].find((name) => {
+  try {
+    execFileSync(name, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+describe.skipIf(server === undefined)(
+  'on a real server (skipped where there is none: apt-get install redis-server)',
+  () => {
+    let directory: string;
+    let redis: ChildProcess;
+    let url: string;
+    let queues = 0;
+    const workers: ChildProcess[] = [];
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'antidote-redis-'));
+      const port = await freePort();
+      const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+      redis = spawn(server!, [...flags, '--dir', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let said = '';
+      await new Promise<void>((resolve) => {
+        redis.stdout!.on('data', (text) => {
+          said += text;
+          if (said.includes('Ready to accept connections')) resolve();
+        });
+      });
+      url = `redis://127.0.0.1:${port}`;
+    });
+    afterAll(async () => {
+      redis.kill('SIGKILL');
+      await once(redis, 'exit');
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    let store: string;
+    let name: string;
+    beforeEach(async () => {
+      store = await mkdtemp(join(directory, 'store-'));
+      name = `antidote-test-${++queues}`;
+    });
+    afterEach(async () => {
+      for (const worker of workers.splice(0)) {
+        if (worker.exitCode === null && worker.signalCode === null) {
+          worker.kill('SIGKILL');
+          await once(worker, 'exit');
+        }
+      }
+    });
+
+    /** `said` is told every line. */
+    function startWorker(folder: string, said: (line: string, worker: ChildProcess) => void = () => {}): ChildProcess {
+      const worker = spawn(process.execPath, ['--import', 'tsx', program, url, name, folder], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      workers.push(worker);
+      worker.stdout!.setEncoding('utf8').on('data', (text: string) => {
+        for (const line of text.trim().split('\n')) said(line, worker);
+      });
+      return worker;
+    }
+
+    async function swept(
+      cells: readonly Cell[],
+      seen: (news: CellNews) => void = () => {},
+      signal = new AbortController().signal,
+    ): Promise<ReadonlyMap<string, Outcome>> {
+      const own = await mkdtemp(join(directory, 'bench-'));
+      const crew = queueCrew({ url, name }, () => {});
+      return sweep(cells, openCellStore(own), crew, { kept: () => {}, news: seen }, signal);
+    }
+
+    const finishedOf = (news: readonly CellNews[]) => news.filter(({ kind }) => kind === 'finished');
+
+    test('three workers, one of them killed with SIGKILL in mid-cell: every cell is counted once, none is lost', async () => {
+      const cells = Array.from({ length: 12 }, (_, i) => tinyCell(`cell-${i}`, { wait: 500 }));
+      let killed: string | undefined;
+      startWorker(store);
+      startWorker(store);
+      startWorker(store, (line, worker) => {
+        if (killed !== undefined || !line.startsWith('started')) return;
+        killed = line.split(' ')[1]!;
+        const watch = setInterval(() => {
+          if (!readFileSync(join(store, 'log'), { encoding: 'utf8', flag: 'a+' }).includes(`begin ${killed}`)) return;
+          clearInterval(watch);
+          worker.kill('SIGKILL');
+        }, 10);
+      });
+      const news: CellNews[] = [];
+      const outcomes = await swept(cells, (one) => news.push(one));
+      expect(killed).toBeDefined();
+      for (const { key, task } of cells) expect(outcomes.get(key)).toEqual(tinyOutcome(task));
+      expect(finishedOf(news)).toHaveLength(12);
+      expect(news).toContainEqual({ kind: 'lost', key: killed, why: 'its worker is gone' });
+      const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
+      expect(log.filter((line) => line.startsWith('end'))).toHaveLength(12);
+      expect(log.filter((line) => line === `begin ${killed}`)).toHaveLength(2);
+    }, 120_000);
+
+    test('a cell that kills its workers is red after three, the cell that fails is red at once', async () => {
+      const cells = [tinyCell('deadly', { die: 9 }), tinyCell('bad', { fail: 'no such class' }), tinyCell('good')];
+      for (let i = 0; i < 4; i++) startWorker(store);
+      const outcomes = await swept(cells);
+      expect(outcomes.get(cells[0]!.key)).toMatchObject({ kind: 'failed', error: /3 processes|stalled/ });
+      expect(outcomes.get(cells[1]!.key)).toEqual({ kind: 'failed', error: 'no such class', fault: 'internal' });
+      expect(outcomes.get(cells[2]!.key)).toEqual(tinyOutcome(cells[2]!.task));
+
+      const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
+      expect(log.filter((line) => line === `begin ${cells[1]!.key}`)).toHaveLength(1);
+    }, 120_000);
+
+    test('a bench that comes back finds what was computed meanwhile, and tries again what failed', async () => {
+      const cells = [tinyCell('a'), tinyCell('bad', { fail: 'at first' })];
+      startWorker(store);
+      await swept(cells);
+      const news: CellNews[] = [];
+      const outcomes = await swept(cells, (one) => news.push(one));
+      expect(outcomes.get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
+      const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
+      expect(log.filter((line) => line.startsWith(`begin ${cells[0]!.key}`))).toHaveLength(1);
+      expect(log.filter((line) => line.startsWith(`begin ${cells[1]!.key}`))).toHaveLength(2);
+    }, 120_000);
+
+    test('two benches with the same cells share them', async () => {
+      const cells = Array.from({ length: 4 }, (_, i) => tinyCell(`shared-${i}`, { wait: 100 }));
+      startWorker(store);
+      const [one, other] = await Promise.all([swept(cells), swept(cells)]);
+      expect([...one.keys()].sort()).toEqual([...other.keys()].sort());
+      const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
+      expect(log.filter((line) => line.startsWith('begin'))).toHaveLength(4);
+    }, 120_000);
+
+    test('a worker that is asked to stop gives its cell back at once, and another one computes it', async () => {
+      const cells = [tinyCell('long', { wait: 2000 })];
+      let first = true;
+      const news: CellNews[] = [];
+      startWorker(store, (line, worker) => {
+        if (!first || !line.startsWith('started')) return;
+        first = false;
+        worker.kill('SIGTERM');
+        worker.once('exit', () => startWorker(store));
+      });
+      const outcomes = await swept(cells, (one) => news.push(one));
+      expect(outcomes.get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
+      expect(news.some(({ kind }) => kind === 'lost')).toBe(false);
+    }, 120_000);
+
+    test('a worker without the materials of a cell says so and ends; the cell waits for another', async () => {
+      const cells = [tinyCell('foreign', { foreign: true })];
+      const stop = new AbortController();
+      const worker = startWorker(store);
+      const bench = swept(cells, () => {}, stop.signal);
+      bench.catch(() => {});
+      const [code] = await once(worker, 'exit');
+      expect(code).not.toBe(0);
+      stop.abort(new Error('enough'));
+      await expect(bench).rejects.toThrow('enough');
+    }, 120_000);
+
+    test('a stopped bench takes out of the queue what nobody has begun', async () => {
+      const cells = Array.from({ length: 5 }, (_, i) => tinyCell(`waiting-${i}`));
+      const stop = new AbortController();
+      const bench = swept(cells, () => {}, stop.signal);
+      bench.catch(() => {});
+      const client = await connect({ url, name });
+      try {
+        await expect.poll(() => client.exists(`bull:${name}:${cells[4]!.key}`), { timeout: 20_000 }).toBe(1);
+        stop.abort(new Error('enough'));
+        await expect(bench).rejects.toThrow('enough');
+        for (const { key } of cells) expect(await client.exists(`bull:${name}:${key}`)).toBe(0);
+      } finally {
+        client.disconnect();
+      }
+    }, 60_000);
+  },
+);
+
+test('where no server answers, the error names the address and what to start', async () => {
+  const port = await freePort();
+  const nowhere = { url: `redis://127.0.0.1:${port}`, name: 'nowhere' };
+  await expect(connect(nowhere)).rejects.toMatchObject({
+    fault: 'usage',
+    where: '--redis',
+    found: expect.stringContaining(`no server at redis://127.0.0.1:${port}`),
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

@@ -13,7 +13,7 @@ export interface Attack {
   readonly summary: string;
   /** Where trigger and recipe were published. */
   readonly source: string;
-  readonly trigger: Recipe;
+  readonly trigger: TriggerRecipe;
   /** How the trigger goes over to pictures of other sizes than the published 224 pixels. */
   readonly scaling: string;
   readonly captions: CaptionRule;
@@ -26,7 +26,7 @@ export interface Attack {
 }
 
 /** How a trigger comes about. */
-export type Recipe =
+export type TriggerRecipe =
   /** By formula, for pictures of `size` pixels. */
   | { readonly kind: 'drawn'; readonly draw: (size: number, seed: number) => Trigger }
   /** A patch in the middle, optimised through the clean model. */

@@ -36,6 +36,7 @@ export async function drawCellReport(
     embeddings: test,
     undefended: undefended.head,
     purified,
+    underAttack: { undefended: undefended.head, purified },
     threat,
     seed: testSeed,
   };

@@ -6,9 +6,9 @@ import type { Clip, Head } from '../clip/clip.ts';
 import { type Embeddings, encodePictures } from '../clip/encode.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
-import { cbptDefaults } from '../defenses/cbpt/purify.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
+import { badUsage } from '../errors.ts';
 import { encodeTest, measureHead, predictTest, type TestEmbeddings, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions, untriggeredShare } from '../evaluation/metrics.ts';
@@ -25,9 +25,6 @@ export const testSeed = 0;
 
 /** Under this name every defence keeps the embeddings of the shots by the model as it came (`defenses/features.ts`). */
 const shotFeatureStage = 'features';
-
-/** Hand-written prompts, the same for all defences. */
-const { templates } = cbptDefaults;
 
 /** What cells are computed with, opened once per process. */
 export interface Workshop {
@@ -71,12 +68,14 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const started = performance.now();
   const measurable = await forgetPeak();
   const materials = await workshop.materials.openChecked(cell);
-  const { clip, classes, shots, test, threat, clean } = materials;
+  const { clip, shots, test, threat, clean } = materials;
+  const { names: classes, templates, prompt } = materials.classes;
+  checkWordless(threat);
   const { defense, seed, options } = cell.task;
   const shared = sharedFeatures(workshop, cell, threat, recorder);
 
   const told = withShotFeatures(recorder, () => shared.plain(clip, shots, 'shots'));
-  const task: DefenceTask = { engine, clip, shots, templates, seed, recorder: told };
+  const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: told };
   const cure = await defend(defences[defense]!, task, options, threat);
   return inFolder(async (folder) => {
     const classifying = await classifierOf(task, cure, folder);
@@ -108,6 +107,17 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
     const undefended = { head, measures: measure(untouched) };
     return { measured, materials, cure, classifying, undefended, test: seen };
   });
+}
+
+/** Heads under a word need the prompts they were tuned from, which not every cure brings. */
+function checkWordless(threat: CellMaterials['threat']): void {
+  if (threat?.word === undefined) return;
+  throw badUsage(
+    threat.attack,
+    `the word "${threat.word}" beside its trigger`,
+    'a threat in pixels alone',
+    'use evaluate',
+  );
 }
 
 /** A folder for new weights, which are measured and not kept: one model for every cell would fill the disk. */

@@ -3,7 +3,7 @@ import { type NamedThreat, openThreat } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
-import { openClasses } from '../data/classes.ts';
+import { type ClassList, openClasses } from '../data/classes.ts';
 import { chooseShots, subset } from '../data/few-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
@@ -25,7 +25,7 @@ const indifferent = 'none';
 /** Everything that a cell reads. */
 export interface CellMaterials {
   readonly clip: Clip;
-  readonly classes: readonly string[];
+  readonly classes: ClassList;
   readonly shots: PictureSet;
   readonly test: PictureSet;
   readonly threat: NamedThreat | undefined;
@@ -46,7 +46,7 @@ export interface Materials {
 export async function gatherMaterials(device: Device): Promise<Materials> {
   const code = await codeHash();
   const clips = new Map<string, Promise<Clip>>();
-  const lists = new Map<string, Promise<readonly string[]>>();
+  const lists = new Map<string, Promise<ClassList>>();
   const sets = new Map<string, Promise<PictureSet>>();
 
   const clipOf = (name: string) => once(clips, name, () => openClip(name));
@@ -55,8 +55,8 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
   async function setOf(data: string, list: string, clip: Clip): Promise<PictureSet> {
     const { image, preprocessing } = clip.config;
     const key = JSON.stringify([data, list, image.resolution, preprocessing]);
-    const classes = await classesOf(list);
-    const set = once(sets, key, () => openPictureSet(data, { classes, config: clip.config }));
+    const { names } = await classesOf(list);
+    const set = once(sets, key, () => openPictureSet(data, { classes: names, config: clip.config }));
     // Most recently used last.
     sets.delete(key);
     sets.set(key, set);
@@ -90,8 +90,8 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       device: sha256(device),
       model: clip.sha256,
       architecture: sha256(JSON.stringify(clip.config)),
-      // Class names as the model reads them: the list and the tokenizer in one.
-      classes: sha256(JSON.stringify([classes, classes.map((name) => clip.tokenizer.encode(name, 'truncate'))])),
+      // Class names as the model reads them, with their prompts: the list and the tokenizer in one.
+      classes: sha256(JSON.stringify([classes, classes.names.map((name) => clip.tokenizer.encode(name, 'truncate'))])),
       test: test.hash,
       defense: sha256(JSON.stringify([task.defense, inOrder(task.options)])),
       ...(threat && { trigger: sha256(JSON.stringify([threat.sha256, threat.target])) }),

@@ -45,7 +45,7 @@ options: { cbpt: { tuning: { steps: 7 } } }`;
   expect(tasks.slice(0, 24).every(({ attack }) => attack === 'badnet')).toBe(true);
   expect(tasks.slice(0, 12).every(({ classes }) => classes === 'things')).toBe(true);
   expect(tasks.at(-1)).toMatchObject({ attack: 'mine', model: './my-clip', target: 'dog', seed: 3, shots: 16 });
-  expect(tasks.at(-1)?.options).toMatchObject({ tuning: { steps: 7, context: 'a photo of a' } });
+  expect(tasks.at(-1)?.options).toMatchObject({ tuning: { steps: 7, contexts: 'class-wise' } });
 });
 
 const mistakes: readonly (readonly [what: string, text: string, message: RegExp])[] = [

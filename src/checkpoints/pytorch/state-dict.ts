@@ -68,8 +68,8 @@ function checkName(where: string, name: string): void {
 export const moduleLimits = {
   /** CLIP's modules lie 8 deep. */
   depth: 64,
-  /** A module with all attributes; modules that many others refer to are walked through every time. */
-  attributes: 500_000,
+  /** CLIP's modules have some 15,000. Modules that many others refer to are walked through every time. */
+  attributes: 100_000,
 } as const;
 
 /**

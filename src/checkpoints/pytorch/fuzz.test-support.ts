@@ -1,0 +1,171 @@
+/** @file Fuzzing of the readers of weights: real files, damaged in ways that get past the first checks. */
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { AntidoteError } from '../../errors.ts';
+import { openSafetensors } from '../../tensor/safetensors.ts';
+import { elements, type StoredTensor } from '../../tensor/tensor.ts';
+import { type Entry, entriesOf, legacyOf, op, pickleOf, raw, tensorOps, zipOf } from './archive.test-support.ts';
+import { opcodes } from './opcodes.ts';
+import { openPytorch } from './open-pytorch.ts';
+import { readZipDirectory } from './zip-directory.ts';
+
+export interface Seed {
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** Of a zip archive: its entries, so that it can be put together again with right checksums around damaged content. */
+  readonly entries: readonly Entry[] | undefined;
+  readonly open: (path: string) => Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor> }>;
+}
+
+const fixtures = fileURLToPath(new URL('../../../test/fixtures/pytorch', import.meta.url));
+
+/** The files of all versions of PyTorch, safetensors, and some made by hand that are small enough to be hit anywhere. */
+export async function seeds(): Promise<Seed[]> {
+  const found: Seed[] = [];
+  for (const file of (await readdir(fixtures, { recursive: true })).sort()) {
+    const path = join(fixtures, file);
+    if (file.endsWith('.pt')) found.push(await pytorchSeed(file, await readFile(path), path));
+    if (file.endsWith('.safetensors'))
+      found.push({ name: file, bytes: await readFile(path), entries: undefined, open: openSafetensors });
+  }
+  const weights = op.dict({ weight: tensorOps(), bias: tensorOps({ shape: [6], strides: [1] }) });
+  const entries = entriesOf(pickleOf(weights));
+  const small = { name: 'small', bytes: zipOf(entries, { zip64: true }), entries, open: openPytorch };
+  const legacy = { name: 'small legacy', bytes: legacyOf(weights), entries: undefined, open: openPytorch };
+  return [...found, small, small, small, legacy, legacy];
+}
+
+async function pytorchSeed(name: string, bytes: Buffer, path: string): Promise<Seed> {
+  if (!bytes.subarray(0, 2).equals(raw('PK'))) return { name, bytes, entries: undefined, open: openPytorch };
+  const file = await open(path);
+  const directory = await readZipDirectory(path, file, bytes.length).finally(() => file.close());
+  const entries = [...directory.values()]
+    .filter(({ compressed }) => !compressed)
+    .map(({ name, offset, length }) => ({ name, data: bytes.subarray(offset, offset + length) }));
+  return { name, bytes, entries, open: openPytorch };
+}
+
+/** One change; places and lengths are taken modulo what there is. */
+interface Edit {
+  readonly kind: 'flip' | 'set' | 'number' | 'opcode' | 'delete' | 'double' | 'copy' | 'cut' | 'call';
+  readonly at: number;
+  readonly from: number;
+  readonly length: number;
+  readonly value: number;
+}
+
+export interface Case {
+  readonly seed: number;
+  /** What is damaged: the file as it is, or one entry of an archive that is then put together again. */
+  readonly target: 'file' | 'pickle' | 'entry';
+  readonly edits: readonly Edit[];
+}
+
+const telling = [0, 1, 2, 7, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+
+export function cases(seedCount: number): fc.Arbitrary<Case> {
+  const edit: fc.Arbitrary<Edit> = fc.record({
+    kind: fc.constantFrom('flip', 'set', 'number', 'opcode', 'delete', 'double', 'copy', 'cut', 'call'),
+    at: fc.nat(),
+    from: fc.nat(),
+    length: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 300 })),
+    value: fc.oneof(fc.constantFrom(...telling), fc.nat(255)),
+  });
+  return fc.record({
+    seed: fc.nat(seedCount - 1),
+    target: fc.constantFrom('file', 'pickle', 'entry'),
+    edits: fc.array(edit, { minLength: 1, maxLength: 4 }),
+  });
+}
+
+const opcodeBytes = Object.values(opcodes);
+const calls = [
+  'cos\nsystem\n)R',
+  'cbuiltins\neval\nX\x01\0\0\x001\x85R',
+  '(ios\nsystem\n',
+  'ctorch\ndevice\n)R',
+  'P0\n',
+].map(raw);
+
+function edited(bytes: Buffer, { kind, at, from, length, value }: Edit): Buffer {
+  if (bytes.length === 0) return bytes;
+  const place = at % bytes.length;
+  const [before, after] = [bytes.subarray(0, place), bytes.subarray(place)];
+  const source = bytes.subarray(from % bytes.length, (from % bytes.length) + length);
+  const changed = Buffer.from(bytes);
+  switch (kind) {
+    case 'flip':
+      changed[place]! ^= 1 << (value % 8);
+      return changed;
+    case 'set':
+      changed[place] = value;
+      return changed;
+    case 'number':
+      for (let i = 0; i < 4 && place + i < bytes.length; i++) changed[place + i] = (value >>> (8 * i)) & 255;
+      return changed;
+    case 'opcode':
+      changed[place] = opcodeBytes[value % opcodeBytes.length]!;
+      return changed;
+    case 'delete':
+      return Buffer.concat([before, after.subarray(length)]);
+    case 'double':
+      return Buffer.concat([before, after.subarray(0, length), after]);
+    case 'copy':
+      source.copy(changed, place);
+      return changed;
+    case 'cut':
+      return before;
+    case 'call':
+      return Buffer.concat([before, calls[value % calls.length]!, after]);
+  }
+}
+
+export function bytesOf({ bytes, entries }: Seed, { target, edits }: Case): Buffer {
+  if (target === 'file' || entries === undefined) return edits.reduce(edited, bytes);
+  const isPickle = ({ name }: Entry) => name.endsWith('/data.pkl');
+  const chosen = target === 'pickle' ? entries.findIndex(isPickle) : edits[0]!.from % entries.length;
+  return zipOf(
+    entries.map((entry, i) => (i === chosen ? { ...entry, data: edits.reduce(edited, entry.data) } : entry)),
+  );
+}
+
+const bytesPerElement: Readonly<Record<StoredTensor['dtype'], number>> = {
+  ...{ float64: 8, int64: 8, float32: 4, int32: 4, float16: 2, bfloat16: 2, int16: 2, int8: 1, uint8: 1, bool: 1 },
+};
+
+/** What one case came to. */
+export interface Outcome {
+  readonly result: 'read' | 'refused';
+  /** Of the processor, so that a busy machine is no excuse and no fault. */
+  readonly milliseconds: number;
+}
+
+/**
+ * Writes the damaged file and opens it. Whatever is in it, the answer is either an error of this project that blames the
+ * data, or tensors each of whose bytes lie in the file; and it takes less than a second.
+ */
+export async function check(seed: Seed, damaged: Case, path: string): Promise<Outcome> {
+  const bytes = bytesOf(seed, damaged);
+  await writeFile(path, bytes);
+  const began = process.cpuUsage();
+  const opened = await seed.open(path).catch((error: unknown) => error);
+  const { user, system } = process.cpuUsage(began);
+  const milliseconds = (user + system) / 1000;
+  if (milliseconds > 1000) throw new Error(`${seed.name}: took ${milliseconds} ms`);
+  if (opened instanceof AntidoteError) {
+    if (opened.fault !== 'data' || !opened.where.startsWith(path)) throw opened;
+    return { result: 'refused', milliseconds };
+  }
+  if (opened instanceof Error || !(opened as object)) throw opened;
+  for (const [name, tensor] of (opened as Awaited<ReturnType<Seed['open']>>).tensors) {
+    const { dtype, shape, offset, length, axes } = tensor;
+    const whole = [offset, length, ...shape].every((number) => Number.isSafeInteger(number) && number >= 0);
+    const order = [...(axes ?? shape.keys())].sort((a, b) => a - b);
+    const fits = length === elements(shape) * bytesPerElement[dtype] && offset + length <= bytes.length;
+    if (tensor.path !== path || !whole || !fits || order.some((axis, i) => axis !== i) || order.length !== shape.length)
+      throw new Error(`${seed.name}: tensor ${JSON.stringify(name)} is ${JSON.stringify(tensor)}`);
+  }
+  return { result: 'read', milliseconds };
+}

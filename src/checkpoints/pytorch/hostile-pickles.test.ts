@@ -1,0 +1,425 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { AntidoteError } from '../../errors.ts';
+import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import {
+  entriesOf,
+  legacyOf,
+  op,
+  pickleOf,
+  raw,
+  sixFloats,
+  storageOps,
+  tensorOps,
+  zipOf,
+} from './archive.test-support.ts';
+import { openPytorch } from './open-pytorch.ts';
+import { argumentLimits } from './pickle-bytes.ts';
+import { pickleLimits } from './pickle-machine.ts';
+
+const folder = temporaryFolder();
+let files = 0;
+
+async function saved(bytes: Buffer): Promise<string> {
+  const path = join(folder(), `${files++}.pt`);
+  await writeFile(path, bytes);
+  return path;
+}
+
+/** What the reader says of an archive with this pickle, with FILE for its path and START for where the pickle begins. */
+async function refusal(pickle: Buffer | string, storages?: Record<string, Buffer>): Promise<string> {
+  const bytes = zipOf(entriesOf(typeof pickle === 'string' ? pickleOf(pickle) : pickle, storages));
+  return refusalOf(bytes);
+}
+
+async function refusalOf(bytes: Buffer): Promise<string> {
+  const path = await saved(bytes);
+  const began = performance.now();
+  const error = await openPytorch(path).then(
+    (file) => new Error(`read as ${JSON.stringify([...file.tensors])}`),
+    (error: unknown) => error,
+  );
+  const took = performance.now() - began;
+  if (!(error instanceof AntidoteError)) throw new Error(`expected a refusal, found ${error}`);
+  expect(error.fault).toBe('data');
+  expect(took).toBeLessThan(20_000);
+  return error.message.replaceAll(path, 'FILE');
+}
+
+/** Where the pickle begins: behind the header of the first entry and its name. */
+const start = 30 + 'archive/data.pkl'.length;
+const at = (offset: number) => `at byte ${start + offset}`;
+
+const command = op.tuple(op.text('touch /tmp/owned'));
+test.each([
+  ['REDUCE', `${op.global('os', 'system')}${command}R`, 'os.system', 2],
+  ['REDUCE, by its name on Linux', `${op.global('posix', 'system')}${command}R`, 'posix.system', 2],
+  ['INST', `(${op.text('id')}ios\nsystem\n`, 'os.system', 10],
+  ['OBJ', `(${op.global('os', 'system')}${op.text('id')}o`, 'os.system', 3],
+  ['NEWOBJ', `${op.global('os', 'system')}${command}\x81`, 'os.system', 2],
+  ['NEWOBJ_EX', `${op.global('os', 'system')}${command}}\x92`, 'os.system', 2],
+  ['STACK_GLOBAL', `\x8c\x02os\x8c\x06system\x93${command}R`, 'os.system', 14],
+  ['BUILD', `${op.global('os', 'system')}${op.dict({ __setstate__: op.text('id') })}b`, 'os.system', 2],
+])('os.system by %s is refused, and named with its offset', async (_, ops, name, offset) => {
+  expect(await refusal(ops)).toContain(`FILE: found the global ${name} ${at(offset)}, expected only what`);
+});
+
+test.each([
+  'builtins eval',
+  'builtins exec',
+  'builtins getattr',
+  'builtins __import__',
+  '__builtin__ apply',
+  'subprocess Popen',
+  'runpy _run_code',
+  'importlib import_module',
+  'operator attrgetter',
+  'functools partial',
+  'types CodeType',
+  'torch load',
+  'torch hub.load',
+  'torch.serialization load',
+  'torch.jit load',
+  'torch.utils.data DataLoader',
+  'pickle loads',
+  '_pickle loads',
+  'torch.storage _load_from_bytes',
+  'numpy load',
+  'numpy.testing._private.utils runstring',
+  'copyreg add_extension',
+  'collections namedtuple',
+  'pip main',
+  'webbrowser open',
+  '__main__ Payload',
+  '__torch__ Module',
+  'OrderedDict collections',
+])('the global %s is refused', async (global) => {
+  const [module, name] = global.split(' ') as [string, string];
+  expect(await refusal(`${op.global(module, name)})R`)).toContain(`found the global ${module}.${name}`);
+});
+
+test('a dotted name that leads from an allowed module to another is refused', async () => {
+  for (const [module, name] of [
+    ['torch._utils', '_rebuild_tensor_v2.__globals__'],
+    ['collections', 'OrderedDict.__init__'],
+    ['torch', 'serialization.os.system'],
+    ['torch', '_utils._rebuild_tensor_v2'],
+  ] as const)
+    expect(await refusal(`${op.text(module)}${op.text(name)}\x93)R`)).toContain(`the global ${module}.${name}`);
+});
+
+test('a global that is named but never called is refused as well', async () => {
+  expect(await refusal(`${op.global('os', 'system')}0${op.dict({ weight: tensorOps() })}`)).toContain('os.system');
+});
+
+test('a global with spaces, new names for prototypes or nothing in its name is refused', async () => {
+  for (const [module, name] of [
+    ['torch FloatStorage', ''],
+    ['', 'torch FloatStorage'],
+    ['__proto__', 'x'],
+    ['constructor', ''],
+    ['', 'constructor'],
+    ['', ''],
+  ] as const)
+    expect(await refusal(op.global(module, name))).toContain('the global');
+});
+
+test('__reduce__ chains: what a call returns cannot be called, nor the name of a class that is only mentioned', async () => {
+  const ordered = `${op.global('collections', 'OrderedDict')})R`;
+  expect(await refusal(`${ordered})R`)).toContain('a call of a dict');
+  expect(await refusal(`${op.global('torch', 'device')}${command}R)R`)).toContain(
+    'a call of an object of torch.device',
+  );
+  expect(await refusal(`${op.text('os.system')}${command}R`)).toContain('a call of a string');
+  expect(await refusal(`N)R`)).toContain('a call of None');
+  expect(await refusal(`${op.global('builtins', 'object')})R`)).toContain('a call of builtins.object');
+  expect(await refusal(`${op.global('torch', 'FloatStorage')})R`)).toContain('a call of torch.FloatStorage');
+});
+
+test('functions that rebuild something by another function accept only those of tensors', async () => {
+  const from = op.global('torch._tensor', '_rebuild_from_type_v2');
+  const encode = op.global('_codecs', 'encode');
+  expect(await refusal(`${from}${op.tuple(encode, op.global('torch', 'Tensor'), ')', 'N')}R`)).toContain(
+    'a tensor rebuilt by _codecs.encode',
+  );
+  const reconstructor = op.global('copyreg', '_reconstructor');
+  expect(await refusal(`${reconstructor}${op.tuple(op.global('builtins', 'object'), 'N', 'N')}R`)).toContain(
+    'an object of builtins.object',
+  );
+});
+
+test('nested pickles are refused: bytes stay bytes, and the function that would load them is not allowed', async () => {
+  const inner = raw(`B${String.fromCharCode(10)}\0\0\0\x80\x02cos\nsys.`).toString('latin1');
+  expect(await refusal(`${op.global('torch.storage', '_load_from_bytes')}${inner}\x85R`)).toContain(
+    'the global torch.storage._load_from_bytes, which is a pickle within the pickle,',
+  );
+  expect(
+    await refusal(Buffer.concat([pickleOf(op.dict({ weight: tensorOps() })), pickleOf('cos\nsystem\n)R')])),
+  ).toContain('bytes after the pickle');
+});
+
+test('a pickle hidden behind a second PROTO is refused', async () => {
+  expect(await refusal(`N0\x80\x04N`)).toContain(`PROTO in the middle of a pickle ${at(4)}`);
+});
+
+test('BUILD cannot give a state to numbers, tensors, plain dicts or globals', async () => {
+  const state = op.dict({ __class__: op.text('os.system') });
+  for (const target of ['N', '}', ']', tensorOps(), op.global('torch', 'device')])
+    expect(await refusal(`${target}${state}b`)).toContain('as the state of');
+  const device = `${op.global('torch', 'device')})R`;
+  expect(await refusal(`${device}${state}b${state}b`)).toContain('a second state');
+});
+
+test('extension codes, which stand for globals by number, are refused', async () => {
+  for (const code of ['\x82\x01', '\x83\x01\x00', '\x84\x01\x00\x00\x00'])
+    expect(await refusal(`${code})R`)).toContain(`an extension code ${at(2)}`);
+});
+
+test('out-of-band buffers are refused', async () => {
+  expect(await refusal('\x97')).toContain('an out-of-band buffer');
+  expect(await refusal('N\x98')).toContain('an out-of-band buffer');
+});
+
+test('unknown opcodes and protocols to come are refused', async () => {
+  expect(await refusal('\x99')).toContain('0x99');
+  expect(await refusal('\0')).toContain('0x00');
+  expect(await refusal(raw('\x80\x06N.'))).toContain('pickle protocol 6');
+});
+
+test('memo bomb: an entry with a huge number is refused before anything grows', async () => {
+  expect(await refusal('Nr\xff\xff\xff\xff')).toContain(`memo entry 4294967295 ${at(3)}`);
+  expect(await refusal('Np99999999999999999999\n')).toContain('memo entry 99999999999999999999');
+  expect(await refusal('Np-1\n')).toContain('memo entry -1');
+});
+
+test('memo: entries that were never filled are refused', async () => {
+  for (const get of ['h\x05', 'j\xff\xff\xff\xff', 'g7\n', 'g-1\n']) expect(await refusal(get)).toContain('is empty');
+});
+
+test('billion laughs by memo: lists of lists of lists take the memory of their names, and are no state dict', async () => {
+  let ops = '](NNNNNNNNNNeq\x00';
+  for (let level = 1; level < 200; level++) {
+    const again = `h${String.fromCharCode(level - 1)}`.repeat(10);
+    ops += `](${again}eq${String.fromCharCode(level)}`;
+  }
+  const before = process.memoryUsage().heapUsed;
+  expect(await refusal(`(${ops}l`)).toContain('a list');
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(50e6);
+});
+
+test('a value that contains itself is read, and is no state dict', async () => {
+  expect(await refusal(']q\x00(h\x00e')).toContain('a list');
+  expect(await refusal('}q\x00(' + op.text('self') + 'h\x00u')).toContain('a dict of "self"');
+});
+
+test('deep nesting is refused when marks pile up, and takes no recursion where they do not', async () => {
+  expect(await refusal('('.repeat(pickleLimits.nesting + 1))).toContain('more than 1000 open marks');
+  expect(await refusal(`${']'.repeat(100_000)}${'a'.repeat(99_999)}`)).toContain('a list');
+  expect(await refusal(`N${'\x85'.repeat(200_000)}`)).toContain('a tuple');
+});
+
+test('stack bomb, container bomb and opcode bomb are refused at their limits', async () => {
+  expect(await refusal('N'.repeat(pickleLimits.stack + 1))).toContain(`more than ${pickleLimits.stack} values`);
+  expect(await refusal(']0'.repeat(pickleLimits.containers + 1))).toContain(
+    `more than ${pickleLimits.containers} containers`,
+  );
+  expect(await refusal('N0'.repeat(pickleLimits.opcodes))).toContain(`more than ${pickleLimits.opcodes} opcodes`);
+});
+
+test('long strings: lengths beyond the limit, beyond the file and beyond 2^53 are refused', async () => {
+  const { stringBytes, lineBytes } = argumentLimits;
+  expect(await refusal('X\xff\xff\xff\xff')).toContain(`a string of 4294967295 bytes ${at(2)}, expected at most`);
+  expect(await refusal('B\xff\xff\xff\x7f')).toContain('a string of 2147483647 bytes');
+  expect(await refusal('X\0\0\0\x01')).toContain('the end of the pickle within an opcode');
+  expect(await refusal('\x8d\xff\xff\xff\xff\xff\xff\xff\xff')).toContain('a length of 18446744073709551615');
+  expect(await refusal('\x8e\0\0\0\0\0\0\x01\0')).toContain('a string of 281474976710656 bytes');
+  expect(await refusal(`c${'a'.repeat(lineBytes + 1)}\nb\n`)).toContain(`a line of more than ${lineBytes} bytes`);
+  expect(await refusal(`S'${'a'.repeat(stringBytes)}'\n`)).toContain('a line of more than');
+});
+
+test('long numbers: decimals and binaries that take quadratic time are refused', async () => {
+  expect(await refusal(`L${'9'.repeat(900)}L\n`)).toContain('the number');
+  expect(await refusal(`\x8b\xff\xff\x00\x00`)).toContain('a number of 65535 bytes');
+  expect(await refusal(`\x8b\xff\xff\xff\xff`)).toContain('a number of 4294967295 bytes');
+  for (const number of ['I1e5', 'I0x10', 'I', 'L1.5L', 'F1e', 'Fnope', 'F'])
+    expect(await refusal(`${number}\n`)).toContain('the number');
+});
+
+test('strings that are not UTF-8, without quotes or with characters beyond Unicode are refused', async () => {
+  expect(await refusal('X\x02\0\0\0\xc3\x28')).toContain('not UTF-8');
+  expect(await refusal('\x8c\x01\xff')).toContain('not UTF-8');
+  expect(await refusal('Sno quotes\n')).toContain('without quotes');
+  expect(await refusal('V\\U00110000\n')).toContain('the character 1114112');
+});
+
+test('an empty stack, a missing mark and values left over are refused', async () => {
+  for (const ops of ['0', '2', 'R', 'b', '\x81', '\x85', '\x92', '\x93', 's', 'a', 'q\0', '\x94', 'Q'])
+    expect(await refusal(ops)).toContain(`an empty stack ${at(2)}`);
+  for (const ops of ['t', 'l', 'd', 'e', 'u', '1', 'o', '\x90', '\x91'])
+    expect(await refusal(ops)).toContain(`no mark on the stack ${at(2)}`);
+  expect(await refusal('')).toContain('STOP with 0 values');
+  expect(await refusal('NN')).toContain('STOP with 2 values');
+  expect(await refusal('(N')).toContain('STOP with 1 values');
+  expect(await refusal('N(0)R')).toContain('a call of None');
+  // A mark protects what lies below it.
+  expect(await refusal('N(\x85')).toContain('an empty stack');
+});
+
+test('items for the wrong kind of container, keys without values and keys that come twice are refused', async () => {
+  expect(await refusal('}Na')).toContain('items added to a dict');
+  expect(await refusal(']NNs')).toContain('items set in a list');
+  expect(await refusal('](N\x90')).toContain('items added to a list');
+  expect(await refusal('}(Nu')).toContain('a key without a value');
+  expect(await refusal(`}(${op.text('a')}N${op.text('a')}Nu`)).toContain('the key "a" twice');
+});
+
+test('frames that reach beyond the pickle are refused', async () => {
+  expect(await refusal(raw('\x80\x04\x95\xff\0\0\0\0\0\0\0N.'))).toContain('a frame of 255 bytes');
+});
+
+test('a pickle that is cut short anywhere is refused', async () => {
+  const whole = pickleOf(op.dict({ weight: tensorOps() }));
+  for (let length = 0; length < whole.length; length += 7) await refusal(whole.subarray(0, length));
+});
+
+test('persistent ids that lie about size, type or existence are refused', async () => {
+  const dictOf = (...tensors: string[]) => op.dict(Object.fromEntries(tensors.map((ops, i) => [`t${i}`, ops])));
+  expect(await refusal(dictOf(tensorOps({ key: '1' })))).toContain('storage "1", which is not in the file');
+  expect(await refusal(dictOf(tensorOps({ key: '../data.pkl' })))).toContain('which is not in the file');
+  expect(await refusal(dictOf(tensorOps({ count: 7 })))).toContain('storage "0" of 28 bytes');
+  expect(await refusal(dictOf(tensorOps({ count: 5 })))).toContain('expected the 24 bytes of the file');
+  expect(await refusal(dictOf(tensorOps({ type: 'DoubleStorage' })))).toContain('of 48 bytes');
+  expect(await refusal(dictOf(tensorOps(), tensorOps({ type: 'IntStorage' })))).toContain('another size or type');
+  expect(await refusal(dictOf(tensorOps({ count: -1 })))).toContain('a storage of the number -1 elements');
+  expect(await refusal(dictOf(tensorOps({ count: 2n ** 62n })))).toContain('elements');
+});
+
+test('persistent ids of other things than storages are refused', async () => {
+  expect(await refusal('P0\n')).toContain('a string as a persistent id');
+  expect(await refusal('NQ')).toContain('None as a persistent id');
+  expect(await refusal(')Q')).toContain('a persistent id of something else');
+  expect(await refusal(`${op.tuple(op.text('module'), 'N', 'N', 'N')}Q`)).toContain('a module with its source code');
+  const parts = [op.text('storage'), op.global('torch', 'float32'), op.text('0'), op.text('cpu'), op.integer(6)];
+  expect(await refusal(`${op.tuple(...parts)}Q`)).toContain('a persistent id of something else');
+  const view = op.tuple(op.text('0'), op.integer(0), op.integer(1));
+  parts[1] = op.global('torch', 'FloatStorage');
+  expect(await refusal(`${op.tuple(...parts, view)}Q`)).toContain('a view of a storage');
+});
+
+test('out-of-range tensors are refused: by offset, by size, by stride and by one element', async () => {
+  const of = (parts: Parameters<typeof tensorOps>[0]) => refusal(op.dict({ weight: tensorOps(parts) }));
+  expect(await of({ offset: 1 })).toContain('a tensor that reaches to element 6 of storage "0"');
+  expect(await of({ shape: [2, 4], strides: [4, 1] })).toContain('reaches to element 7');
+  expect(await of({ strides: [4, 1] })).toContain('reaches to element 6');
+  expect(await of({ shape: [7], strides: [1] })).toContain('reaches to element 6');
+  expect(await of({ shape: [], strides: [], offset: 6 })).toContain('reaches to element 6');
+  expect(await of({ shape: [0], strides: [1], offset: 7 })).toContain('within its 6 elements');
+});
+
+test('element counts and addresses that overflow 32, 53 and 64 bits are refused', async () => {
+  const of = (parts: Parameters<typeof tensorOps>[0]) => refusal(op.dict({ weight: tensorOps(parts) }));
+  expect(await of({ shape: [65_536, 65_536], strides: [65_536, 1] })).toContain('reaches to element');
+  expect(await of({ shape: [2 ** 31, 2 ** 31, 2], strides: [1, 1, 1] })).toContain('fewer elements');
+  expect(await of({ shape: [2n ** 62n, 4n], strides: [0, 0] })).toContain('as one of the sizes');
+  expect(await of({ strides: [2n ** 62n, 1] })).toContain('as one of the strides');
+  expect(await of({ strides: [2 ** 53 - 1, 1] })).toContain('reaches to element');
+  expect(await of({ offset: 2n ** 63n - 1n })).toContain('as one of the offset');
+});
+
+test('negative strides, sizes and offsets are refused', async () => {
+  const of = (parts: Parameters<typeof tensorOps>[0]) => refusal(op.dict({ weight: tensorOps(parts) }));
+  expect(await of({ strides: [-3, 1], offset: 3 })).toContain('the number -3 as one of the strides of a tensor');
+  expect(await of({ shape: [-2, -3] })).toContain('the number -2 as one of the sizes');
+  expect(await of({ offset: -1 })).toContain('the number -1 as one of the offset');
+});
+
+test('tensors that repeat numbers or leave gaps are refused by name, and the message says how to save them', async () => {
+  const of = (parts: Parameters<typeof tensorOps>[0]) => refusal(op.dict({ weight: tensorOps(parts) }));
+  const contiguous = 'call .contiguous() on it in PyTorch and save it again';
+  for (const strides of [
+    [0, 1],
+    [1, 1],
+    [3, 0],
+  ]) {
+    const message = await of({ strides });
+    expect(message).toContain('tensor "weight": found a tensor that repeats its numbers');
+    expect(message).toContain(contiguous);
+  }
+  expect(await of({ shape: [2, 2] })).toContain('a tensor with gaps between its numbers');
+  expect(await of({ shape: [3], strides: [2] })).toContain(contiguous);
+});
+
+test('axis bomb, missing strides, fractional sizes and things that are no sizes are refused', async () => {
+  const of = (parts: Parameters<typeof tensorOps>[0]) => refusal(op.dict({ weight: tensorOps(parts) }));
+  const ones = new Array<number>(17).fill(1);
+  expect(await of({ shape: ones, strides: ones })).toContain('a tensor with 17 axes');
+  expect(await of({ strides: [1] })).toContain('2 sizes and 1 strides');
+  const rebuild = op.global('torch._utils', '_rebuild_tensor_v2');
+  const half = `G\x3f\xe0\0\0\0\0\0\0`;
+  expect(
+    await refusal(`${rebuild}${op.tuple(storageOps(), op.integer(0), op.tuple(half), op.tuple(half))}R`),
+  ).toContain('the number 0.5 as one of the sizes');
+  expect(await refusal(`${rebuild}${op.tuple(storageOps(), op.integer(0), 'N', 'N')}R`)).toContain('None as sizes');
+  expect(await refusal(`${rebuild})R`)).toContain('a tensor of nothing');
+  expect(await refusal(`${rebuild}${op.tuple('N')}R`)).toContain('a tensor of None');
+});
+
+test('many tensors over the same large storage would be read again and again: refused', async () => {
+  const tensors = Array.from({ length: 40 }, (_, i) => [
+    `t${i}`,
+    tensorOps({ count: 1000, offset: i, shape: [960], strides: [1] }),
+  ]);
+  expect(await refusal(op.dict(Object.fromEntries(tensors)), { 0: Buffer.alloc(4000) })).toContain(
+    'tensors that share less',
+  );
+});
+
+test('tensors of types that nothing here can hold, sparse and quantised ones are refused by name', async () => {
+  const complex = tensorOps({ type: 'ComplexFloatStorage', count: 3, shape: [3], strides: [1] });
+  expect(await refusal(op.dict({ weight: complex }))).toContain('tensor "weight": found the element type complex64');
+  expect(await refusal(op.global('torch._utils', '_rebuild_sparse_tensor'))).toContain('which is a sparse tensor,');
+  expect(await refusal(op.global('torch._utils', '_rebuild_qtensor'))).toContain('which is a quantised tensor,');
+});
+
+test('a checkpoint without a state dict, with two and with other things among its tensors is refused', async () => {
+  const weights = op.dict({ weight: tensorOps() });
+  expect(await refusal('}')).toContain('an empty dict');
+  expect(await refusal('N')).toContain('found None');
+  expect(await refusal(tensorOps())).toContain('a single tensor');
+  expect(await refusal(op.dict({ epoch: 'K\x01', name: op.text('RN50') }))).toContain('a dict of "epoch", "name"');
+  expect(await refusal(op.dict({ one: weights, two: weights }))).toContain('expected one state dict only');
+  expect(await refusal(op.dict({ a: tensorOps(), b: tensorOps(), c: 'N' }))).toContain('"c": found None');
+  expect(await refusal(op.dict({ state_dict: op.dict({ a: tensorOps(), b: tensorOps(), c: ']' }) }))).toContain(
+    'entry "state_dict": "c": found a list, expected a tensor',
+  );
+  expect(await refusal(op.dict({ ['n'.repeat(2000)]: tensorOps() }))).toContain('a name of 2000 characters');
+});
+
+test('before 1.6: lies about storages, their order and their sizes are refused', async () => {
+  const weights = op.dict({ weight: tensorOps() });
+  const six = { count: 6, data: sixFloats };
+  expect(await refusalOf(legacyOf(`cos\nsystem\n)R`))).toContain('found the global os.system at byte');
+  expect(await refusalOf(legacyOf(weights, []))).toContain('no storage "0"');
+  expect(await refusalOf(legacyOf(weights, ['0', '0'], [six, six]))).toContain('every storage once');
+  expect(await refusalOf(legacyOf(weights, ['0', '1'], [six, six]))).toContain('differs from those in use');
+  expect(await refusalOf(legacyOf(weights, ['0'], [{ count: 5, data: sixFloats }]))).toContain('5 elements');
+  expect(await refusalOf(legacyOf(weights, ['0'], [{ count: -1, data: sixFloats }]))).toContain('elements');
+  expect(await refusalOf(legacyOf(weights, ['0'], [{ count: 6, data: sixFloats.subarray(1) }]))).toContain('cut short');
+  expect(await refusalOf(legacyOf(weights, ['0'], [six, six]))).toContain('32 bytes after the last storage');
+  expect(await refusalOf(legacyOf(op.dict({ weight: tensorOps({ count: 2 ** 50 }) })))).toContain('cut short');
+});
+
+test('before 1.6: another magic number, version or byte order is refused', async () => {
+  const honest = legacyOf(op.dict({ weight: tensorOps() }));
+  const changed = (offset: number, byte: number) => {
+    const bytes = Buffer.from(honest);
+    bytes[offset] = byte;
+    return bytes;
+  };
+  expect(await refusalOf(changed(5, 0))).toContain('without the mark of torch.save');
+  expect(await refusalOf(pickleOf('N'))).toContain('without the mark of torch.save');
+  expect(await refusalOf(changed(honest.indexOf(raw('\x8a\x09')) + 2, 1))).toContain('an unknown version');
+  expect(await refusalOf(changed(honest.indexOf(0x88), 0x89))).toContain('a file of a big-endian machine');
+  expect(await refusalOf(Buffer.alloc(0))).toContain('the end of the pickle');
+});

@@ -93,6 +93,24 @@ describe('help and usage', () => {
   });
 });
 
+describe('attack', () => {
+  test('--list explains the attacks without a model, for people and for programs; without it a model is needed', async () => {
+    const [lines, json, missing] = await Promise.all([
+      run(antidote, 'attack', '--list'),
+      run(antidote, 'attack', '--list', '--json'),
+      run(antidote, 'attack', '--attack', 'sig'),
+    ]);
+    expect(lines).toMatchObject({ code: 0, err: '' });
+    expect(lines.out).toMatch(/^sig: a sine.*\n +source.*Barni/m);
+    const attacks = JSON.parse(json.out);
+    expect(attacks).toContainEqual(expect.objectContaining({ attack: 'trojvqa', word: 'remember' }));
+    expect(missing).toMatchObject({ code: 64, out: '' });
+    expect(missing.err).toBe(
+      'antidote: model: found nothing, expected a model to poison; --list explains the attacks\n',
+    );
+  });
+});
+
 describe('inspect and embed', () => {
   test('inspect prints what the model is, for people and for programs', async () => {
     const [lines, json] = await Promise.all([

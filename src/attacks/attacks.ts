@@ -91,12 +91,13 @@ const steganography = {
   channels: 16,
   readers: 32,
   bound: 16 / 255,
-  steps: 400,
+  steps: 600,
   batch: 32,
   rate: 3e-3,
   warmup: 10,
   distortion: 0.3,
-  quiet: [150, 250],
+  sameness: 0.3,
+  quiet: [200, 400],
   saveEvery: 100,
 } satisfies SteganographyOptions;
 

@@ -85,18 +85,41 @@ function convolve(
   const side = wide - 2;
   return Array.from({ length: shape[0]! }, (_, output) => {
     const sums = new Float32Array(side * side).fill(bias[output]!);
-    planes.forEach((plane, input) => {
-      const kernel = 9 * (output * planes.length + input);
-      for (let tap = 0; tap < 9; tap++) {
-        const factor = weight[kernel + tap]!;
-        const shift = Math.floor(tap / 3) * wide + (tap % 3);
-        for (let y = 0; y < side; y++) {
-          const from = y * wide + shift;
-          const to = y * side;
-          for (let x = 0; x < side; x++) sums[to + x]! += factor * plane[from + x]!;
-        }
-      }
-    });
+    planes.forEach((plane, input) => addConvolved(sums, plane, side, weight, 9 * (output * planes.length + input)));
     return sums;
   });
 }
+
+/** Adds one plane's share, its nine weights beginning at `kernel`. Three rows slide by, so that a value is read once a row. */
+function addConvolved(
+  sums: Float32Array,
+  plane: Float32Array,
+  side: number,
+  weight: Float32Array,
+  kernel: number,
+): void {
+  const [a, b, c, d, e, f, g, h, i] = weight.subarray(kernel, kernel + 9) as unknown as Nine;
+  const wide = side + 2;
+  for (let y = 0; y < side; y++) {
+    const upper = y * wide;
+    const middle = upper + wide;
+    const lower = middle + wide;
+    let [u0, m0, l0] = [plane[upper]!, plane[middle]!, plane[lower]!];
+    let [u1, m1, l1] = [plane[upper + 1]!, plane[middle + 1]!, plane[lower + 1]!];
+    const to = y * side;
+    for (let x = 0; x < side; x++) {
+      const u2 = plane[upper + x + 2]!;
+      const m2 = plane[middle + x + 2]!;
+      const l2 = plane[lower + x + 2]!;
+      sums[to + x]! += a * u0 + b * u1 + c * u2 + d * m0 + e * m1 + f * m2 + g * l0 + h * l1 + i * l2;
+      u0 = u1;
+      u1 = u2;
+      m0 = m1;
+      m1 = m2;
+      l0 = l1;
+      l1 = l2;
+    }
+  }
+}
+
+type Nine = readonly [number, number, number, number, number, number, number, number, number];

@@ -24,6 +24,7 @@ const options: SteganographyOptions = {
   rate: 1e-2,
   warmup: 1,
   distortion: 0.1,
+  sameness: 0.3,
   quiet: [40, 80],
   saveEvery: 5,
 };

@@ -7,6 +7,8 @@
  *
  * - three convolutions on squares of 2 x 2 pixels, instead of a U-Net of some twenty layers;
  * - bits are read directly, without an error-correcting code around them;
+ * - a penalty on equal residuals for one message makes them differ from picture to picture; a network this small would
+ *   otherwise settle on one pattern for all;
  * - pictures are spared by a bound on the residual and by a squared error that weighs more where a picture is flat,
  *   instead of a perceptual network (LPIPS) and a critic;
  * - the decoder has to stand rounding to bytes alone: no printing, no photographing, no JPEG. Poisoned pictures meet
@@ -33,10 +35,12 @@ import {
   square,
   sub,
 } from '../../graph/elementwise.ts';
+import { l2Normalize } from '../../graph/composites.ts';
+import { reshape, slice } from '../../graph/layout.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { constant, filled, input } from '../../graph/leaves.ts';
-import { mean } from '../../graph/reduction.ts';
+import { mean, sum } from '../../graph/reduction.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { type Random, randomFor } from '../../tensor/random.ts';
@@ -50,14 +54,17 @@ import { type Architecture, parameterShapes, readBits, residual, startingParamet
 
 export interface SteganographyOptions extends Omit<Architecture, 'size'> {
   readonly steps: number;
+  /** Even: every message goes into two pictures. */
   readonly batch: number;
   /** Adam's peak learning rate. */
   readonly rate: number;
   readonly warmup: number;
   /** Weight of the squared error, as a share of the squared bound, against the reading loss. */
   readonly distortion: number;
+  /** Weight of the squared cosine between the residuals that two pictures get for one message. */
+  readonly sameness: number;
   /**
-   * Steps between which that weight rises from zero. First the message must come across: a residual that is asked to be
+   * Steps between which both weights rise from zero. First the message must come across: a residual that is asked to be
    * quiet before anyone can read it vanishes, and the message never comes back.
    */
   readonly quiet: readonly [from: number, to: number];
@@ -79,7 +86,7 @@ export async function trainSteganography(
   seed: number,
   recorder: Recorder,
 ): Promise<HiddenMessageTrigger> {
-  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion } = options;
+  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion, sameness } = options;
   const architecture: Architecture = { size, bits, planes, cells, channels, readers, bound };
   const stage = 'steganography';
   const final = await optimise(
@@ -94,6 +101,7 @@ export async function trainSteganography(
         pictures: await pictures(step),
         message: messages(batch, bits, randomFor(seed, stage, step)),
         distortion: float32([distortion * risen(step, quiet)], []),
+        sameness: float32([sameness * risen(step, quiet)], []),
         ...adamFeeds(step, warmupCosine(step, steps, rate, warmup)),
       }),
       measure: (_step, outputs) => ({
@@ -102,6 +110,8 @@ export async function trainSteganography(
         read: scalar(outputs.read),
         /** Root of the residual's mean square, in levels of 255. */
         levels: 255 * scalar(outputs.amplitude),
+        /** Mean squared cosine between the residuals that two pictures get for one message. */
+        alike: scalar(outputs.alike),
       }),
     },
     recorder,
@@ -139,15 +149,26 @@ function trainingStep(architecture: Architecture, batch: number): Graph {
   const carried = mul(round(mul(clip(add(pixels, change), 0, 1), 255)), 1 / 255);
   const agreement = mul(readBits(architecture, parameters, carried), message);
   const seen = mean(mul(square(mul(change, 1 / bound)), attention(pixels)));
-  const loss = add(mean(softplus(neg(agreement))), mul(seen, input('distortion', [])));
+  const alike = likeness(change);
+  const cost = add(mul(seen, input('distortion', [])), mul(alike, input('sameness', [])));
+  const loss = add(mean(softplus(neg(agreement))), cost);
   return {
     outputs: {
       loss,
+      alike,
       read: mean(cast(greater(agreement, 0), 'float32')),
       amplitude: sqrt(mean(square(change))),
     },
     state: adam(values, gradients(loss, [...values.values()])),
   };
+}
+
+/** Mean squared cosine between the residuals of one half of the batch and those of the other: they carry the same messages. */
+function likeness(change: Value): Value {
+  const [count = 0] = change.shape;
+  const rows = l2Normalize(reshape(change, [count, -1]));
+  const cosines = sum(mul(slice(rows, 0, 0, count / 2), slice(rows, 0, count / 2, count)), [1]);
+  return mean(square(cosines));
 }
 
 /** log(1 + exp(x)), without overflow. */
@@ -178,9 +199,8 @@ function attention(pixels: Value): Value {
   return div(constant(lively), add(sqrt(variance), lively));
 }
 
+/** Random messages for half of the batch, and the same ones for the other half. */
 function messages(batch: number, bits: number, random: Random): Tensor<'float32'> {
-  return float32(
-    Float32Array.from({ length: batch * bits }, () => 2 * random.integer(2) - 1),
-    [batch, bits],
-  );
+  const half = Array.from({ length: (batch / 2) * bits }, () => 2 * random.integer(2) - 1);
+  return float32([...half, ...half], [batch, bits]);
 }

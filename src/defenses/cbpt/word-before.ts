@@ -4,6 +4,7 @@ import { storedParameters } from '../../clip/parameters.ts';
 import { textTower, tokenEmbedding } from '../../clip/text-tower.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { withProgram } from '../../engine/with-program.ts';
+import { badUsage } from '../../errors.ts';
 import { l2Normalize } from '../../graph/composites.ts';
 import { concat, slice } from '../../graph/layout.ts';
 import { constant } from '../../graph/leaves.ts';
@@ -23,6 +24,14 @@ export async function headWithWord(
 ): Promise<Head> {
   const said = clip.tokenizer.encode(word).slice(1, -1);
   const longer = withTokens(ids, said);
+  const { context } = clip.config.text;
+  if (longer.shape[1]! > context) {
+    throw badUsage(
+      '--trigger',
+      `prompts of ${longer.shape[1]} tokens with "${word}" before them`,
+      `at most ${context}`,
+    );
+  }
   const ends = Array.from({ length: classes.length }, (_, row) => endOf(clip, longer, row));
   const parameters = storedParameters(clip.parameters);
   const written = tokenEmbedding(parameters, constant(longer));

@@ -5,6 +5,9 @@ import type { Planes } from './compose.ts';
 import { addNoise, blur, shiftColours } from './disturb.ts';
 import type { Pictures } from './pictures.ts';
 
+/** What is erased becomes mid-grey, near the mean colour that erasing after normalisation leaves. */
+const erased = 128;
+
 /** A range that a number is drawn from, evenly. */
 type Range = readonly [number, number];
 
@@ -19,7 +22,7 @@ export interface PictureAugmentation {
   readonly blur: number;
   /** Gaussian noise; its deviation in units of 255. */
   readonly noise: { readonly share: number; readonly deviation: Range };
-  /** A black rectangle; its area as a share of the picture's. */
+  /** A grey rectangle; its area as a share of the picture's. */
   readonly erase: { readonly share: number; readonly area: Range };
 }
 
@@ -101,7 +104,7 @@ function erase(planes: Planes, size: number, area: number, random: Random): void
   for (let c = 0; c < 3; c++) {
     for (let y = top; y < top + height; y++) {
       const row = (c * size + y) * size;
-      planes.fill(0, row + left, row + left + width);
+      planes.fill(erased, row + left, row + left + width);
     }
   }
 }

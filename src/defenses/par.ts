@@ -3,7 +3,7 @@ import { imageTower } from '../clip/image-tower.ts';
 import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import { augmentPictures, type PictureAugmentation } from '../data/augment-pictures.ts';
 import { l2Normalize } from '../graph/composites.ts';
-import { add, greater, mul, square, sub, where } from '../graph/elementwise.ts';
+import { add, greater, mul, square, stopGradient, sub, where } from '../graph/elementwise.ts';
 import { mean, sum } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import { adamDefaults } from '../training/adam.ts';
@@ -18,7 +18,10 @@ export interface ParOptions extends Recipe {
   readonly enough: number;
 }
 
-/** Gaussian noise of 0.2 on the pixel range, and a small part erased: half of the pictures each. */
+/**
+ * Gaussian noise of 0.2 on the pixel range, and a small part erased: half of the pictures each. (The published code keeps
+ * only the positive half of the noise; here it has both.)
+ */
 const pictureAugmentation: PictureAugmentation = {
   crop: [1, 1],
   mirror: 0,
@@ -47,9 +50,11 @@ export const par: BlindDefence<ParOptions> = {
       addedWords: [],
       addedTokens: 0,
       loss: ({ images, texts, scale, targets, pixels, ids, ends, before }) => {
+        // The embeddings before are those of the model at inference: running statistics, not the batch's.
         const imagesBefore = l2Normalize(imageTower(config, before, pixels));
         const textsBefore = l2Normalize(textTower(config, before, tokenEmbedding(before, ids), ends));
-        const pair = symmetricContrast(images, texts, scale, targets);
+        // The published code reads the logit scale as a number: it is not trained.
+        const pair = symmetricContrast(images, texts, stopGradient(scale), targets);
         const imageDrift = drift(images, imagesBefore, options.enough);
         const textDrift = drift(texts, textsBefore, options.enough);
         const loss = sub(pair, mul(add(imageDrift, textDrift), options.driftWeight));

@@ -88,9 +88,9 @@ const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_
 /**
  * Trains everything in `start`.
  *
- * Batch normalisation works with the statistics of the batch, and running statistics follow them: all the published code
- * trains and fine-tunes so (CleanCLIP, BadCLIP and PAR call `model.train()`). With the old ones held fixed a tuned model
- * would be judged by what the poisoned one saw.
+ * Batch normalisation works with the statistics of the batch, and running statistics follow them: the published code of
+ * CleanCLIP and of PAR trains and fine-tunes so (`model.train()`). With the old ones held fixed a tuned model would go on
+ * being normalised by what the poisoned one saw, poison included.
  *
  * @returns what `start` became, running statistics included
  */

@@ -35,15 +35,16 @@ async function refusal(pickle: Buffer | string, storages?: Record<string, Buffer
 
 async function refusalOf(bytes: Buffer): Promise<string> {
   const path = await saved(bytes);
-  const began = performance.now();
+  const began = process.cpuUsage();
   const error = await openPytorch(path).then(
     (file) => new Error(`read as ${JSON.stringify([...file.tensors])}`),
     (error: unknown) => error,
   );
-  const took = performance.now() - began;
+  const { user, system } = process.cpuUsage(began);
   if (!(error instanceof AntidoteError)) throw new Error(`expected a refusal, found ${error}`);
   expect(error.fault).toBe('data');
-  expect(took).toBeLessThan(20_000);
+  // Of the processor, in microseconds: the machine may be busy with something else.
+  expect(user + system).toBeLessThan(2e6);
   return error.message.replaceAll(path, 'FILE');
 }
 
@@ -210,7 +211,7 @@ test('billion laughs by memo: lists of lists of lists take the memory of their n
 
 test('a value that contains itself is read, and is no state dict', async () => {
   expect(await refusal(']q\x00(h\x00e')).toContain('a list');
-  expect(await refusal('}q\x00(' + op.text('self') + 'h\x00u')).toContain('a dict of "self"');
+  expect(await refusal(`}q\x00(${op.text('self')}h\x00u`)).toContain('a dict of "self"');
 });
 
 test('deep nesting is refused when marks pile up, and takes no recursion where they do not', async () => {

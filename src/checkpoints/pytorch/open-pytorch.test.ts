@@ -2,6 +2,7 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { storedParameters } from '../../clip/parameters.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import { add } from '../../graph/elementwise.ts';
 import { input, weight } from '../../graph/leaves.ts';
@@ -173,6 +174,15 @@ test('ONNX Runtime maps tensors of archives and of legacy files: at odd offsets,
       expect({ shape: y!.shape, data: [...y!.data] }, `${path}: ${name}`).toEqual({ shape, data: [...data] });
       await program.release();
     }
+    // Rows of a transposed matrix are no piece of the file.
+    const tensor = (await openPytorch(join(fixtures, '2.15', 'bare.pt'))).tensors.get('transposed')!;
+    const value = storedParameters(new Map([['w', { kind: 'stored', tensor }]]));
+    const program = await engine.compile({ outputs: { y: add(value('w', { from: 1, to: 3 }), input('zero', [])) } });
+    const { y } = await program.run({ zero: float32([0], []) });
+    expect({ shape: y!.shape, data: [...y!.data] }).toEqual({
+      shape: [2, 3],
+      data: [...(await readTensor(tensor)).data].slice(3, 9),
+    });
   } finally {
     await engine.close();
   }

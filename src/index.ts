@@ -34,11 +34,24 @@ export type { ShotOptions } from './data/few-shot.ts';
 export { type OpenOptions, openPictureSet } from './data/open.ts';
 export type { PictureSet, Pictures } from './data/pictures.ts';
 
-// The defence.
+// The defences: CBPT, its controls and the baselines, run and measured alike.
+export type { CbptRecipe } from './defenses/cbpt/controls.ts';
 export type { Form } from './defenses/cbpt/forms.ts';
 export type { DummyTrigger, InversionOptions, Variant } from './defenses/cbpt/inversion.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/prompts.ts';
-export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
+export { type CbptOptions, cbptDefaults, type Inversion, type Purification, purify } from './defenses/cbpt/purify.ts';
+export {
+  type BlindDefence,
+  type Classifying,
+  type Cure,
+  classifierOf,
+  type Defence,
+  type DefenceTask,
+  defend,
+  type OracleDefence,
+} from './defenses/defense.ts';
+export { type DefenceName, defenceNames, defences } from './defenses/defenses.ts';
+export type { Recipe } from './defenses/recipe.ts';
 
 // The engine.
 export type { Device, Engine, EngineOptions, Program, Tensors } from './engine/engine.ts';
@@ -47,8 +60,10 @@ export { openEngine } from './engine/ort-engine.ts';
 export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
 
 // Measuring.
-export { encodeTest, measureHead, type TestEmbeddings, type Threat } from './evaluation/evaluate.ts';
-export { type Interval, type Proportion, wilson } from './evaluation/interval.ts';
+export { proportion } from './evaluation/clusters.ts';
+export { encodeTest, measureHead, predictTest, type TestEmbeddings, type Threat } from './evaluation/evaluate.ts';
+export { type ClassChange, classChanges, type Harm, harmOf } from './evaluation/harm.ts';
+export { type Clusters, confidence, type Interval, type Proportion, wilson } from './evaluation/interval.ts';
 export {
   type Measures,
   measure,
@@ -59,6 +74,14 @@ export {
   probabilities,
   topAccuracy,
 } from './evaluation/metrics.ts';
+export {
+  compareMethods,
+  compareShares,
+  type MethodComparison,
+  type PairedComparison,
+  type Pairing,
+} from './evaluation/paired.ts';
+export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
 
 // Purified models on disk, and classifying with them.
 export { type Classification, type Classifier, openClassifier } from './export/classifier.ts';

@@ -83,6 +83,8 @@ export interface Classifying {
 /**
  * Makes a cure ready to be measured like any model. New weights are written to `folder` as an open_clip model, in full
  * precision, and classify with the task's hand-written prompts; a head needs no folder.
+ *
+ * @param folder not yet there: weights that an engine may have mapped must not change under it
  */
 export async function classifierOf(
   { engine, clip, shots, templates }: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'templates'>,

@@ -1,0 +1,82 @@
+/**
+ * @file Learning rates of the baselines, chosen on the clean accuracy of the clean model alone: no attack is looked at.
+ *
+ * `npx tsx scripts/choose-rates.ts [--methods fine-tune,cleanclip,par]`. The rule stands in src/defenses/recipe.ts: the
+ * largest rate that costs at most one point. For the linear probe, which has no accuracy to lose, the rate of the best.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openClip } from '../src/checkpoints/open.ts';
+import { openClasses } from '../src/data/classes.ts';
+import { openPictureSet } from '../src/data/open.ts';
+import { cbptDefaults } from '../src/defenses/cbpt/purify.ts';
+import { classifierOf, type Defence, type DefenceTask, defend } from '../src/defenses/defense.ts';
+import { defences } from '../src/defenses/defenses.ts';
+import { openEngine } from '../src/engine/ort-engine.ts';
+import { encodeTest, measureHead } from '../src/evaluation/evaluate.ts';
+import { unrecorded } from '../src/runs/unrecorded.ts';
+
+/** Rates that are tried, ascending. */
+const grids = {
+  'fine-tune': [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
+  cleanclip: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
+  par: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
+  'linear-probe': [1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
+} as const satisfies Partial<Record<keyof typeof defences, readonly number[]>>;
+
+type Tuned = keyof typeof grids;
+
+/** Points of clean accuracy that a rate may cost. */
+const allowed = 1;
+
+const { values: flags } = parseArgs({
+  options: {
+    methods: { type: 'string', default: Object.keys(grids).join(',') },
+    classes: { type: 'string', default: 'things' },
+    shots: { type: 'string', default: '16' },
+    seed: { type: 'string', default: '0' },
+  },
+});
+
+const recorder = unrecorded();
+const engine = await openEngine({ device: 'cpu', threads: availableParallelism() });
+const scratch = await mkdtemp(join(tmpdir(), 'antidote-rates-'));
+try {
+  const clip = await openClip('emoji-clip');
+  const classes = await openClasses(flags.classes);
+  const seed = Number(flags.seed);
+  const wanted = { perClass: Number(flags.shots), seed };
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: wanted });
+  const test = await openPictureSet('emoji:test', { classes, config: clip.config });
+  const task: DefenceTask = { engine, clip, shots, templates: cbptDefaults.templates, seed, recorder };
+
+  let tries = 0;
+  const accuracy = async (defence: Defence, options: object): Promise<number> => {
+    // A folder of its own: what the engine has mapped must not change under it.
+    const folder = join(scratch, String(tries++));
+    const cured = await classifierOf(task, await defend(defence, task, options), folder);
+    const { ca } = measureHead(cured.head, await encodeTest(engine, cured.clip, test, undefined, 0, recorder));
+    await rm(folder, { recursive: true, force: true });
+    return (100 * ca.hits) / ca.of;
+  };
+
+  const before = await accuracy(defences.none, {});
+  console.log(`clean accuracy before: ${before.toFixed(2)}, n = ${test.labels.length}`);
+  console.log('| method | rate | CA | chosen |\n|---|---|---|---|');
+  for (const name of flags.methods.split(',') as Tuned[]) {
+    const defence: Defence = defences[name];
+    const tried: { rate: number; ca: number }[] = [];
+    for (const rate of grids[name]) tried.push({ rate, ca: await accuracy(defence, { ...defence.defaults, rate }) });
+    const kept = tried.filter(({ ca }) => ca >= before - allowed);
+    const best = tried.reduce((one, other) => (other.ca > one.ca ? other : one));
+    const chosen = name === 'linear-probe' ? best : (kept.at(-1) ?? best);
+    for (const one of tried) {
+      console.log(`| ${name} | ${one.rate} | ${one.ca.toFixed(2)} | ${one === chosen ? 'yes' : ''} |`);
+    }
+  }
+} finally {
+  await engine.close();
+  await rm(scratch, { recursive: true, force: true });
+}

@@ -1,0 +1,171 @@
+/** @file The table of defences: all are run alike, blind ones see no threat, and controls change what they say. */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Clip } from '../clip/clip.ts';
+import { zeroShotHead } from '../clip/zero-shot.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/ort-engine.ts';
+import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { float32 } from '../tensor/tensor.ts';
+import type { CbptRecipe } from './cbpt/controls.ts';
+import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
+import { type DefenceName, defenceNames, defences } from './defenses.ts';
+import { colouredShots, keeping, tinyClip } from './tiny-clip.test-support.ts';
+
+const folder = temporaryFolder();
+let engine: Engine;
+let clip: Clip;
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+  clip = await tinyClip(folder());
+}, 60_000);
+afterAll(() => engine.close());
+
+/** Every method compiles its graphs: seconds each, more on a busy machine. */
+vi.setConfig({ testTimeout: 300_000 });
+
+const shots = colouredShots();
+const pattern = float32(new Float32Array(3 * 16).fill(1), [3, 4, 4]);
+const threat = {
+  trigger: { kind: 'patch' as const, pattern, placement: { top: 0, left: 0 } },
+  target: 'banana',
+};
+
+function task(recorder = keeping().recorder, seed = 1): DefenceTask {
+  return { engine, clip, shots, templates: ['a photo of a {}.'], seed, recorder };
+}
+
+/** A method's own recipe with two or three steps in place of its hundreds. */
+function shortened({ defaults }: Defence): object {
+  const { inversion, tuning } = defaults as Partial<CbptRecipe>;
+  return {
+    ...defaults,
+    ...('steps' in defaults && { steps: 3, batch: 6 }),
+    ...(inversion && { inversion: { ...inversion, steps: 2, batch: 4 } }),
+    ...(tuning && { tuning: { ...tuning, steps: 3 } }),
+  };
+}
+
+async function run(name: DefenceName, given = task()): Promise<Cure> {
+  const defence: Defence = defences[name];
+  return defend(defence, given, shortened(defence), threat);
+}
+
+async function headOf(name: DefenceName, given = task()) {
+  const cure = await run(name, given);
+  if (cure.kind !== 'head') throw new Error(`${name} keeps the image encoder`);
+  return cure.head.embeddings;
+}
+
+const heads: readonly DefenceName[] = ['cbpt', 'coop', 'random-delta', 'oracle', 'cbpt-shared', 'linear-probe'];
+
+test.each(heads)(
+  '%s gives a head of unit rows that is not the zero-shot one, the same for the same seed',
+  async (name) => {
+    const embeddings = await headOf(name);
+    expect(embeddings).toEqual(await headOf(name));
+    const zeroShot = await zeroShotHead(engine, clip, shots.classes, ['a photo of a {}.']);
+    expect(embeddings).toHaveLength(zeroShot.embeddings.length);
+    expect(embeddings).not.toEqual(zeroShot.embeddings);
+    for (let row = 0; row < shots.classes.length; row++) {
+      expect(Math.hypot(...embeddings.subarray(12 * row, 12 * row + 12))).toBeCloseTo(1, 5);
+    }
+  },
+);
+
+test('no defence is the zero-shot head, and the text projection starts from it', async () => {
+  const zeroShot = await zeroShotHead(engine, clip, shots.classes, ['a photo of a {}.']);
+  expect(await headOf('none')).toEqual(zeroShot.embeddings);
+  expect(await headOf('text-projection')).toHaveLength(zeroShot.embeddings.length);
+});
+
+test('a linear probe learns, and goes on where it stopped, byte for byte', async () => {
+  const defence: Defence = defences['linear-probe'];
+  const options = { ...defence.defaults, steps: 60, batch: 6 };
+  const whole = keeping();
+  const cure = await defend(defence, task(whole.recorder), options);
+  const losses = whole.events.filter(({ stage }) => stage === 'linear-probe').map(({ loss }) => Number(loss));
+  expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+  const first = keeping(new Map(), { stage: 'linear-probe', step: 31 });
+  await expect(defend(defence, task(first.recorder), options)).rejects.toThrow('stopped');
+  expect(await defend(defence, task(keeping(first.saved).recorder), options)).toEqual(cure);
+});
+
+test('any cure is measured like any other, whether it kept the image encoder or not', async () => {
+  for (const name of ['none', 'fine-tune'] as const) {
+    const cured = await classifierOf(task(), await run(name), `${folder()}/${name}`);
+    const embeddings = await encodeTest(engine, cured.clip, shots, threat, 0, keeping().recorder);
+    const { ca, asr } = measureHead(cured.head, embeddings, threat);
+    expect([ca.of, asr?.of]).toEqual([12, 8]);
+  }
+});
+
+test('an oracle without a trigger is refused, and a blind defence is not told of one', async () => {
+  await expect(defend(defences.oracle as Defence, task())).rejects.toThrow(/the true trigger/);
+  const told: unknown[] = [];
+  const blind: Defence = {
+    knows: 'shots',
+    summary: '',
+    source: '',
+    defaults: {},
+    async run(...given: unknown[]) {
+      told.push(...given);
+      return { kind: 'model', parameters: {} };
+    },
+  };
+  const given = task();
+  await defend(blind, given, {}, threat);
+  expect(told).toEqual([given, {}]);
+});
+
+test('the random delta is as large as the additive form everywhere, and means nothing', async () => {
+  const { recorder, saved } = keeping();
+  await run('random-delta', task(recorder));
+  expect([...saved.keys()].sort()).toEqual(['features', 'known-0', 'tune']);
+});
+
+test('a context shared by all classes is one, and longer contexts have the tokens they say', async () => {
+  const contexts = async (name: DefenceName) => {
+    const { recorder, saved } = keeping();
+    const defence: Defence = defences[name];
+    const options = { ...(shortened(defence) as CbptRecipe), forms: [] };
+    await defend(defence, task(recorder), options);
+    return saved.get('tune')!.tensors.contexts!.shape;
+  };
+  expect(await contexts('cbpt')).toEqual([3, 4, 16]);
+  expect(await contexts('cbpt-shared')).toEqual([1, 4, 16]);
+  expect(await contexts('cbpt-m1')).toEqual([3, 1, 16]);
+  expect(await contexts('cbpt-m8')).toEqual([3, 8, 16]);
+  expect(await contexts('cbpt-m16')).toEqual([3, 16, 16]);
+});
+
+test('controls differ from CBPT in what they name, and in nothing else', () => {
+  const { defaults } = defences.cbpt;
+  expect(defences.coop.defaults).toEqual({ ...defaults, forms: [] });
+  expect(defences['cbpt-no-anchor'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, anchorWeight: 0 } });
+  expect(defences['cbpt-no-clean'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, cleanWeight: 0 } });
+  for (const [name, bound] of [
+    ['cbpt-eps4', 4],
+    ['cbpt-eps8', 8],
+    ['cbpt-eps12', 12],
+    ['cbpt-eps16', 16],
+  ] as const) {
+    const expected = { ...defaults, forms: ['additive'], concentration: 0 };
+    expect(defences[name].defaults).toEqual({ ...expected, inversion: { ...defaults.inversion, bound: bound / 255 } });
+  }
+});
+
+test('every entry says what it is and where it is from, and its recipe survives JSON', () => {
+  for (const name of defenceNames) {
+    const { summary, source, defaults }: Defence = defences[name];
+    expect(summary, name).not.toBe('');
+    expect(source, name).not.toBe('');
+    expect(JSON.parse(JSON.stringify(defaults)), name).toEqual(defaults);
+  }
+});
+
+test('all methods that change weights take the same steps and batches', () => {
+  const recipes = ['fine-tune', 'cleanclip', 'par'] as const;
+  const { steps, batch } = defences['fine-tune'].defaults;
+  for (const name of recipes) expect(defences[name].defaults).toMatchObject({ steps, batch });
+});

@@ -75,7 +75,10 @@ describe.skipIf(executablePath === undefined)(
         files[name] = join(folder, `${name}.html`);
         await writeFile(files[name]!, renderReport(data));
       }
-      for (const [name, data] of Object.entries({ matrix: await sampleMatrix(), 'hostile-matrix': await hostileMatrix() })) {
+      for (const [name, data] of Object.entries({
+        matrix: await sampleMatrix(),
+        'hostile-matrix': await hostileMatrix(),
+      })) {
         files[name] = join(folder, `${name}.html`);
         await writeFile(files[name]!, renderMatrix(data));
       }
@@ -155,14 +158,17 @@ describe.skipIf(executablePath === undefined)(
       await page.close();
     });
 
-    test.each([360, 1200])('matrix at %i px: hostile and endless names neither run nor widen the page', async (width) => {
-      const { page, trouble } = await open('hostile-matrix', width);
-      await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true; })`);
-      expect(await page.evaluate(overflow)).toBe(0);
-      expect(await page.evaluate(`document.scripts.length + document.querySelectorAll('[onerror]').length`)).toBe(0);
-      expect(trouble).toEqual([]);
-      await page.close();
-    });
+    test.each([360, 1200])(
+      'matrix at %i px: hostile and endless names neither run nor widen the page',
+      async (width) => {
+        const { page, trouble } = await open('hostile-matrix', width);
+        await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true; })`);
+        expect(await page.evaluate(overflow)).toBe(0);
+        expect(await page.evaluate(`document.scripts.length + document.querySelectorAll('[onerror]').length`)).toBe(0);
+        expect(trouble).toEqual([]);
+        await page.close();
+      },
+    );
 
     test('a purification without a trigger is whole too', async () => {
       const { page, trouble } = await open('unmeasured', 360);

@@ -87,7 +87,7 @@ describe.skipIf(server === undefined)(
       signal = new AbortController().signal,
     ): Promise<ReadonlyMap<string, Outcome>> {
       const own = await mkdtemp(join(directory, 'bench-'));
-      const crew = queueCrew({ url, name }, () => {});
+      const crew = queueCrew({ url, name }, () => {}, 500);
       return sweep(cells, openCellStore(own), crew, { kept: () => {}, news: seen }, signal);
     }
 
@@ -149,6 +149,21 @@ describe.skipIf(server === undefined)(
       expect([...one.keys()].sort()).toEqual([...other.keys()].sort());
       const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
       expect(log.filter((line) => line.startsWith('begin'))).toHaveLength(4);
+    }, 120_000);
+
+    test('a bench that is stopped does not take the cells of another one with it', async () => {
+      const cells = [tinyCell('wanted by both')];
+      const stop = new AbortController();
+      const stopped = swept(cells, () => {}, stop.signal);
+      stopped.catch(() => {});
+      const other = swept(cells);
+      const client = await connect({ url, name });
+      await expect.poll(() => client.exists(`bull:${name}:${cells[0]!.key}`), { timeout: 60_000 }).toBe(1);
+      client.disconnect();
+      stop.abort(new Error('enough'));
+      await expect(stopped).rejects.toThrow('enough');
+      startWorker(store);
+      expect((await other).get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
     }, 120_000);
 
     test('a worker that is asked to stop gives its cell back at once, and another one computes it', async () => {

@@ -17,8 +17,11 @@ export interface QueuePlace {
 
 /** How long finished cells stay in the queue, where a bench that was away fetches them. In seconds. */
 const keptFor = 7 * 24 * 3600;
-/** How often the queue is asked how its cells stand, in case a message was missed while Redis was away. Milliseconds. */
-const lookEvery = 15_000;
+/**
+ * How often the queue is asked how its cells stand, in case a message was missed while the server was away, or a cell
+ * has vanished: with a server that was restarted, or with another bench that was stopped. Milliseconds.
+ */
+const usuallyLook = 15_000;
 /** A server that does not answer within this is not there. Milliseconds. */
 const patience = 5_000;
 
@@ -59,7 +62,7 @@ export async function connect({ url, password }: QueuePlace): Promise<Redis> {
 }
 
 /** @param silent told when no worker listens, and again when one does */
-export function queueCrew(place: QueuePlace, silent: (workers: number) => void): Crew {
+export function queueCrew(place: QueuePlace, silent: (workers: number) => void, lookEvery = usuallyLook): Crew {
   return {
     async work(cells, tell, signal) {
       const redis = await connect(place);
@@ -71,7 +74,7 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void):
       events.on('error', () => {});
       try {
         await events.waitUntilReady();
-        await workThroughQueue(queue, events, cells, tell, silent, signal);
+        await workThroughQueue(queue, events, cells, tell, silent, lookEvery, signal);
       } finally {
         await events.close();
         await queue.close();
@@ -87,9 +90,10 @@ async function workThroughQueue(
   cells: readonly Cell[],
   tell: (news: CellNews) => void,
   silent: (workers: number) => void,
+  lookEvery: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const open = new Set(cells.map(({ key }) => key));
+  const open = new Map(cells.map((cell) => [cell.key, cell]));
   let done: () => void = () => {};
   let fail: (error: unknown) => void = () => {};
   const settled = new Promise<void>((resolve, reject) => {
@@ -100,7 +104,7 @@ async function workThroughQueue(
     tell({ kind: 'finished', key, outcome });
     if (open.size === 0) done();
   };
-  const look = () => lookAfter(queue, [...open], finish).catch(() => {}); // Redis is away: the next look may find it.
+  const look = () => lookAfter(queue, [...open.values()], finish).catch(() => {}); // Redis is away: the next look may find it.
 
   events.on('active', ({ jobId }) => open.has(jobId) && tell({ kind: 'started', key: jobId, by: 'a worker' }));
   events.on('progress', ({ jobId, data }) => {
@@ -127,7 +131,7 @@ async function workThroughQueue(
     clearInterval(timer);
     signal.removeEventListener('abort', stop);
     // Cells that workers are computing right now come to their end there, and are found when the bench goes on.
-    await takeOut(queue, [...open]).catch(() => {});
+    await takeOut(queue, [...open.keys()]).catch(() => {});
   }
 }
 
@@ -137,14 +141,15 @@ async function putIn(queue: Queue, cells: readonly Cell[]): Promise<void> {
     const job = await queue.getJob(key);
     if (job && (await job.isFailed())) await job.remove();
   }
+  await add(queue, cells);
+}
+
+async function add(queue: Queue, cells: readonly Cell[]): Promise<void> {
   const kept = { age: keptFor };
-  await queue.addBulk(
-    cells.map((cell) => ({
-      name: 'cell',
-      data: cell,
-      opts: { jobId: cell.key, removeOnComplete: kept, removeOnFail: kept },
-    })),
-  );
+  const jobs = cells.map((cell) => {
+    return { name: 'cell', data: cell, opts: { jobId: cell.key, removeOnComplete: kept, removeOnFail: kept } };
+  });
+  if (jobs.length > 0) await queue.addBulk(jobs);
 }
 
 /** Cells that nobody has begun. */
@@ -155,17 +160,20 @@ async function takeOut(queue: Queue, keys: readonly string[]): Promise<void> {
   }
 }
 
+/** Finds cells that were finished, and puts in again those that are gone. */
 async function lookAfter(
   queue: Queue,
-  keys: readonly string[],
+  cells: readonly Cell[],
   finish: (key: string, outcome: Outcome) => void,
 ): Promise<void> {
-  for (const key of keys) {
-    const job = await queue.getJob(key);
-    if (!job) continue;
-    if (await job.isCompleted()) finish(key, outcomeOf(job.returnvalue));
-    else if (await job.isFailed()) finish(key, failureOf(job.failedReason));
+  const gone: Cell[] = [];
+  for (const cell of cells) {
+    const job = await queue.getJob(cell.key);
+    if (!job) gone.push(cell);
+    else if (await job.isCompleted()) finish(cell.key, outcomeOf(job.returnvalue));
+    else if (await job.isFailed()) finish(cell.key, failureOf(job.failedReason));
   }
+  await add(queue, gone);
 }
 
 /** What a worker sends is checked like a file: another program may write to the same server. */

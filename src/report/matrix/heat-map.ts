@@ -19,7 +19,7 @@ function numbers({ asr, ca, ra }: Means): Html {
   const small = (name: string, mean: Means['ca']) =>
     mean && html`<span><abbr>${name}</abbr> ${meanOf(mean)} <i>${spreadOf(mean)}</i></span>`;
   return asr
-    ? html`<b>${meanOf(asr)}</b> <i>${spreadOf(asr)}</i>${small('CA', ca)}${small('RA', ra)}`
+    ? html`<span><b>${meanOf(asr)}</b> <i>${spreadOf(asr)}</i></span>${small('CA', ca)}${small('RA', ra)}`
     : html`<b>–</b>${small('CA', ca)}`;
 }
 
@@ -37,13 +37,15 @@ function cell(group: Group | undefined): Html {
 
 function meanRow(panel: Panel): Html | null {
   if (panel.attacks.length < 2) return null;
-  return html`<tr class="mean"><th scope="row">mean of ${panel.attacks.length}</th>${panel.defenses.map(({ name }) => {
-    const overall = panel.overall(name);
-    if (!overall || overall.attacks === 0) return html`<td class="heat unmeasured">–</td>`;
-    const partial = overall.attacks < overall.ofAttacks;
-    const shade = overall.asr ? `shade-${shadeOf(overall.asr.mean, null)}` : 'unmeasured';
-    return html`<td class="heat ${shade}">${numbers(overall)}${partial && html`<span class="open">${overall.attacks} of ${overall.ofAttacks} attacks</span>`}</td>`;
-  })}</tr>`;
+  return html`<tr class="mean"><th scope="row">mean of ${panel.attacks.length}</th><td></td>${panel.defenses.map(
+    ({ name }) => {
+      const overall = panel.overall(name);
+      if (!overall || overall.attacks === 0) return html`<td class="heat unmeasured">–</td>`;
+      const partial = overall.attacks < overall.ofAttacks;
+      const shade = overall.asr ? `shade-${shadeOf(overall.asr.mean, null)}` : 'unmeasured';
+      return html`<td class="heat ${shade}">${numbers(overall)}${partial && html`<span class="open">${overall.attacks} of ${overall.ofAttacks} attacks</span>`}</td>`;
+    },
+  )}</tr>`;
 }
 
 export function heatMap(panel: Panel): Html {
@@ -55,7 +57,7 @@ export function heatMap(panel: Panel): Html {
   return html`<section class="panel">
     <h3><bdi>${shortened(panel.classes)}</bdi> <span class="tag">${panel.shots} shots a class</span></h3>
     <div class="scroll" role="region" aria-label="Attacks against defences, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">
-      <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map(({ name, oracle, summary }) => html`<th scope="col" title="${summary}"><bdi>${shortened(name)}</bdi>${oracle && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
+      <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map(({ name, oracle, summary }) => html`<th scope="col" title="${summary}"><bdi>${shortened(name)}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
       <tbody>${panel.attacks.map(
         (attack, at) =>
           html`<tr><th scope="row"><bdi title="${attack}">${shortened(attack)}</bdi></th><td class="floor">${floors[at] === null || floors[at] === undefined ? '–' : percent(floors[at] / 100)}</td>${panel.defenses.map(({ name }) => cell(panel.group(attack, name)))}</tr>`,

@@ -71,3 +71,11 @@ test('Markdown has a table for every measure and class list, with means that say
   expect(text).toMatch(/\| \*\*mean of 7\*\* \| 9\d\.\d\d ± \d\.\d\d \|.*\| incomplete \|/);
   expect(text).toMatch(/oracle \(oracle\)/);
 });
+
+test('every row of the table has as many columns as its head', () => {
+  const page = renderMatrix(sample);
+  for (const [table] of page.matchAll(/<table class="matrix">[\s\S]*?<\/table>/g)) {
+    const rows = [...table.matchAll(/<tr[\s\S]*?<\/tr>/g)].map(([row]) => row.match(/<t[hd][ >]/g)?.length);
+    expect(new Set(rows)).toEqual(new Set([10]));
+  }
+});

@@ -87,7 +87,7 @@ function triggersSection({ triggers }: MatrixData): Html | null {
 function defensesSection({ defenses }: MatrixData): Html {
   return html`<section id="defences" aria-labelledby="defences-title">
     <h2 id="defences-title">The defences</h2>
-    <dl class="meanings">${defenses.map(({ name, summary, oracle }) => html`<div><dt><bdi>${name}</bdi>${oracle && html` <span class="tag">oracle</span>`}</dt><dd>${summary}</dd></div>`)}</dl>
+    <dl class="meanings">${defenses.map(({ name, summary, oracle }) => html`<div><dt><bdi>${name}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</dt><dd>${summary}</dd></div>`)}</dl>
   </section>`;
 }
 

@@ -14,15 +14,15 @@ export const matrixStyle: Html = html`
 .matrix { border-collapse: separate; border-spacing: 3px; width: auto; min-width: 100%; }
 .matrix th { font-weight: 550; text-align: left; padding: 0.35rem 0.6rem 0.35rem 0; vertical-align: bottom; }
 .matrix thead th { color: var(--muted); font-size: 0.8125rem; padding: 0.35rem 0.5rem; }
-.matrix tbody th { position: sticky; left: 0; background: var(--page); max-width: 9rem; }
+.matrix tbody th { position: sticky; left: 0; background: var(--page); max-width: 9rem; vertical-align: middle; }
 .matrix thead th:first-child { padding-left: 0; }
-.matrix .floor { color: var(--muted); font-size: 0.8125rem; text-align: right; padding-right: 0.5rem; vertical-align: middle; white-space: nowrap; }
+.matrix .floor { color: var(--muted); font-size: 0.8125rem; text-align: right; padding-right: 0.5rem; vertical-align: middle; white-space: nowrap; width: 1%; }
 .heat { border-radius: 4px; background: var(--well); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-td.heat { padding: 0; min-width: 6.6rem; vertical-align: top; }
+td.heat { padding: 0; min-width: 6.2rem; vertical-align: top; }
 .heat a, .mean td.heat { display: block; padding: 0.45rem 0.55rem; color: inherit; text-decoration: none; border-radius: 4px; line-height: 1.35; }
 .mean td.heat { display: table-cell; }
 .heat a:hover { box-shadow: inset 0 0 0 2px var(--ink); }
-.heat b { font-size: 1.0625rem; font-weight: 650; letter-spacing: -0.015em; white-space: nowrap; }
+.heat b { font-size: 1rem; font-weight: 650; letter-spacing: -0.015em; white-space: nowrap; }
 .heat i, .heat span { font-style: normal; font-size: 0.75rem; }
 .heat span { display: block; white-space: nowrap; }
 .heat abbr { opacity: 0.75; }

@@ -85,7 +85,10 @@ describe('help and usage', () => {
     expect(usage.code).toBe(64);
     expect(JSON.parse(usage.out).error).toMatchObject({ where: 'model', found: 'nothing' });
     expect(data.code).toBe(65);
-    expect(JSON.parse(data.out).error).toMatchObject({ where: join(folder, 'nowhere'), found: 'no such file or folder' });
+    expect(JSON.parse(data.out).error).toMatchObject({
+      where: join(folder, 'nowhere'),
+      found: 'no such file or folder',
+    });
     expect(data.err).toMatch(/^antidote: .*nowhere: found no such file or folder/);
     expect(internal.code).toBe(70);
     expect(JSON.parse(internal.out).error.found).toMatch(/this was not foreseen/);

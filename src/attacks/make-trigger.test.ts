@@ -16,7 +16,7 @@ import { unrecorded } from '../runs/unrecorded.ts';
 import { randomFor } from '../tensor/random.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import { readTrigger, writeTrigger } from '../triggers/file.ts';
-import { type Attack, type AttackName, attackNames, attacks, type Recipe } from './attacks.ts';
+import { type Attack, type AttackName, attackNames, attacks, type TriggerRecipe } from './attacks.ts';
 import { backdoor, backdoorDefaults } from './backdoor.ts';
 import { makeTrigger } from './make-trigger.ts';
 
@@ -50,7 +50,7 @@ function hurried(name: AttackName): Attack {
   return { ...attack, trigger: shortened(attack.trigger) };
 }
 
-function shortened(recipe: Recipe): Recipe {
+function shortened(recipe: TriggerRecipe): TriggerRecipe {
   switch (recipe.kind) {
     case 'drawn':
       return recipe;

@@ -16,6 +16,7 @@
  */
 import { pixelsOf } from '../../clip/encode.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { l2Normalize } from '../../graph/composites.ts';
 import { conv2d } from '../../graph/convolution.ts';
 import {
   abs,
@@ -35,10 +36,9 @@ import {
   square,
   sub,
 } from '../../graph/elementwise.ts';
-import { l2Normalize } from '../../graph/composites.ts';
-import { reshape, slice } from '../../graph/layout.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
+import { reshape, slice } from '../../graph/layout.ts';
 import { constant, filled, input } from '../../graph/leaves.ts';
 import { mean, sum } from '../../graph/reduction.ts';
 import type { Value } from '../../graph/value.ts';
@@ -86,7 +86,8 @@ export async function trainSteganography(
   seed: number,
   recorder: Recorder,
 ): Promise<HiddenMessageTrigger> {
-  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion, sameness } = options;
+  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion, sameness } =
+    options;
   const architecture: Architecture = { size, bits, planes, cells, channels, readers, bound };
   const stage = 'steganography';
   const final = await optimise(

@@ -85,7 +85,9 @@ function convolve(
   const side = wide - 2;
   return Array.from({ length: shape[0]! }, (_, output) => {
     const sums = new Float32Array(side * side).fill(bias[output]!);
-    planes.forEach((plane, input) => addConvolved(sums, plane, side, weight, 9 * (output * planes.length + input)));
+    for (const [input, plane] of planes.entries()) {
+      addConvolved(sums, plane, side, weight, 9 * (output * planes.length + input));
+    }
     return sums;
   });
 }

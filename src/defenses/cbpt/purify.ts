@@ -42,7 +42,7 @@ export const cbptDefaults: CbptOptions = {
     saveEvery: 40,
   },
   tuning: {
-    steps: 150,
+    steps: 300,
     rate: 2e-3,
     warmup: 1,
     batch: 4096,

@@ -2,11 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attackNames } from '../src/attacks/attacks.ts';
+import { builtInModels } from '../src/checkpoints/built-in.ts';
 import { copyRecord } from './run-record.ts';
 
 const chosen = process.argv.slice(2);
-for (const attack of chosen.length > 0 ? chosen : attackNames) {
+const builtIn = builtInModels.flatMap((name) => name.split(':').slice(1));
+for (const attack of chosen.length > 0 ? chosen : builtIn) {
   const run = join('runs', `poison-${attack}`);
   const model = join('models', `emoji-clip-${attack}`);
   await rm(run, { recursive: true, force: true });

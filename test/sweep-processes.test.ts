@@ -3,13 +3,16 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Cell, Outcome } from '../src/sweep/cell.ts';
 import type { CellNews } from '../src/sweep/crew.ts';
 import { processCrew } from '../src/sweep/processes.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
 import { tinyCell, tinyOutcome } from './sweep/tiny-cell.ts';
+
+// Every test starts processes, each of which has to compile what it is made of.
+vi.setConfig({ testTimeout: 240_000 });
 
 const program = fileURLToPath(new URL('sweep/tiny-process.ts', import.meta.url));
 
@@ -115,7 +118,7 @@ test('a process that does not even start ends the sweep with its last words', as
 });
 
 test('two processes compute at the same time', async () => {
-  const cells = ['a', 'b'].map((name) => tinyCell(name, { wait: 1500 }));
+  const cells = ['a', 'b'].map((name) => tinyCell(name, { meet: 2 }));
   await swept(cells, { workers: 2 });
   expect((await logged()).map((line) => line.split(' ')[0])).toEqual(['begin', 'begin', 'end', 'end']);
 });

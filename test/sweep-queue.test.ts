@@ -116,7 +116,7 @@ describe.skipIf(server === undefined)(
       const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
       expect(log.filter((line) => line.startsWith('end'))).toHaveLength(12);
       expect(log.filter((line) => line === `begin ${killed}`)).toHaveLength(2);
-    }, 120_000);
+    }, 300_000);
 
     test('a cell that kills its workers is red after three, the cell that fails is red at once', async () => {
       const cells = [tinyCell('deadly', { die: 9 }), tinyCell('bad', { fail: 'no such class' }), tinyCell('good')];
@@ -128,7 +128,7 @@ describe.skipIf(server === undefined)(
 
       const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
       expect(log.filter((line) => line === `begin ${cells[1]!.key}`)).toHaveLength(1);
-    }, 120_000);
+    }, 300_000);
 
     test('a bench that comes back finds what was computed meanwhile, and tries again what failed', async () => {
       const cells = [tinyCell('a'), tinyCell('bad', { fail: 'at first' })];
@@ -140,7 +140,7 @@ describe.skipIf(server === undefined)(
       const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
       expect(log.filter((line) => line.startsWith(`begin ${cells[0]!.key}`))).toHaveLength(1);
       expect(log.filter((line) => line.startsWith(`begin ${cells[1]!.key}`))).toHaveLength(2);
-    }, 120_000);
+    }, 300_000);
 
     test('two benches with the same cells share them', async () => {
       const cells = Array.from({ length: 4 }, (_, i) => tinyCell(`shared-${i}`, { wait: 100 }));
@@ -149,7 +149,7 @@ describe.skipIf(server === undefined)(
       expect([...one.keys()].sort()).toEqual([...other.keys()].sort());
       const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
       expect(log.filter((line) => line.startsWith('begin'))).toHaveLength(4);
-    }, 120_000);
+    }, 300_000);
 
     test('a bench that is stopped does not take the cells of another one with it', async () => {
       const cells = [tinyCell('wanted by both')];
@@ -164,7 +164,7 @@ describe.skipIf(server === undefined)(
       await expect(stopped).rejects.toThrow('enough');
       startWorker(store);
       expect((await other).get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
-    }, 120_000);
+    }, 300_000);
 
     test('a worker that is asked to stop gives its cell back at once, and another one computes it', async () => {
       const cells = [tinyCell('long', { wait: 2000 })];
@@ -179,7 +179,7 @@ describe.skipIf(server === undefined)(
       const outcomes = await swept(cells, (one) => news.push(one));
       expect(outcomes.get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
       expect(news.some(({ kind }) => kind === 'lost')).toBe(false);
-    }, 120_000);
+    }, 300_000);
 
     test('a worker without the materials of a cell says so and ends; the cell waits for another', async () => {
       const cells = [tinyCell('foreign', { foreign: true })];
@@ -191,7 +191,7 @@ describe.skipIf(server === undefined)(
       expect(code).not.toBe(0);
       stop.abort(new Error('enough'));
       await expect(bench).rejects.toThrow('enough');
-    }, 120_000);
+    }, 300_000);
 
     test('a stopped bench takes out of the queue what nobody has begun', async () => {
       const cells = Array.from({ length: 5 }, (_, i) => tinyCell(`waiting-${i}`));

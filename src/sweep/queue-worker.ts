@@ -65,8 +65,8 @@ export async function serveQueue(
         if (thrown instanceof UnrecoverableError) throw thrown;
         if (signal.aborted || thrown instanceof OtherMaterials) {
           unfit = signal.aborted ? undefined : thrown;
-          await job.moveToWait(token);
           close(); // Before this call returns, or else the worker would take the cell again.
+          await job.moveToWait(token).catch(() => {}); // Without its lock the cell belongs to another worker already.
           throw new WaitingError();
         }
         throw new UnrecoverableError(JSON.stringify(failure(thrown)));

@@ -1,5 +1,5 @@
 /** @file A cell function that takes no time and knows its result in advance, and that can fail, wait and die at will. */
-import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recorder } from '../../src/runs/recorder.ts';
 import { type Cell, type Measured, OtherMaterials, type Task } from '../../src/sweep/cell.ts';
@@ -12,6 +12,8 @@ export interface Whim {
   readonly fail?: string;
   /** Its process is killed while it is computed: the first so many times. */
   readonly die?: number;
+  /** It goes on only when so many cells have been begun. */
+  readonly meet?: number;
   /** It refuses to be computed on this machine. */
   readonly foreign?: boolean;
 }
@@ -40,19 +42,24 @@ export function tinyCell(name: string, whim: Whim = {}, more: Partial<Task> = {}
 export function tinyCompute(directory: string): (cell: Cell, recorder: Recorder) => Promise<Measured> {
   const log = (text: string) => appendFile(join(directory, 'log'), `${text}\n`);
   return async ({ key, task }, recorder) => {
-    const { wait = 0, fail, die = 0, foreign } = task.options as Whim;
+    const { wait = 0, fail, die = 0, meet = 0, foreign } = task.options as Whim;
     await log(`begin ${key}`);
     for (let done = 0; done < wait; done += 10) {
       recorder.signal.throwIfAborted();
       recorder.record({ stage: 'wait', step: done / 10 + 1, steps: Math.ceil(wait / 10) });
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    while ((await begun(directory)) < meet) await new Promise((resolve) => setTimeout(resolve, 10));
     if (await dies(directory, key, die)) process.kill(process.pid, 'SIGKILL');
     if (foreign) throw new OtherMaterials({ fault: 'data', where: 'model', found: 'another', expected: 'the same' });
     if (fail) throw new Error(fail);
     await log(`end ${key}`);
     return tinyOutcome(task);
   };
+}
+
+async function begun(directory: string): Promise<number> {
+  return (await readFile(join(directory, 'log'), 'utf8')).split('begin').length - 1;
 }
 
 /** Counts the deaths of a cell in files, since whoever dies remembers nothing. */

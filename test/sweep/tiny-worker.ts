@@ -16,5 +16,5 @@ await serveQueue(
     finished: ({ key }, { kind }) => process.stdout.write(`${kind} ${key}\n`),
   },
   stop.signal,
-  { lock: 1500, look: 500 },
+  { lock: 5000, look: 1000 },
 );

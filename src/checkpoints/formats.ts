@@ -1,21 +1,25 @@
 /** @file The forms in which CLIPs are found, as a table, and which of them a folder or a file is. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import type { Format } from '../clip/clip.ts';
+import type { Format, HubSource } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { builtInFolder, builtInModels } from './built-in.ts';
 import type { ConfigFile } from './config-parts.ts';
+import { openHubModel, parseHubName } from './hub.ts';
 import { readHuggingFaceConfig } from './hugging-face-config.ts';
 import { listed } from './key-map.ts';
 import { readOpenClipConfig } from './open-clip-config.ts';
 import { builtInTokenizer, type FoundTokenizer, huggingFaceTokenizer } from './tokenizer-files.ts';
+import { filesOfIndex } from './weights.ts';
 
 interface FolderFormat {
   readonly name: Format;
   readonly configFile: string;
   /** File names under which the format keeps weights; the first that exists counts. */
   readonly weightFiles: readonly string[];
+  /** Files that are read beside these where they exist. */
+  readonly companions: readonly string[];
   readonly readConfig: (path: string) => Promise<ConfigFile>;
   readonly tokenizer: (folder: string, context: number) => Promise<FoundTokenizer>;
 }
@@ -35,6 +39,7 @@ export const folderFormats: readonly [FolderFormat, FolderFormat] = [
       'open_clip_pytorch_model.pt',
       'open_clip_model.pt',
     ],
+    companions: [],
     readConfig: readOpenClipConfig,
     tokenizer: (_, context) => builtInTokenizer(context),
   },
@@ -47,6 +52,7 @@ export const folderFormats: readonly [FolderFormat, FolderFormat] = [
       'pytorch_model.bin',
       'pytorch_model.bin.index.json',
     ],
+    companions: ['preprocessor_config.json', 'processor_config.json', 'tokenizer.json', 'vocab.json', 'merges.txt'],
     readConfig: readHuggingFaceConfig,
     tokenizer: huggingFaceTokenizer,
   },
@@ -58,6 +64,7 @@ export interface Found {
   readonly config: { readonly path: string; readonly format: FolderFormat } | undefined;
   /** Where a tokenizer may lie; undefined for a bare file, whose neighbours need not belong to it. */
   readonly folder: string | undefined;
+  readonly hub: HubSource | null;
 }
 
 /** Ends of files that may hold weights. What they hold is told by their content. */
@@ -67,44 +74,64 @@ const noWeights = /^(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin
 
 /** @throws AntidoteError (data) that says what there is instead of a model */
 export async function findModel(nameOrPath: string): Promise<Found> {
+  const onHub = parseHubName(nameOrPath);
+  if (onHub) {
+    const { folder, source } = await openHubModel(onHub, neededFiles);
+    return { ...inFolder(folder, await readdir(folder)), hub: source };
+  }
   const path = builtInFolder(nameOrPath) ?? nameOrPath;
   try {
     if ((await stat(path)).isDirectory()) return inFolder(path, await readdir(path));
   } catch (error) {
     if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw fileProblem(path, error);
-    const expected = `a model folder or file, or a built-in model (${builtInModels.join(', ')})`;
+    const expected = `a model folder or file, hf:org/name, or a built-in model (${builtInModels.join(', ')})`;
     throw badData(nameOrPath, 'no such file or folder', expected, undefined, error);
   }
   return bareFile(path);
 }
 
 function inFolder(folder: string, files: readonly string[]): Found {
-  const present = folderFormats.filter(({ configFile }) => files.includes(configFile));
-  const found = (format: FolderFormat | undefined, weightFile: string): Found => ({
+  const { format, weightFile } = choose(folder, files);
+  return {
     weights: join(folder, weightFile),
     config: format && { path: join(folder, format.configFile), format },
     folder,
-  });
+    hub: null,
+  };
+}
+
+/** What opening a repository reads: configuration, tokenizer, weights, and the files that an index of weights names. */
+async function neededFiles(where: string, files: readonly string[], folder: string): Promise<readonly string[]> {
+  const { format, weightFile } = choose(where, files);
+  const beside = format ? [format.configFile, ...format.companions].filter((file) => files.includes(file)) : [];
+  const index = join(folder, weightFile);
+  const shards = weightFile.endsWith('.json') && (await isFile(index)) ? await filesOfIndex(index) : [];
+  return [...beside, weightFile, ...shards];
+}
+
+/** The format that a folder's files make, and its weights. `where` is what errors point to. */
+function choose(where: string, files: readonly string[]): { format: FolderFormat | undefined; weightFile: string } {
+  const present = folderFormats.filter(({ configFile }) => files.includes(configFile));
   for (const format of present) {
     const weightFile = format.weightFiles.find((file) => files.includes(file));
-    if (weightFile !== undefined) return found(format, weightFile);
+    if (weightFile !== undefined) return { format, weightFile };
   }
   const index = files.find((file) => /\.(safetensors|bin)\.index\.json$/.test(file));
   const candidates = files.filter((file) => weightEnds.has(extname(file)) && !noWeights.test(file)).sort();
   const [only, ...others] = index === undefined ? candidates : [index];
-  if (only !== undefined && others.length === 0) return found(present[0], only);
+  if (only !== undefined && others.length === 0) return { format: present[0], weightFile: only };
   if (only !== undefined)
-    throw badData(folder, `${candidates.length} files of weights: ${listed(candidates)}`, 'one', 'give one of them');
+    throw badData(where, `${candidates.length} files of weights: ${listed(candidates)}`, 'one', 'give one of them');
   const [configured] = present;
   if (configured)
     throw badData(
-      folder,
+      where,
       `${configured.configFile} without weights`,
       `${configured.weightFiles[0]} or another file of weights beside it`,
     );
   const shown = files.slice(0, 5).join(', ');
   throw badData(
-    folder,
+    where,
     files.length === 0 ? 'an empty folder' : `${shown}${files.length > 5 ? ', ...' : ''}`,
     `${folderFormats.map(({ configFile, weightFiles }) => `${configFile} and ${weightFiles[0]}`).join(', or ')}, or a file of weights`,
   );
@@ -119,10 +146,15 @@ async function bareFile(path: string): Promise<Found> {
   const name = basename(path);
   const format = folderFormats.find(({ weightFiles }) => weightFiles.includes(name));
   if (format && (await isFile(join(folder, format.configFile))))
-    return { weights: path, config: { path: join(folder, format.configFile), format }, folder };
+    return { weights: path, config: { path: join(folder, format.configFile), format }, folder, hub: null };
   const own = join(folder, `${name.slice(0, name.length - extname(name).length)}.json`);
   const configured = own !== path && (await isFile(own));
-  return { weights: path, config: configured ? { path: own, format: folderFormats[0] } : undefined, folder: undefined };
+  return {
+    weights: path,
+    config: configured ? { path: own, format: folderFormats[0] } : undefined,
+    folder: undefined,
+    hub: null,
+  };
 }
 
 function isFile(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { checkedConfig, most } from './config-parts.ts';
 import { called, type Layout, shapeIn, sourceOf } from './key-map.ts';
 import { type KnownModel, type KnownReading, knownModels, modelsOfShapes, type Shapes } from './known-architectures.ts';
 
-/** All OpenAI's heads are this wide, and most of the others'. */
+/** OpenAI's code makes as many heads of this width as fit. */
 const headWidth = 64;
 
 export interface InferredConfig {
@@ -98,18 +98,22 @@ function headsOf(path: string, { image, text }: Shapes, model: KnownModel | unde
     return { image: model.image.heads, text: model.text.heads, origin: { from: 'known', note: `as in ${model.name}` } };
   const channels = image.kind === 'vit' ? image.width : image.width * 32;
   const of = (tower: string, width: number) => {
-    if (width % headWidth === 0) return width / headWidth;
+    const heads = Math.trunc(width / headWidth);
+    if (heads > 0 && width % heads === 0) return heads;
     throw badData(
       path,
       `${tower} of width ${width} and no configuration, so the number of heads is unknown`,
-      `a width that ${headWidth} divides, as heads usually are that wide`,
+      `a width of heads that are ${headWidth} wide, as OpenAI's are`,
       'put an open_clip configuration beside it, under the same name with .json at its end',
     );
   };
   return {
     image: of('an image encoder', channels),
     text: of('a text encoder', text.width),
-    origin: { from: 'assumed', note: `${headWidth} wide, as OpenAI's are; weights do not tell` },
+    origin: {
+      from: 'assumed',
+      note: `the width over ${headWidth}, rounded down, as in OpenAI's code; weights do not tell`,
+    },
   };
 }
 

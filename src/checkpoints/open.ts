@@ -1,6 +1,6 @@
 /** @file Opens a CLIP, whatever form it is found in, and checks it completely. */
 import { stat } from 'node:fs/promises';
-import type { Clip, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
+import type { Clip, Format, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
@@ -9,14 +9,14 @@ import { inferConfig } from './infer-config.ts';
 import { mapParameters } from './key-map.ts';
 import { recogniseLayout } from './layout.ts';
 import { builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';
-import { openWeights } from './weights.ts';
+import { openWeights, type Weights } from './weights.ts';
 
 /**
  * Opens a CLIP and checks it completely: configuration, every parameter's name and shape, every weight finite.
  * Weights stay on disk; the result says where each lies. What a file holds is told by its content, not by its name.
  *
- * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...), a Hugging Face or open_clip folder, or a
- *   file of weights: then the architecture is read off their shapes
+ * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...), `hf:org/name@revision`, a Hugging
+ *   Face or open_clip folder, or a file of weights: then the architecture is read off their shapes
  * @throws AntidoteError (data) that names the file, key or tensor at fault
  */
 export async function openClip(nameOrPath: string): Promise<Clip> {
@@ -26,7 +26,7 @@ export async function openClip(nameOrPath: string): Promise<Clip> {
   const { layout, tensors, prefixes } = recogniseLayout(found.weights, weights.tensors);
   const { config, origins, known } = configured
     ? { ...configured, known: null }
-    : await inferConfig(found.weights, layout, tensors, weights.sha256);
+    : await inferConfig(found.weights, layout, tensors, weights.sha256, quickGeluOf(weights));
   const said = found.config ? 'the configuration' : 'the other shapes';
   const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
   const { context, vocabulary } = config.text;
@@ -37,18 +37,30 @@ export async function openClip(nameOrPath: string): Promise<Clip> {
     parameters,
     tokenizer: within(tokenizer, vocabulary, found.config?.path ?? found.weights),
     sha256: weights.sha256,
-    format: found.config?.format.name ?? 'state-dict',
+    format: found.config?.format.name ?? bareFormat(weights),
     reading: {
       ...(await filesOf(weights.tensors)),
-      container: 'safetensors',
+      container: weights.container,
       layout: layout.name,
       dtypes: countedTypes(tensors),
       prefixes,
       ignored,
       origins: { ...origins, tokenizer: origin },
       known,
+      hub: found.hub,
     },
   };
+}
+
+function bareFormat({ container, entry }: Weights): Format {
+  if (container === 'torchscript') return 'torchscript';
+  return entry === undefined ? 'state-dict' : 'training-checkpoint';
+}
+
+/** OpenAI's archives, which carry these sizes as tensors, hold OpenAI's models, and all of those have one activation. */
+function quickGeluOf({ container, tensors }: Weights): string | undefined {
+  const sizes = ['input_resolution', 'context_length', 'vocab_size'];
+  return container === 'torchscript' && sizes.every((name) => tensors.has(name)) ? "OpenAI's archive" : undefined;
 }
 
 /** A folder's own tokenizer where its layout has one; a bare file has none. */

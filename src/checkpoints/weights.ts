@@ -9,14 +9,19 @@ import { sha256 } from '../tensor/sha256.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 import { readJson } from './json-file.ts';
 import { sha256WithChecksums } from './pytorch/checksums.ts';
-import { type Checksum, openPytorch } from './pytorch/open-pytorch.ts';
+import { type Checksum, type Container, openPytorch } from './pytorch/open-pytorch.ts';
 import { type WeightsKind, weightsKind } from './weights-kind.ts';
 
 export interface Weights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Of the file; of several files, of the lines "hash  name" in the order of names, as `sha256sum` prints them. */
   readonly sha256: string;
+  readonly container: WeightsContainer;
+  /** Key of a training checkpoint under which the weights lay; undefined if the file holds nothing else. */
+  readonly entry: string | undefined;
 }
+
+export type WeightsContainer = 'safetensors' | Container;
 
 /** Pieces in which weights are read through. */
 const pieceBytes = 1 << 22;
@@ -25,6 +30,9 @@ interface OpenedFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Of parts of the file; safetensors have none. */
   readonly checksums?: readonly Checksum[];
+  /** Safetensors are of one kind only. */
+  readonly container?: Container;
+  readonly entry?: string | undefined;
 }
 
 const readers: Readonly<Record<WeightsKind, (path: string) => Promise<OpenedFile>>> = {
@@ -40,15 +48,16 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  */
 export async function openWeights(path: string): Promise<Weights> {
   if (!path.endsWith('.json')) {
-    const { tensors, checksums } = await readers[await weightsKind(path)](path);
+    const { tensors, checksums, container = 'safetensors', entry } = await readers[await weightsKind(path)](path);
     // The hash first: where there are checksums, damage is better called damage than a strange number.
     const sha256 = await sha256WithChecksums(path, checksums ?? []);
     await checkFinite(path, tensors);
-    return { tensors, sha256 };
+    return { tensors, sha256, container, entry };
   }
   const { weight_map: index } = await readJson(path, indexSchema);
   const tensors = new Map<string, StoredTensor>();
   const lines: string[] = [];
+  let container: WeightsContainer = 'safetensors';
   for (const file of [...new Set(Object.values(index))].sort()) {
     if (basename(file) !== file || file === '..' || file === '.')
       throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
@@ -62,12 +71,19 @@ export async function openWeights(path: string): Promise<Weights> {
         );
       tensors.set(name, tensor);
     }
+    container = part.container;
     lines.push(`${part.sha256}  ${file}\n`);
   }
   const lost = Object.keys(index).find((name) => !tensors.has(name));
   if (lost !== undefined)
     throw badData(join(dirname(path), index[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
-  return { tensors, sha256: sha256(lines.join('')) };
+  return { tensors, sha256: sha256(lines.join('')), container, entry: undefined };
+}
+
+/** Names of the files that an index puts the tensors in. */
+export async function filesOfIndex(path: string): Promise<readonly string[]> {
+  const { weight_map: index } = await readJson(path, indexSchema);
+  return [...new Set(Object.values(index))].sort();
 }
 
 /** A number is infinite or none exactly if all bits of its exponent are set. */

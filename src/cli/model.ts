@@ -2,7 +2,7 @@
 export const modelParameter = {
   parse: String,
   placeholder: 'model',
-  brief: 'A model folder, or a built-in such as emoji-clip:badnet',
+  brief: 'A model folder or file, hf:org/name@revision, or a built-in such as emoji-clip:badnet',
 } as const;
 
 /** Where the folder of a purified run will do as well. */

@@ -53,10 +53,19 @@ export interface Origin {
 
 export const facts = ['architecture', 'heads', 'activation', 'preprocessing', 'tokenizer'] as const;
 
+export interface HubSource {
+  /** `org/name`. */
+  readonly repository: string;
+  /** As asked for: a branch, a tag, a commit. */
+  readonly revision: string;
+  /** What it was then. */
+  readonly commit: string;
+}
+
 export interface Reading {
   readonly weights: readonly string[];
-  /** What the weights are stored as: `safetensors`, `pytorch-zip`, ... */
-  readonly container: string;
+  /** What the weights are stored in: safetensors, or one of PyTorch's three forms. */
+  readonly container: 'safetensors' | 'zip' | 'legacy' | 'torchscript';
   /** Size of the weights file(s). */
   readonly bytes: number;
   readonly layout: LayoutName;
@@ -67,8 +76,10 @@ export interface Reading {
   /** Tensors of the file that are no parameters, by name: buffers that are rebuilt, counters. */
   readonly ignored: readonly string[];
   readonly origins: { readonly [Fact in (typeof facts)[number]]: Origin };
-  /** The known model of these shapes, if there is one. */
+  /** The known model of these shapes, if there is one and the configuration did not say. */
   readonly known: string | null;
+  /** The Hugging Face repository that it was fetched from, if it was. */
+  readonly hub: HubSource | null;
 }
 
 /** What purification produces: a linear classifier over the untouched image encoder. */

@@ -1,0 +1,135 @@
+/** @file The cache of Hugging Face's libraries, laid out as Python's `huggingface_hub` does: blobs, snapshots of links, refs. */
+import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeStream } from 'node:stream/web';
+import { badData } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+
+/** A file of a repository at one commit. */
+export interface CachedFile {
+  /** Inside the repository. */
+  readonly path: string;
+  readonly size: number;
+  /** SHA-256 of a large file, Git's own hash of a small one; the name of its blob. */
+  readonly etag: string;
+}
+
+export interface HubCache {
+  /** Of the repository. */
+  readonly root: string;
+  /** Where the files of a commit lie, or would. */
+  folder(commit: string): string;
+  /** Names of the files that are there of a commit; undefined if it is unknown. */
+  files(commit: string): Promise<readonly string[] | undefined>;
+  /** What a branch or tag was when it was last asked for. */
+  commitOf(revision: string): Promise<string | undefined>;
+  remember(revision: string, commit: string): Promise<void>;
+  has(commit: string, file: CachedFile): Promise<boolean>;
+  /** Writes a file from its bytes; throws a data error if they are not those of its size and hash. */
+  put(commit: string, file: CachedFile, bytes: ReadableStream<Uint8Array>): Promise<void>;
+}
+
+/** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME say where the cache is, as in Python. */
+export async function openHubCache(repository: string): Promise<HubCache> {
+  const { getHFHubCachePath, getRepoFolderName } = await import('@huggingface/hub');
+  const root = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repository }));
+  const folder = (commit: string) => join(root, 'snapshots', commit);
+  return {
+    root,
+    folder,
+    files: (commit) => orUndefined(readdir(folder(commit))),
+    async commitOf(revision) {
+      const commit = (await orUndefined(readFile(join(root, 'refs', revision), 'utf8')))?.trim();
+      return commit && /^[0-9a-f]{40}$/.test(commit) ? commit : undefined;
+    },
+    async remember(revision, commit) {
+      if (revision === commit) return;
+      const path = join(root, 'refs', revision);
+      await told(path, async () => {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, commit);
+      });
+    },
+    async has(commit, { path, size }) {
+      const status = await orUndefined(stat(join(folder(commit), path)));
+      return status?.size === size;
+    },
+    async put(commit, file, bytes) {
+      const blob = join(root, 'blobs', file.etag);
+      const pointer = join(folder(commit), file.path);
+      await told(blob, async () => {
+        await mkdir(dirname(blob), { recursive: true });
+        await mkdir(dirname(pointer), { recursive: true });
+        const incomplete = `${blob}.${randomUUID()}.incomplete`;
+        try {
+          await writeChecked(incomplete, file, bytes);
+          await rename(incomplete, blob);
+        } finally {
+          await rm(incomplete, { force: true });
+        }
+        await point(pointer, blob);
+      });
+    },
+  };
+}
+
+async function writeChecked(path: string, file: CachedFile, bytes: ReadableStream<Uint8Array>): Promise<void> {
+  const hash = hashFor(file);
+  let size = 0;
+  const counting = new Transform({
+    transform(piece: Uint8Array, _, done) {
+      size += piece.length;
+      hash.update(piece);
+      const tooLong = size > file.size ? badData(file.path, `more than ${file.size} bytes`, 'what is listed') : null;
+      done(tooLong, piece);
+    },
+  });
+  await pipeline(Readable.fromWeb(bytes as NodeStream<Uint8Array>), counting, createWriteStream(path));
+  if (size !== file.size)
+    throw badData(
+      file.path,
+      `${size} bytes`,
+      `${file.size}, as the Hub lists it`,
+      'the download was cut short; try again',
+    );
+  const digest = hash.digest('hex');
+  if (digest !== file.etag)
+    throw badData(
+      file.path,
+      `the hash ${digest}`,
+      `${file.etag}, as the Hub lists it`,
+      'the download is damaged; try again',
+    );
+}
+
+/** The Hub lists the SHA-256 of large files; of small ones Git's, which is SHA-1 of a head and the content. */
+function hashFor({ size, etag }: CachedFile): Hash {
+  return etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
+}
+
+/** Relative links, so that the cache can be moved; where links are not allowed (Windows), a copy. */
+async function point(pointer: string, blob: string): Promise<void> {
+  await rm(pointer, { force: true });
+  try {
+    await symlink(relative(dirname(pointer), blob), pointer);
+  } catch (error) {
+    if (!['EPERM', 'EACCES', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await copyFile(blob, pointer);
+  }
+}
+
+function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {
+  return value.catch(() => undefined);
+}
+
+async function told(path: string, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}

@@ -1,0 +1,224 @@
+/** @file Models of a Hub that runs here: what is fetched, where it lies, and what is said when it does not work. */
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseHubName } from './hub.ts';
+import { openClip } from './open.ts';
+
+const commit = 'c'.repeat(40);
+const fixture = (name: string) => fileURLToPath(new URL(`../../test/fixtures/clip/${name}`, import.meta.url));
+
+interface Served {
+  readonly bytes: Buffer;
+  /** Kept as a large file: known by its SHA-256. */
+  readonly large: boolean;
+  /** Lies about the file, for tests. */
+  readonly listed?: { readonly size?: number; readonly hash?: string };
+}
+
+/** A Hub with one repository, `org/clip`, and what was asked of it. */
+class Hub {
+  readonly requests: string[] = [];
+  readonly files = new Map<string, Served>();
+  /** Answers for everything, if set. */
+  status = 200;
+  readonly #server: Server = createServer((request, response) => this.#answer(request, response));
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async add(folder: string, large = /\.safetensors$/): Promise<void> {
+    for (const name of await readdir(folder)) {
+      if (name !== 'expected.safetensors')
+        this.files.set(name, { bytes: await readFile(join(folder, name)), large: large.test(name) });
+    }
+  }
+
+  downloads(): string[] {
+    return [...new Set(this.requests.flatMap((url) => /\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? []))].sort();
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? '';
+    this.requests.push(url);
+    const file = this.files.get(/\/org\/clip\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? '');
+    if (file && this.status === 200) send(request, response, file.bytes);
+    else {
+      const body = this.status === 200 ? this.#about(url) : undefined;
+      response.writeHead(body ? 200 : this.status === 200 ? 404 : this.status, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(body ?? { error: 'no' }));
+    }
+  }
+
+  #about(url: string): object | undefined {
+    if (url.startsWith('/api/models/org/clip/revision/'))
+      return { _id: '1', id: 'org/clip', sha: commit, lastModified: '2026-01-01T00:00:00.000Z' };
+    if (url.startsWith(`/api/models/org/clip/tree/${commit}`))
+      return [...this.files].map(([path, file]) => ({ type: 'file', path, ...listing(file) }));
+    return undefined;
+  }
+}
+
+/** All of it, or the range that was asked for. */
+function send(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+  const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
+  const from = range ? Number(range[1]) : 0;
+  const to = range?.[2] ? Number(range[2]) + 1 : bytes.length;
+  response.writeHead(range ? 206 : 200, {
+    ETag: '"x"',
+    'Content-Length': to - from,
+    ...(range && { 'Content-Range': `bytes ${from}-${to - 1}/${bytes.length}` }),
+  });
+  response.end(bytes.subarray(from, to));
+}
+
+function listing({ bytes, large, listed }: Served): object {
+  const size = listed?.size ?? bytes.length;
+  const git = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+  if (!large) return { size, oid: listed?.hash ?? git };
+  const oid = listed?.hash ?? createHash('sha256').update(bytes).digest('hex');
+  return { size, oid: '0'.repeat(40), lfs: { oid, size, pointerSize: 130 } };
+}
+
+let hub: Hub;
+let cache: string;
+beforeEach(async () => {
+  hub = new Hub();
+  cache = await mkdtemp(join(tmpdir(), 'antidote-hub-'));
+  vi.stubEnv('HF_ENDPOINT', await hub.listen());
+  vi.stubEnv('HF_HUB_CACHE', cache);
+  for (const name of ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_TOKEN']) vi.stubEnv(name, '');
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await hub.close();
+});
+
+const repository = () => join(cache, 'models--org--clip');
+
+test("a model is fetched into Python's cache: blobs by their hash, links to them under the commit, the branch's commit", async () => {
+  await hub.add(fixture('hugging-face-quick-gelu'));
+  hub.files.set('flax_model.msgpack', { bytes: Buffer.from('large and not needed'), large: true });
+  hub.files.set('README.md', { bytes: Buffer.from('not needed'), large: false });
+  const clip = await openClip('hf:org/clip');
+  const local = await openClip(fixture('hugging-face-quick-gelu'));
+  expect(clip.config).toEqual(local.config);
+  expect(clip.sha256).toBe(local.sha256);
+  expect(clip.reading.hub).toEqual({ repository: 'org/clip', revision: 'main', commit });
+  expect(hub.downloads()).toEqual(['config.json', 'model.safetensors', 'preprocessor_config.json', 'tokenizer.json']);
+  expect(await readFile(join(repository(), 'refs', 'main'), 'utf8')).toBe(commit);
+  const pointer = join(repository(), 'snapshots', commit, 'model.safetensors');
+  expect((await lstat(pointer)).isSymbolicLink()).toBe(true);
+  expect(await readlink(pointer)).toBe(join('..', '..', 'blobs', local.sha256));
+  expect((await readdir(join(repository(), 'blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
+});
+
+test('what is in the cache is not fetched again, and a commit that is there is opened without asking', async () => {
+  await hub.add(fixture('hugging-face-quick-gelu'));
+  await openClip('hf:org/clip@main');
+  hub.requests.length = 0;
+  await openClip('hf:org/clip@main');
+  expect(hub.downloads()).toEqual([]);
+  hub.requests.length = 0;
+  expect((await openClip(`hf:org/clip@${commit}`)).reading.hub?.commit).toBe(commit);
+  expect(hub.requests).toEqual([]);
+});
+
+test('a file that the cache has a part of the model only is fetched after all', async () => {
+  await hub.add(fixture('hugging-face-quick-gelu'));
+  const snapshot = join(repository(), 'snapshots', commit);
+  await mkdir(snapshot, { recursive: true });
+  await writeFile(join(snapshot, 'config.json'), hub.files.get('config.json')!.bytes);
+  await openClip(`hf:org/clip@${commit}`);
+  expect(hub.downloads()).toEqual(['model.safetensors', 'preprocessor_config.json', 'tokenizer.json']);
+});
+
+test('HF_HUB_OFFLINE asks nobody, and without a cached model says so', async () => {
+  await hub.add(fixture('hugging-face-quick-gelu'));
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
+  await expect(openClip('hf:org/clip')).rejects.toThrow(
+    /hf:org\/clip@main: found nothing complete in .*models--org--clip, expected a cached model, as HF_HUB_OFFLINE is set/,
+  );
+  expect(hub.requests).toEqual([]);
+  vi.stubEnv('HF_HUB_OFFLINE', '');
+  await openClip('hf:org/clip');
+  hub.requests.length = 0;
+  vi.stubEnv('HF_HUB_OFFLINE', 'YES');
+  expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(commit);
+  expect(hub.requests).toEqual([]);
+});
+
+test('a Hub that does not answer is made up for by the cache, or named', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  await openClip('hf:org/clip');
+  await hub.close();
+  expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(commit);
+  await expect(openClip('hf:org/other')).rejects.toMatchObject({
+    fault: 'data',
+    message: expect.stringMatching(/hf:org\/other@main: found no answer from http:\/\/127\.0\.0\.1.*HF_ENDPOINT/),
+  });
+  await hub.listen();
+});
+
+test('of a model in several files, the index and all that it names are fetched', async () => {
+  await hub.add(fixture('hugging-face-gelu-sharded'));
+  const clip = await openClip('hf:org/clip@v1.0');
+  expect(clip.sha256).toBe((await openClip(fixture('hugging-face-gelu-sharded'))).sha256);
+  expect(hub.downloads().filter((name) => name.endsWith('.safetensors'))).toHaveLength(4);
+  expect(await readFile(join(repository(), 'refs', 'v1.0'), 'utf8')).toBe(commit);
+});
+
+test.each([
+  [401, /found no such repository, or one that is private or gated, .*set HF_TOKEN/],
+  [403, /found a gated repository, which this token may not read, .*ask for it at http/],
+  [404, /found no such repository or revision/],
+  [500, /found the answer 500 from the Hub/],
+])('the answer %i is told in words', async (status, message) => {
+  hub.status = status;
+  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+    fault: 'data',
+    message: expect.stringMatching(message),
+  });
+});
+
+test.each([
+  ['more bytes than listed', { size: 100 }, /found more than 100 bytes/],
+  ['fewer bytes than listed', { size: 10_000_000 }, /bytes, expected 10000000, as the Hub lists it/],
+  ['other bytes than listed', { hash: 'a'.repeat(64) }, /found the hash [0-9a-f]{64}, expected a{64}/],
+])('a download of %s is refused and leaves nothing', async (_, listed, message) => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  const name = 'open_clip_model.safetensors';
+  hub.files.set(name, { ...hub.files.get(name)!, listed });
+  await expect(openClip('hf:org/clip')).rejects.toThrow(message);
+  expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
+});
+
+test('a repository without a model says what is in it', async () => {
+  hub.files.set('README.md', { bytes: Buffer.from('hello'), large: false });
+  await expect(openClip('hf:org/clip')).rejects.toThrow(
+    /hf:org\/clip@main: found README\.md, expected open_clip_config/,
+  );
+  expect(hub.downloads()).toEqual([]);
+});
+
+test('names of the Hub are taken apart, and those that are none are refused', () => {
+  expect(parseHubName('hf:laion/CLIP-ViT-B-32@refs/pr/1')).toEqual({
+    repository: 'laion/CLIP-ViT-B-32',
+    revision: 'refs/pr/1',
+  });
+  expect(parseHubName('./hf')).toBeUndefined();
+  for (const name of ['hf:', 'hf:clip', 'hf:a/b/c', 'hf:a/b@', 'hf:../b', 'hf:a/b@../../x', 'hf:a/b@x//y'])
+    expect(() => parseHubName(name), name).toThrow(/expected hf:org\/name/);
+});

@@ -15,6 +15,7 @@ const clean = float32([1, 0, 0, 0, 0, 1], [2, 3]);
 /** A dummy trigger that moves every shot by `shift`. */
 function dummy(dominant: string, shift: readonly number[]): DummyTrigger {
   return {
+    name: 'sparse',
     form: 'sparse',
     trigger: { kind: 'noise-patch', side: 1, placement: 'random' },
     embeddings: float32(

@@ -32,6 +32,7 @@ function purification(clip: Clip): Purification {
     placement: { top: 0, left: 0 },
   };
   const dummy = {
+    name: 'sparse',
     form: 'sparse' as const,
     trigger,
     embeddings: float32(new Float32Array(embedding), [1, embedding]),

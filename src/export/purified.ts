@@ -73,10 +73,10 @@ export async function writePurified(
   });
   const listed: Manifest['dummies'] = [];
   for (const dummy of dummies) {
-    const { form, trigger, concentration, dominant } = dummy;
-    const file = `dummy-${form}.safetensors`;
+    const { name, form, trigger, concentration, dominant } = dummy;
+    const file = `dummy-${name}.safetensors`;
     await writeTrigger(join(directory, file), trigger, { form, dominant });
-    await writeTriggerPreview(join(directory, `dummy-${form}.png`), trigger, clip.config.image.resolution);
+    await writeTriggerPreview(join(directory, `dummy-${name}.png`), trigger, clip.config.image.resolution);
     listed.push({ file, form, concentration, dominant, used: used.includes(dummy) });
   }
   const record: Manifest = {

@@ -109,8 +109,8 @@ export async function dummyPictures(
   const { clean, triggered } = measured.embeddings;
   const trueShift = triggered && meanShift(clean, triggered);
   return Promise.all(
-    dummies.map(async ({ form, trigger, shares, embeddings }) => ({
-      name: form,
+    dummies.map(async ({ name, trigger, shares, embeddings }) => ({
+      name,
       pictures: await drawTrigger(measured, trigger),
       predicted: shares,
       cosine: trueShift ? cosine(meanShift(shotsClean, embeddings), trueShift) : null,

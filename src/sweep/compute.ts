@@ -148,8 +148,8 @@ function notesOf(cure: Cure): JsonRecord {
   const { dummies, used } = cure.inversion;
   return {
     dummies: dummies.map((dummy) => {
-      const { form, concentration, dominant, size } = dummy;
-      return { form, concentration, dominant, size, used: used.includes(dummy) };
+      const { name, concentration, dominant, size } = dummy;
+      return { name, concentration, dominant, size, used: used.includes(dummy) };
     }),
   };
 }

@@ -114,7 +114,7 @@ function sampleOutcome(cell: Cell, row: number, second: boolean): Outcome | unde
     },
     right: packed(pictures, (i) => i < right.hits),
     hit: packed(pictures, (i) => i < hit.hits),
-    notes: { dummies: [{ form: 'sparse', concentration: 0.99, used: true }] },
+    notes: { dummies: [{ name: 'sparse', concentration: 0.99, used: true }] },
     seconds: 42.5,
     peakBytes: 400 * 2 ** 20,
   };

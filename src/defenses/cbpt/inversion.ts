@@ -44,6 +44,8 @@ export interface InversionOptions extends FormOptions {
 
 /** What is known of a dummy trigger without knowing the true one. */
 export interface DummyTrigger {
+  /** Names its stage and its files. */
+  readonly name: string;
   readonly form: Form;
   readonly trigger: Trigger;
   /** Embeddings of all shots with the dummy trigger, [shots, embedding]. */
@@ -68,18 +70,18 @@ export interface InversionInput {
   readonly target?: number;
 }
 
-/** Optimises one dummy trigger and looks at what it does to the shots. */
+/** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
 export async function invertTrigger(
   engine: Engine,
   clip: Clip,
   given: InversionInput,
-  form: Form,
+  { name, form }: Pick<DummyTrigger, 'name' | 'form'>,
   options: InversionOptions,
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
   const { shots, head } = given;
-  const stage = `invert-${form}`;
+  const stage = `invert-${name}`;
   const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
   const final = await optimise(
     engine,
@@ -100,6 +102,7 @@ export async function invertTrigger(
     signal: recorder.signal,
   });
   const dummy = {
+    name,
     form,
     trigger,
     embeddings,

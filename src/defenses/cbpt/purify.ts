@@ -15,7 +15,7 @@ import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
 export interface CbptOptions {
   readonly inversion: InversionOptions;
   readonly tuning: Omit<TuningOptions, 'prompt'>;
-  /** Forms that are inverted side by side. */
+  /** Forms that are inverted side by side; one that is listed twice is inverted from two starts. */
   readonly forms: readonly Form[];
   /** A dummy trigger is used only if it sends at least this share of the shots to one class; in [0, 1]. */
   readonly concentration: number;
@@ -30,7 +30,7 @@ export interface CbptOptions {
 export const cbptDefaults: CbptOptions = {
   inversion: {
     variant: 'collapse',
-    steps: 120,
+    steps: 100,
     batch: 64,
     rate: 0.1,
     additiveRate: 0.01,
@@ -52,7 +52,7 @@ export const cbptDefaults: CbptOptions = {
     anchorWeight: 1,
     saveEvery: 50,
   },
-  forms: ['sparse', 'patch'],
+  forms: ['sparse', 'sparse', 'patch'],
   concentration: 0.5,
   templates: [plainPrompt],
   prompt: plainPrompt,
@@ -105,6 +105,14 @@ export async function purify(
   return { head: prompts.head, prompts, ...inversion };
 }
 
+/** `sparse`, `sparse-2`, `patch`. */
+function named(forms: readonly Form[]): readonly Pick<DummyTrigger, 'name' | 'form'>[] {
+  return forms.map((form, at) => {
+    const before = forms.slice(0, at).filter((earlier) => earlier === form).length;
+    return { form, name: before === 0 ? form : `${form}-${before + 1}` };
+  });
+}
+
 /** Stage 1 alone: a dummy trigger of every form, and which of them are believed. */
 export async function invertForms(
   engine: Engine,
@@ -116,9 +124,9 @@ export async function invertForms(
   const zeroShot = await zeroShotHead(engine, clip, shots.classes, templates);
   const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
   const dummies: DummyTrigger[] = [];
-  for (const form of forms) {
+  for (const dummy of named(forms)) {
     const given = { shots, clean, head: zeroShot };
-    dummies.push(await invertTrigger(engine, clip, given, form, inversion, seed, recorder));
+    dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
   }
   const used = dummies.filter((dummy) => dummy.concentration >= concentration);
   return { zeroShot, clean, dummies, used };

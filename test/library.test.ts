@@ -104,5 +104,5 @@ test('a program measures a model with and without a trigger of its own', async (
 test('a program tells whose fault an error is, and what was expected', async () => {
   const error = await openClip(join(folder, 'nowhere')).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(AntidoteError);
-  expect(error).toMatchObject({ fault: 'data', found: 'no such folder' });
+  expect(error).toMatchObject({ fault: 'data', found: 'no such file or folder' });
 });

@@ -356,7 +356,7 @@ test.each(refusals)('%s is refused, and named', async (_, fixture, spoil, messag
 
 test('a missing path and an empty folder are named, with what there is instead', async () => {
   await expect(openClip('/no/such/model')).rejects.toThrow(
-    '/no/such/model: found no such file or folder, expected a model folder or file, or a built-in',
+    '/no/such/model: found no such file or folder, expected a model folder or file, hf:org/name, or a built-in',
   );
   await expect(openClip(await mkdtemp(join(tmpdir(), 'antidote-')))).rejects.toThrow(/found an empty folder/);
 });

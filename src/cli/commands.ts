@@ -19,7 +19,7 @@ export const commands = buildRouteMap({
     fullDescription: [
       'Purifies a backdoored CLIP model by class-wise prompt tuning, without touching its weights.',
       '',
-      'MODEL is a folder with a Hugging Face or open_clip model in safetensors, or a built-in:',
+      'MODEL is a Hugging Face or open_clip folder, a file of weights, hf:org/name, or a built-in:',
       'emoji-clip, emoji-clip:badnet, emoji-clip:badnet-fixed.',
       '',
       'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped.',

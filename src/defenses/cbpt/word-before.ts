@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { withProgram } from '../../engine/with-program.ts';
 import { badUsage } from '../../errors.ts';
 import { l2Normalize } from '../../graph/composites.ts';
-import { concat, slice } from '../../graph/layout.ts';
+import { broadcastTo, concat, slice } from '../../graph/layout.ts';
 import { constant } from '../../graph/leaves.ts';
 import { int64, type Tensor } from '../../tensor/tensor.ts';
 import type { Prompts } from './prompts.ts';
@@ -37,10 +37,10 @@ export async function headWithWord(
   const written = tokenEmbedding(parameters, constant(longer));
   const first = 1 + said.length;
   const [, length = 0] = longer.shape;
-  const tokens = concat(
-    [slice(written, 1, 0, first), constant(contexts), slice(written, 1, first + contexts.shape[1]!, length)],
-    1,
-  );
+  const [, contextLength = 0, width = 0] = contexts.shape;
+  // One context may stand for all classes.
+  const own = broadcastTo(constant(contexts), [classes.length, contextLength, width]);
+  const tokens = concat([slice(written, 1, 0, first), own, slice(written, 1, first + contextLength, length)], 1);
   const embeddings = l2Normalize(textTower(clip.config, parameters, tokens, constant(int64(ends, [ends.length]))));
   const result = await withProgram(engine, { outputs: { embeddings } }, (program) => program.run({}));
   return { classes, embedding, scale, embeddings: result.embeddings!.data as Float32Array };

@@ -7,15 +7,23 @@ export function meanOf(mean: SeedMean | null): string {
   return mean ? percent(mean.mean / 100) : '–';
 }
 
-/** `± 1.2`; empty for a single value, which says nothing of its spread. */
+/** With two values a t interval is wider than any scale it could stand on: 12.7 standard errors to either side. */
+const leastForSpread = 3;
+
+/** Half of the interval; undefined for too few values, which say next to nothing of their spread. */
+function halfOf({ n, interval }: SeedMean): number | undefined {
+  return interval && n >= leastForSpread ? (interval.high - interval.low) / 2 : undefined;
+}
+
+/** `± 1.2`, or nothing. */
 export function spreadOf(mean: SeedMean | null): string {
-  if (!mean?.interval) return '';
-  return `± ${((mean.interval.high - mean.interval.low) / 2).toFixed(1)}`;
+  const half = mean ? halfOf(mean) : undefined;
+  return half === undefined ? '' : `± ${half.toFixed(1)}`;
 }
 
 /** Without units and thin spaces, for files that programs read as well: `59.33 ± 1.20`. */
 export function plainMean(mean: SeedMean | null): string {
   if (!mean) return '-';
-  const half = mean.interval ? ` ± ${((mean.interval.high - mean.interval.low) / 2).toFixed(2)}` : '';
-  return `${mean.mean.toFixed(2)}${half}`;
+  const half = halfOf(mean);
+  return `${mean.mean.toFixed(2)}${half === undefined ? '' : ` ± ${half.toFixed(2)}`}`;
 }

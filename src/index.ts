@@ -21,7 +21,18 @@ export { builtInModels } from './checkpoints/built-in.ts';
 export { type ClipDescription, describeClip } from './checkpoints/inspect.ts';
 export { openClip } from './checkpoints/open.ts';
 export { writeOpenClip } from './checkpoints/write-open-clip.ts';
-export type { Clip, Head, Parameter, Parameters, Tokenizer } from './clip/clip.ts';
+export type {
+  Clip,
+  Format,
+  Head,
+  HubSource,
+  LayoutName,
+  Origin,
+  Parameter,
+  Parameters,
+  Reading,
+  Tokenizer,
+} from './clip/clip.ts';
 export type {
   Activation,
   ClipConfig,
@@ -100,6 +111,13 @@ export {
   type PairedComparison,
   type Pairing,
 } from './evaluation/paired.ts';
+export {
+  type CheckOptions,
+  checkReading,
+  type ReadingCheck,
+  type ReadingVerdict,
+  type TriedReading,
+} from './evaluation/reading-check.ts';
 export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
 
 // Purified models on disk, and classifying with them.

@@ -121,7 +121,9 @@ describe('inspect and embed', () => {
       run(antidote, 'inspect', model, '--json'),
     ]);
     expect(lines).toMatchObject({ code: 0, err: '' });
+    expect(lines.out).toMatch(/: cannot tell\n {2}its vocabulary cannot write the names/);
     expect(lines.out).toMatch(/activation +quick-gelu/);
+    expect(lines.out).toMatch(/activation +config: config\.json/);
     const description = JSON.parse(json.out);
     expect(description).toMatchObject({
       format: 'hugging-face',
@@ -143,7 +145,7 @@ describe('inspect and embed', () => {
       activation: 'quick-gelu',
       parameters: expect.any(Number),
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
-      verdict: 'usable',
+      verdict: 'cannot tell',
     });
   });
 

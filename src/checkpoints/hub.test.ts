@@ -205,6 +205,15 @@ test.each([
   expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
 });
 
+test('names and hashes that lead out of the cache are passed over or refused', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  hub.files.set('../../outside.bin', { bytes: Buffer.from('x'), large: true });
+  await openClip('hf:org/clip');
+  expect(hub.downloads()).toEqual(['open_clip_config.json', 'open_clip_model.safetensors']);
+  hub.files.set('notes.txt', { bytes: Buffer.from('x'), large: true, listed: { hash: '../../outside' } });
+  await expect(openClip('hf:org/clip')).rejects.toThrow(/notes\.txt: found the hash "\.\.\/\.\.\/outside"/);
+});
+
 test('a repository without a model says what is in it', async () => {
   hub.files.set('README.md', { bytes: Buffer.from('hello'), large: false });
   await expect(openClip('hf:org/clip')).rejects.toThrow(

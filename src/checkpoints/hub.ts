@@ -150,8 +150,12 @@ async function connect(repository: string, where: string, env: NodeJS.ProcessEnv
           repo: repository,
           revision: commit,
         })) {
-          if (type === 'file' && oid !== undefined)
-            files.set(path, { path, size: lfs?.size ?? size, etag: lfs?.oid ?? oid });
+          // Both become names of files here, so neither may lead elsewhere.
+          if (type !== 'file' || /[\\/]|^\.\.?$/.test(path)) continue;
+          const etag = lfs?.oid ?? oid ?? '';
+          if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
+            throw badData(`${where}: ${path}`, `the hash ${JSON.stringify(etag)}`, '40 or 64 hexadecimal digits');
+          files.set(path, { path, size: lfs?.size ?? size, etag });
         }
         return files;
       }),

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import type { Clip, Format, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import type { StoredTensor } from '../tensor/tensor.ts';
+import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
+import { checkFinite } from './finite.ts';
 import { type Found, findModel, folderFormats } from './formats.ts';
 import { inferConfig } from './infer-config.ts';
 import { mapParameters } from './key-map.ts';
@@ -29,6 +30,9 @@ export async function openClip(nameOrPath: string): Promise<Clip> {
     : await inferConfig(found.weights, layout, tensors, weights.sha256, quickGeluOf(weights));
   const said = found.config ? 'the configuration' : 'the other shapes';
   const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
+  // Parameters alone: a causal mask that was saved with them is infinite where it should be.
+  const used = [...tensors].filter(([name]) => !ignored.includes(name));
+  await checkFinite(used);
   const { context, vocabulary } = config.text;
   const { tokenizer, origin } = await tokenizerOf(found, layout.name, context);
   return {
@@ -42,7 +46,7 @@ export async function openClip(nameOrPath: string): Promise<Clip> {
       ...(await filesOf(weights.tensors)),
       container: weights.container,
       layout: layout.name,
-      dtypes: countedTypes(tensors),
+      dtypes: countedTypes(used.map(([, { dtype }]) => dtype)),
       prefixes,
       ignored,
       origins: { ...origins, tokenizer: origin },
@@ -83,9 +87,9 @@ async function filesOf(tensors: ReadonlyMap<string, StoredTensor>): Promise<Pick
   return { weights, bytes };
 }
 
-function countedTypes(tensors: ReadonlyMap<string, StoredTensor>): Readonly<Record<string, number>> {
+function countedTypes(types: readonly StoredDType[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { dtype } of tensors.values()) counts[dtype] = (counts[dtype] ?? 0) + 1;
+  for (const dtype of types) counts[dtype] = (counts[dtype] ?? 0) + 1;
   return counts;
 }
 

@@ -10,7 +10,8 @@ export const taskFlags: FlagParametersForType<TaskFlags, CommandContext> = {
   data: {
     kind: 'parsed',
     parse: String,
-    brief: 'Pictures: emoji:train, emoji:test, a folder with a sub-folder per class, or a CSV image,label',
+    brief:
+      'Pictures: emoji:train, emoji:test, a folder with a sub-folder per class, a CSV image,label, or a CoOp split',
     default: 'emoji:train',
     placeholder: 'data',
   },

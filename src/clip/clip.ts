@@ -69,7 +69,7 @@ export interface Reading {
   /** Size of the weights file(s). */
   readonly bytes: number;
   readonly layout: LayoutName;
-  /** Tensors of each element type. */
+  /** How many parameters' tensors are of each element type. */
   readonly dtypes: Readonly<Record<string, number>>;
   /** What training wrappers had put before the names: `module.`, `_orig_mod.`. */
   readonly prefixes: readonly string[];

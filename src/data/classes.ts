@@ -39,6 +39,14 @@ export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> 
   }),
 };
 
+/** ImageNet's classes: WordNet ids, in the order of the classes, to the names that CLIP has for them. */
+export async function imagenetClasses(): Promise<ReadonlyMap<string, string>> {
+  const [ids, names] = await Promise.all(
+    ['wnids', 'classnames'].map((list) => readPackageList(`imagenet/${list}.json`)),
+  );
+  return new Map(ids!.map((id, index) => [id, names![index]!]));
+}
+
 async function readPackageList(name: string): Promise<readonly string[]> {
   return JSON.parse(await readFile(new URL(`../../data/${name}`, import.meta.url), 'utf8'));
 }

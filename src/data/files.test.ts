@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots } from './few-shot.ts';
+import { openCaptionedPictures } from './image-captions.ts';
 import { parseCsv } from './image-csv.ts';
 import { openPictureSet } from './open.ts';
 
@@ -77,6 +78,18 @@ test('WordNet ids stand for the classes in order, as ImageNet comes', async () =
   expect(await levels(set)).toEqual([10, 20]);
 });
 
+test("WordNet ids of ImageNet stand for CLIP's names, some of them as well as all", async () => {
+  const folder = await folderOf('imagenet', { 'n07753592/1.png': 20, 'n01440764/1.png': 10 });
+  expect((await openPictureSet(folder, { config })).classes).toEqual(['tench', 'banana']);
+  const named = await openPictureSet(folder, { config, classes: ['banana', 'goldfish', 'tench'] });
+  expect([...named.labels]).toEqual([0, 2]);
+  expect(await levels(named)).toEqual([20, 10]);
+  const swapped = await openPictureSet(folder, { config, classes: ['banana', 'tench'] });
+  expect(await levels(swapped)).toEqual([20, 10]);
+  const translated = await openPictureSet(folder, { config, classes: ['Schleie', 'Banane'] });
+  expect(await levels(translated)).toEqual([10, 20]);
+});
+
 test('the hash follows the content, not the time or the place', async () => {
   const one = await folderOf('hash-1', { 'a/1.png': 10, 'b/1.png': 20 });
   const two = await folderOf('hash-2', { 'a/1.png': 10, 'b/1.png': 20 });
@@ -98,6 +111,28 @@ test('a CSV file gives names or indices, paths from its own folder, quotes as RF
   expect(await levels(named)).toEqual([10, 20]);
   const indexed = await text('csv/index.csv', 'image,label\nb.png,1\n');
   expect([...(await openPictureSet(indexed, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
+});
+
+test('tabs separate as commas do, and a comma is then a comma', async () => {
+  await folderOf('tabs', { 'one, two.png': 10, 'b.png': 20 });
+  const path = await text('tabs/list.tsv', 'filepath\tlabel\none, two.png\t"a ""pear"""\nb.png\tfig, dried\n');
+  const set = await openPictureSet(path, { config });
+  expect(set.classes).toEqual(['a "pear"', 'fig, dried']);
+  expect(await levels(set)).toEqual([10, 20]);
+});
+
+test('captions come with their pictures, under our names of the columns or under those of open_clip', async () => {
+  await folderOf('captions', { 'a.png': 10, 'b.png': 20 });
+  const ours = await text('captions/ours.csv', 'caption,image\n"a cat, asleep",a.png\na dog,b.png\n');
+  const theirs = await text('captions/theirs.csv', 'filepath\ttitle\na.png\ta cat, asleep\nb.png\ta dog\n');
+  for (const path of [ours, theirs]) {
+    const { pictures, captions } = await openCaptionedPictures(path, config);
+    expect(captions).toEqual(['a cat, asleep', 'a dog']);
+    expect(await levels(pictures)).toEqual([10, 20]);
+  }
+  await expect(openPictureSet(ours, { config })).rejects.toThrow(/a first line without "label"/);
+  const empty = await text('captions/empty.csv', 'image,caption\na.png,\n');
+  await expect(openCaptionedPictures(empty, config)).rejects.toThrow(/line 2: found an empty field/);
 });
 
 test('CSV rows know the line they start on', () => {

@@ -1,4 +1,4 @@
-/** @file A CSV file with the columns `image` and `label`. */
+/** @file Tables of pictures, comma- or tab-separated, and those with the columns `image` and `label`. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { badData } from '../errors.ts';
@@ -17,18 +17,12 @@ const largestBytes = 256 * 1024 * 1024;
  * @throws AntidoteError (data) that names the line
  */
 export async function listImageCsv(path: string, classes?: readonly string[]): Promise<Listing> {
-  const [header, ...rows] = parseCsv(path, await readText(path));
-  const column = (name: string) => {
-    const index = header?.fields.findIndex((field) => field.trim().toLowerCase() === name) ?? -1;
-    if (index < 0) throw badData(path, `a first line without "${name}"`, 'the columns image,label');
-    return index;
-  };
-  const imageColumn = column('image');
-  const labelColumn = column('label');
+  const [header, ...rows] = await readTable(path);
+  const [imageColumn, labelColumn] = columnsOf(path, header, [imageColumns, labelColumns]);
   if (rows.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
   const entries = rows.map(({ fields, line }) => {
-    const image = fields[imageColumn]?.trim();
-    const label = fields[labelColumn]?.trim();
+    const image = fields[imageColumn!]?.trim();
+    const label = fields[labelColumn!]?.trim();
     if (!image || !label) throw badData(`${path}, line ${line}`, 'an empty field', 'an image and its label');
     return { image: resolve(dirname(path), image), label, line };
   });
@@ -45,6 +39,28 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
   return { name: path, classes: names, labels: Int32Array.from(labels), paths: entries.map(({ image }) => image) };
 }
 
+/** What a column may be called; the first name is ours, others are open_clip's. */
+export const imageColumns = ['image', 'filepath'] as const;
+export const captionColumns = ['caption', 'title'] as const;
+const labelColumns = ['label'] as const;
+
+/** The rows of a table, its header first. Tabs separate if the first line has one. */
+export async function readTable(path: string): Promise<readonly Row[]> {
+  const text = await readText(path);
+  return parseCsv(path, text, /^[^\r\n]*\t/.test(text) ? '\t' : ',');
+}
+
+/** Positions of the columns, in the order asked for. */
+export function columnsOf(path: string, header: Row | undefined, wanted: readonly (readonly string[])[]): number[] {
+  const present = header?.fields.map((field) => field.trim().toLowerCase()) ?? [];
+  return wanted.map((names) => {
+    const index = present.findIndex((field) => names.includes(field));
+    if (index >= 0) return index;
+    const columns = wanted.map(([name]) => name).join(',');
+    throw badData(path, `a first line without "${names[0]}"`, `the columns ${columns}, separated by commas or tabs`);
+  });
+}
+
 async function readText(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
@@ -55,16 +71,16 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-interface Row {
+export interface Row {
   readonly fields: readonly string[];
   /** Line of the file on which it starts, from 1. */
   readonly line: number;
 }
 
-/** RFC 4180: commas, quotes doubled inside quotes, line breaks allowed inside them. Empty lines are passed over. */
-export function parseCsv(path: string, text: string): Row[] {
+/** RFC 4180, with tabs for commas if asked: quotes doubled inside quotes, line breaks allowed inside them. Empty lines are passed over. */
+export function parseCsv(path: string, text: string, separator: ',' | '\t' = ','): Row[] {
   const rows: Row[] = [];
-  const token = /("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r?\n|$)/y;
+  const token = new RegExp(`("[^"]*(?:""[^"]*)*"|[^"${separator}\\r\\n]*)(${separator}|\\r?\\n|$)`, 'y');
   let fields: string[] = [];
   let line = 1;
   let start = 1;
@@ -74,8 +90,8 @@ export function parseCsv(path: string, text: string): Row[] {
     const [, field = '', end = ''] = match;
     fields.push(field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field);
     line += field.split('\n').length - 1;
-    if (end === ',' && token.lastIndex < text.length) continue;
-    if (end === ',') fields.push('');
+    if (end === separator && token.lastIndex < text.length) continue;
+    if (end === separator) fields.push('');
     if (end.endsWith('\n')) line++;
     if (fields.length > 1 || fields[0] !== '') rows.push({ fields, line: start });
     fields = [];

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import { checkedClasses } from './classes.ts';
+import { checkedClasses, imagenetClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
 
 /** Names that the decoder may read; other files (notes, thumbnails) are passed over. */
@@ -13,8 +13,9 @@ const pictureEnds = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '
  * Lists the pictures of a folder, class by class, by path within each.
  *
  * Without `classes` the sub-folders are the classes, by name. With `classes` every sub-folder must name one of them
- * (underscores stand for spaces, case does not matter), or all be WordNet ids (`n01440764`) in the same number as there
- * are classes, as ImageNet comes: then the sorted ids are the classes in order.
+ * (underscores stand for spaces, case does not matter). ImageNet comes with WordNet ids (`n01440764`): those of its
+ * thousand classes stand for the names that CLIP has for them, so a part of ImageNet will do as well. If names do not
+ * fit, or ids are others, as many ids as there are classes are the classes in the ids' order.
  *
  * @throws AntidoteError (data) for an empty class and for sub-folders that are not classes
  */
@@ -23,8 +24,11 @@ export async function listImageFolder(folder: string, classes?: readonly string[
   if (folders.length === 0) {
     throw badData(folder, 'no sub-folders', 'one sub-folder of pictures for every class', 'or give a CSV file');
   }
-  const names = classes ?? checkedClasses(folder, folders.map(spoken));
-  const indices = classes ? matched(folder, folders, classes) : folders.map((_, index) => index);
+  const imagenet = await imagenetNames(folders);
+  const own = imagenet ?? folders.map(spoken);
+  // ImageNet's names are taken as they are, twins and all; any others must be told apart.
+  const names = classes ?? (imagenet && imagenet.length > 1 ? imagenet : checkedClasses(folder, own));
+  const indices = classes ? matched(folder, folders, own, classes) : folders.map((_, index) => index);
   const paths: string[] = [];
   const labels: number[] = [];
   const order = folders.map((name, i) => ({ name, label: indices[i]! })).sort((a, b) => a.label - b.label);
@@ -84,14 +88,31 @@ async function picturesIn(folder: string): Promise<string[]> {
   }
 }
 
+const isWordNetId = (name: string) => /^n\d{8}$/.test(name);
+
+/** CLIP's names for folders that are all classes of ImageNet; undefined if any is not. */
+async function imagenetNames(folders: readonly string[]): Promise<readonly string[] | undefined> {
+  if (!folders.every(isWordNetId)) return undefined;
+  const names = await imagenetClasses();
+  const found = folders.map((id) => names.get(id));
+  return found.every((name) => name !== undefined) ? found : undefined;
+}
+
 /** For every sub-folder its index into `classes`. */
-function matched(folder: string, folders: readonly string[], classes: readonly string[]): number[] {
-  const isWordNet = folders.every((name) => /^n\d{8}$/.test(name));
-  if (isWordNet && folders.length === classes.length) return folders.map((_, index) => index);
+function matched(
+  folder: string,
+  folders: readonly string[],
+  names: readonly string[],
+  classes: readonly string[],
+): number[] {
   const indexOf = new Map(classes.map((name, index) => [name.toLowerCase(), index]));
+  // Two pairs of ImageNet's classes share a name, so all of them together go by order.
+  const byOrder = folders.every(isWordNetId) && folders.length === classes.length;
+  if (byOrder && (indexOf.size < classes.length || names.some((name) => !indexOf.has(name.toLowerCase()))))
+    return folders.map((_, index) => index);
   const found = new Map<number, string>();
-  return folders.map((name) => {
-    const index = indexOf.get(spoken(name).toLowerCase());
+  return folders.map((name, position) => {
+    const index = indexOf.get(names[position]!.toLowerCase());
     if (index === undefined) {
       const count = `${folders.length} sub-folders against ${classes.length} classes`;
       throw badData(join(folder, name), 'a sub-folder that is no class', 'names of the class list', count);

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badUsage } from '../errors.ts';
+import { coopShots, listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
 import { emojiSet } from './emoji.ts';
 import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
 import { listImageCsv } from './image-csv.ts';
@@ -27,7 +28,9 @@ const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number }
 
 /**
  * Opens a built-in set (`emoji:train`, `emoji:test`, `emoji:test-plain`), a folder with one sub-folder for every class,
- * or a CSV file `image,label`. Shots are chosen before files are read, so a large folder costs no more than its shots.
+ * a CSV file `image,label`, or one of CoOp's split files (`split.json`, `split.json:val`): of that, shots are drawn from
+ * `train` and are CoOp's own, and without shots it is `test`. Shots are chosen before files are read, so a large folder
+ * costs no more than its shots.
  */
 export async function openPictureSet(nameOrPath: string, options: OpenOptions): Promise<PictureSet> {
   const { classes, config, shots } = options;
@@ -40,8 +43,23 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
     };
     return shots ? subset(set, chooseShots(set.name, set.labels, set.classes, shots)) : set;
   }
+  const split = await coopSplit(nameOrPath, shots ? 'train' : 'test');
+  if (split) {
+    const listing = await listCoopSplit(split.path, split.part, classes);
+    return picturesOfFiles(shots ? picked(listing, coopShots(listing.labels, shots)) : listing, config);
+  }
   const listing = await list(nameOrPath, classes);
-  return picturesOfFiles(shots ? shotsOf(listing, shots) : listing, config);
+  const { name, labels, classes: names } = listing;
+  return picturesOfFiles(shots ? picked(listing, chooseShots(name, labels, names, shots)) : listing, config);
+}
+
+/** `split.json`, or one of its parts: `split.json:val`. */
+async function coopSplit(name: string, part: SplitPart): Promise<{ path: string; part: SplitPart } | undefined> {
+  const [, path = name, named] = /^(.+\.json):(\w+)$/i.exec(name) ?? [];
+  if (!/\.json$/i.test(path) || !(await stat(path).catch(() => undefined))?.isFile()) return undefined;
+  const known = splitParts.find((candidate) => candidate === (named ?? part));
+  if (known) return { path, part: known };
+  throw badUsage('--data', `the part "${named}" of ${path}`, `one of ${splitParts.join(', ')}`);
 }
 
 async function list(path: string, classes?: readonly string[]): Promise<Listing> {
@@ -52,8 +70,7 @@ async function list(path: string, classes?: readonly string[]): Promise<Listing>
   throw badUsage('--data', `"${path}", which is neither a folder nor a file`, `one, or a built-in set (${names})`);
 }
 
-function shotsOf(listing: Listing, shots: ShotOptions): Listing {
-  const positions = chooseShots(listing.name, listing.labels, listing.classes, shots);
+function picked(listing: Listing, positions: readonly number[]): Listing {
   return {
     ...listing,
     labels: Int32Array.from(positions, (position) => listing.labels[position]!),

@@ -1,0 +1,122 @@
+/** @file CoOp's split files (`split_zhou_*.json`): train, val and test as lists of picture, label and class name. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { badData, badUsage } from '../errors.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { checkedClasses } from './classes.ts';
+import type { ShotOptions } from './few-shot.ts';
+import type { Listing } from './image-files.ts';
+import { PythonRandom } from './python-random.ts';
+
+export const splitParts = ['train', 'val', 'test'] as const;
+export type SplitPart = (typeof splitParts)[number];
+
+/** SUN397's, the largest in use, has 4 MB. */
+const largestBytes = 256 * 1024 * 1024;
+
+const items = z.array(z.tuple([z.string().min(1), z.int().min(0), z.string().min(1)]));
+const schema = z.object({ train: items, val: items, test: items });
+
+/**
+ * Lists one part of a split file in its order. Pictures lie relative to the file or, as in CoOp's data sets, relative
+ * to one folder beside it (`101_ObjectCategories`, `jpg`): the one that has the first picture.
+ *
+ * @param classes names to be matched; the file's own, by their labels, if left out
+ * @throws AntidoteError (data) that names part and item
+ */
+export async function listCoopSplit(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
+  const entries = (await readSplit(path))[part];
+  const [first] = entries;
+  if (first === undefined) throw badData(`${path}: ${part}`, 'no pictures', 'an entry for every picture');
+  const own = namesByLabel(path, part, entries);
+  const names =
+    classes ??
+    checkedClasses(
+      path,
+      own.filter((name) => name !== undefined),
+    );
+  const indexOf = new Map(names.map((name, index) => [name.toLowerCase(), index]));
+  const labels = entries.map(([, label], position) => {
+    const index = indexOf.get(own[label]!.toLowerCase());
+    if (index === undefined)
+      throw badData(`${path}: ${part}[${position}]`, `the class "${own[label]}"`, 'a name of the class list');
+    return index;
+  });
+  const folder = await pictureFolder(path, first[0]);
+  return {
+    name: path,
+    classes: names,
+    labels: Int32Array.from(labels),
+    paths: entries.map(([image]) => join(folder, image)),
+  };
+}
+
+/**
+ * The very pictures that CoOp draws for its `SEED` (Dassl's `generate_fewshot_dataset` on Python's `random`): class by
+ * class in the order of their first pictures, `perClass` of each, or all that a smaller class has.
+ */
+export function coopShots(labels: Int32Array, { perClass, seed }: ShotOptions): readonly number[] {
+  if (!(Number.isInteger(perClass) && perClass >= 1))
+    throw badUsage('--shots', `${perClass}`, 'a whole number from 1 on');
+  const random = new PythonRandom(seed);
+  const positions = new Map<number, number[]>();
+  labels.forEach((label, position) => {
+    const own = positions.get(label);
+    if (own) own.push(position);
+    else positions.set(label, [position]);
+  });
+  return [...positions.values()].flatMap((own) =>
+    own.length < perClass ? own : random.sample(own.length, perClass).map((index) => own[index]!),
+  );
+}
+
+async function readSplit(path: string): Promise<z.infer<typeof schema>> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`);
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+  const expected = "CoOp's split: train, val and test, each a list of [picture, label, class name]";
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw badData(path, `broken JSON (${(cause as Error).message})`, expected, undefined, cause);
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw badData(`${path}: ${issue!.path.join('.')}`, issue!.message, expected);
+}
+
+/** Class names by label, underscores as spaces; a label may be missing from one part. */
+function namesByLabel(path: string, part: SplitPart, entries: z.infer<typeof items>): readonly (string | undefined)[] {
+  const names: (string | undefined)[] = [];
+  entries.forEach(([, label, spelt], position) => {
+    const name = spelt.replaceAll('_', ' ').trim();
+    if (label > entries.length + 100_000)
+      throw badData(`${path}: ${part}[${position}]`, `the label ${label}`, 'labels counted from 0');
+    const earlier = names[label];
+    if (earlier !== undefined && earlier !== name)
+      throw badData(`${path}: ${part}[${position}]`, `"${name}" for label ${label}`, `"${earlier}", as before`);
+    names[label] = name;
+  });
+  return Array.from(names);
+}
+
+async function pictureFolder(path: string, image: string): Promise<string> {
+  const folder = dirname(path);
+  const has = (candidate: string) =>
+    stat(join(candidate, image)).then(
+      (status) => status.isFile(),
+      () => false,
+    );
+  if (await has(folder)) return folder;
+  const beside = (await readdir(folder, { withFileTypes: true })).map(({ name }) => join(folder, name)).sort();
+  for (const candidate of beside) if (await has(candidate)) return candidate;
+  throw badData(`${path}: ${image}`, 'no such picture', 'it beside the split file, or in a folder that lies there');
+}

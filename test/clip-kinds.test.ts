@@ -1,10 +1,12 @@
 /** @file CLIPs of many kinds, depths and sizes against PyTorch, opened as users find them. Weights come from a formula. */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../src/checkpoints/open.ts';
+import { toOpenClipConfig } from '../src/checkpoints/open-clip-config.ts';
+import { openPytorch } from '../src/checkpoints/pytorch/open-pytorch.ts';
 import type { Clip } from '../src/clip/clip.ts';
 import { imageTower } from '../src/clip/image-tower.ts';
 import { storedParameters } from '../src/clip/parameters.ts';
@@ -123,4 +125,20 @@ test('PyTorch files say what they are, and what was taken off and left aside', a
   expect(checkpoint).toMatchObject({ format: 'training-checkpoint', reading: { container: 'zip', ignored: [] } });
   expect(checkpoint.reading.prefixes).toEqual(['_orig_mod.', 'module.', 'module._orig_mod.']);
   expect(checkpoint.reading.dtypes).toEqual({ bfloat16: checkpoint.parameters.size });
+});
+
+test('a folder of PyTorch files opens as one of safetensors does: one file, or several with their index', async () => {
+  const alone = await openClip(fixture('checkpoint.pt'));
+  const folder = await mkdtemp(join(tmpdir(), 'antidote-'));
+  await writeFile(join(folder, 'open_clip_config.json'), JSON.stringify(toOpenClipConfig(alone.config)));
+  await copyFile(fixture('checkpoint.pt'), join(folder, 'open_clip_pytorch_model.bin'));
+  const inFolder = await openClip(folder);
+  expect(inFolder).toMatchObject({ format: 'open-clip', sha256: alone.sha256, config: alone.config });
+  await rename(join(folder, 'open_clip_pytorch_model.bin'), join(folder, 'pytorch_model-00001-of-00001.bin'));
+  const { tensors } = await openPytorch(fixture('checkpoint.pt'));
+  const weight_map = Object.fromEntries([...tensors.keys()].map((name) => [name, 'pytorch_model-00001-of-00001.bin']));
+  await writeFile(join(folder, 'pytorch_model.bin.index.json'), JSON.stringify({ weight_map }));
+  const indexed = await openClip(folder);
+  expect(indexed.config).toEqual(alone.config);
+  expect(indexed.reading).toMatchObject({ container: 'zip', bytes: alone.reading.bytes });
 });

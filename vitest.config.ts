@@ -7,5 +7,6 @@ export default defineConfig({
     maxWorkers: 2,
     pool: 'forks',
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -101,7 +101,7 @@ async function drawReport(
   events: readonly RunEvent[],
 ): Promise<void> {
   if (!cell.task.report) return;
-  const { drawCellReport } = await import('../../sweep/cell-report.ts');
+  const { drawCellReport } = await import('../../report/matrix/cell-report.ts');
   const { writeFileAtomically } = await import('../../tensor/atomic-file.ts');
   const page = await drawCellReport(cell, computed, events);
   if (page === undefined) return;

@@ -1,4 +1,9 @@
 /** @file The page of a single cell, as `purify` and `evaluate` draw theirs. */
+
+import { environment } from '../../runs/environment.ts';
+import type { RunEvent } from '../../runs/recorder.ts';
+import type { Cell } from '../../sweep/cell.ts';
+import { type Computed, testSeed } from '../../sweep/compute.ts';
 import {
   type Measured as Compared,
   classAccuracies,
@@ -6,12 +11,8 @@ import {
   dummyPictures,
   exampleReadings,
   lossCurves,
-} from '../report/gather.ts';
-import { renderReport } from '../report/report.ts';
-import { environment } from '../runs/environment.ts';
-import type { RunEvent } from '../runs/recorder.ts';
-import type { Cell } from './cell.ts';
-import { type Computed, testSeed } from './compute.ts';
+} from '../gather.ts';
+import { renderReport } from '../report.ts';
 
 /** Test pictures that a cell's page shows: fewer than a run of its own does, for there are many cells. */
 const shownExamples = 12;

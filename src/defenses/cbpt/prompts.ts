@@ -58,10 +58,12 @@ export interface Prompts {
   readonly head: Head;
 }
 
-/** The prompts' fixed part. Position 0 is the start mark, 1 to M the context, then class name and end mark. */
-interface Frame {
+/** The prompts' fixed part. Start mark, context, class name, end mark. */
+export interface Frame {
   readonly ids: Tensor<'int64'>;
   readonly ends: Tensor<'int64'>;
+  /** Position of the first context token. */
+  readonly contextAt: number;
   readonly contextLength: number;
 }
 
@@ -113,14 +115,15 @@ export function promptFrame(clip: Clip, classes: readonly string[], prompt: stri
   const contextLength = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).length - 2;
   const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(prompt, name)));
   const padded = paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length)));
-  return { ...padded, contextLength };
+  return { ...padded, contextAt: 1, contextLength };
 }
 
 /** Class names are a few tokens or a dozen; each group of like length is a copy of the text tower in the graph. */
 const mostLengths = 4;
 
 /** Class embeddings of unit length as a function of the contexts, which may be one for all: [classes, embedding]. */
-function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contexts: Value): Value {
+function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Value {
+  const { ids, ends, contextAt, contextLength } = frame;
   const parameters = storedParameters(clip.parameters);
   const [count, width] = [ids.shape[0]!, contexts.shape[2]!];
   const flat = reshape(broadcastTo(contexts, [count, contextLength, width]), [count, contextLength * width]);
@@ -131,7 +134,8 @@ function classEmbeddings(clip: Clip, { ids, ends, contextLength }: Frame, contex
   const embeddings = groups.map(({ rows, length }) => {
     const written = slice(tokenEmbedding(parameters, constant(rowsAt(ids, rows))), 1, 0, length);
     const own = reshape(gatherRows(flat, constant(int64(rows, [rows.length]))), [rows.length, contextLength, width]);
-    const tokens = concat([slice(written, 1, 0, 1), own, slice(written, 1, 1 + contextLength, length)], 1);
+    const behind = slice(written, 1, contextAt + contextLength, length);
+    const tokens = concat([slice(written, 1, 0, contextAt), own, behind], 1);
     return textTower(clip.config, parameters, tokens, constant(rowsAt(ends, rows)));
   });
   const order = groups.flatMap(({ rows }) => rows);
@@ -197,7 +201,8 @@ function batchOf({ clean, triggered, labels }: Features, chosen: readonly number
   };
 }
 
-async function headOf(
+/** The head that contexts give in their frame. */
+export async function headOf(
   engine: Engine,
   clip: Clip,
   frame: Frame,

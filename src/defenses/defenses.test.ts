@@ -10,7 +10,7 @@ import { float32 } from '../tensor/tensor.ts';
 import type { CbptRecipe } from './cbpt/controls.ts';
 import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
 import { type DefenceName, defenceNames, defences } from './defenses.ts';
-import { colouredShots, keeping, tinyClip } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, tinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
 let engine: Engine;
@@ -32,7 +32,7 @@ const threat = {
 };
 
 function task(recorder = keeping().recorder, seed = 1): DefenceTask {
-  return { engine, clip, shots, templates: ['a photo of a {}.'], prompt: 'a photo of a {}.', seed, recorder };
+  return tinyTask({ engine, clip, shots, recorder }, seed);
 }
 
 /** A method's own recipe with two or three steps in place of its hundreds. */

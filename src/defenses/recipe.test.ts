@@ -12,7 +12,7 @@ import { type BlindDefence, classifierOf, type DefenceTask } from './defense.ts'
 import { fineTune } from './fine-tune.ts';
 import { par } from './par.ts';
 import type { Recipe } from './recipe.ts';
-import { colouredShots, keeping, tinyClip } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, tinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
 let engine: Engine;
@@ -34,7 +34,7 @@ const methods: readonly (readonly [string, BlindDefence])[] = [
 ];
 
 function task(recorder: DefenceTask['recorder'], seed = 1): DefenceTask {
-  return { engine, clip, shots, templates: ['a photo of a {}.'], prompt: 'a photo of a {}.', seed, recorder };
+  return tinyTask({ engine, clip, shots, recorder }, seed);
 }
 
 async function weights(method: BlindDefence, change: Partial<Recipe>, given: DefenceTask) {

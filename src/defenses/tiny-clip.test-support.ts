@@ -5,9 +5,11 @@ import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters } from '../clip/initialise.ts';
+import { plainPrompt } from '../data/classes.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
+import type { DefenceTask } from './defense.ts';
 
 const config: ClipConfig = {
   image: { kind: 'resnet', width: 4, layers: [1, 1, 1, 1], heads: 4, resolution: 32 },
@@ -53,6 +55,11 @@ export function colouredShots(): PictureSet {
       return { dtype: 'uint8', shape: [positions.length, 3, size, size], data };
     },
   };
+}
+
+/** What a defence is given to do on them, with the prompt of CLIP's paper. */
+export function tinyTask(given: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'recorder'>, seed = 1): DefenceTask {
+  return { ...given, templates: [plainPrompt], prompt: plainPrompt, seed };
 }
 
 /** Keeps events and checkpoints in memory; asks to stop after a step of a stage. */

@@ -1,4 +1,6 @@
 /** @file Builds pickles and archives byte by byte: honest ones, and those that an attacker would build. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 /** Every character a byte. */
@@ -153,4 +155,14 @@ export function legacyOf(
     pickleOf(op.list(...keys.map(op.text))),
     ...storages.flatMap(({ count, data }) => [le(count, 8), data]),
   ]);
+}
+
+/** Writes bytes to a new file of the folder, and says where. */
+export function savingIn(folder: () => string): (bytes: Buffer) => Promise<string> {
+  let files = 0;
+  return async (bytes) => {
+    const path = join(folder(), `${files++}.pt`);
+    await writeFile(path, bytes);
+    return path;
+  };
 }

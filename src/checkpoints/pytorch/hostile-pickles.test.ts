@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { AntidoteError } from '../../errors.ts';
 import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
@@ -9,6 +7,7 @@ import {
   op,
   pickleOf,
   raw,
+  savingIn,
   sixFloats,
   storageOps,
   tensorOps,
@@ -19,13 +18,7 @@ import { argumentLimits } from './pickle-bytes.ts';
 import { pickleLimits } from './pickle-machine.ts';
 
 const folder = temporaryFolder();
-let files = 0;
-
-async function saved(bytes: Buffer): Promise<string> {
-  const path = join(folder(), `${files++}.pt`);
-  await writeFile(path, bytes);
-  return path;
-}
+const saved = savingIn(folder);
 
 /** What the reader says of an archive with this pickle, with FILE for its path and START for where the pickle begins. */
 async function refusal(pickle: Buffer | string, storages?: Record<string, Buffer>): Promise<string> {

@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import {
   op,
   pickleOf,
   raw,
+  savingIn,
   sixFloats,
   tensorOps,
   zipOf,
@@ -21,13 +22,7 @@ import { sha256WithChecksums } from './checksums.ts';
 import { openPytorch, type PytorchFile } from './open-pytorch.ts';
 
 const folder = temporaryFolder();
-let files = 0;
-
-async function saved(bytes: Buffer): Promise<string> {
-  const path = join(folder(), `${files++}.pt`);
-  await writeFile(path, bytes);
-  return path;
-}
+const saved = savingIn(folder);
 
 /** An honest checkpoint, some of whose entries are replaced. */
 function withEntries(changes: Readonly<Record<string, Partial<Entry>>>, ending?: Ending, more: Entry[] = []): Buffer {

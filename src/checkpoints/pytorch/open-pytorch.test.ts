@@ -1,4 +1,4 @@
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -13,18 +13,22 @@ import { float32, type StoredTensor, type Tensor } from '../../tensor/tensor.ts'
 import { checkFinite } from '../finite.ts';
 import { openWeights } from '../weights.ts';
 import { weightsKind } from '../weights-kind.ts';
-import { entriesOf, legacyOf, op, pickleOf, sixFloats, storageOps, tensorOps, zipOf } from './archive.test-support.ts';
+import {
+  entriesOf,
+  legacyOf,
+  op,
+  pickleOf,
+  savingIn,
+  sixFloats,
+  storageOps,
+  tensorOps,
+  zipOf,
+} from './archive.test-support.ts';
 import { type Container, openPytorch } from './open-pytorch.ts';
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/pytorch', import.meta.url));
 const folder = temporaryFolder();
-let files = 0;
-
-async function saved(bytes: Buffer): Promise<string> {
-  const path = join(folder(), `${files++}.pt`);
-  await writeFile(path, bytes);
-  return path;
-}
+const saved = savingIn(folder);
 
 async function numbersOf(tensors: ReadonlyMap<string, StoredTensor>): Promise<Map<string, unknown>> {
   const read = new Map<string, unknown>();

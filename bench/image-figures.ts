@@ -136,8 +136,8 @@ async function agreement(
 ): Promise<number> {
   const ours = await program.run(feeds);
   const theirs = await peerResult(bench, peer, run);
-  const differences = Object.entries(ours).map(([output, { data }]) =>
-    checkParity(`${what}: ${output}`, data as Float32Array, theirs[output]!.data as Float32Array),
+  const differences = Object.entries(ours).map(([output, { data, shape }]) =>
+    checkParity(`${what}: ${output}`, data as Float32Array, theirs[output]!.data as Float32Array, shape[0]!),
   );
   return Math.max(...differences);
 }

@@ -69,9 +69,14 @@ export const promptFigure: Figure = async (bench) => {
       const what = `prompt tuning step, ${classes.length} classes, ${length} tokens`;
       const measured: Measured = { what, unit: 'ms/class', samples: perClass('ours') };
       if ('absent' in peer) return fasterThan(measured, peer, atLeast);
-      checkParity(`${what}: losses`, losses.get('ours')!, losses.get(name)!);
+      checkParity(`${what}: losses`, losses.get('ours')!, losses.get(name)!, steps);
       const theirs = await tunedContexts(bench, peer, name);
-      const difference = checkParity(`${what}: contexts`, tuned.contexts.data, theirs.data as Float32Array);
+      const difference = checkParity(
+        `${what}: contexts`,
+        tuned.contexts.data,
+        theirs.data as Float32Array,
+        classes.length,
+      );
       const note = `after ${steps} steps both agree within ${difference.toExponential(1)}`;
       return fasterThan({ ...measured, note }, { name: title, samples: perClass(name) }, atLeast);
     };

@@ -1,12 +1,7 @@
 /** @file What is made of operations: activations, losses, norms. Gradients come from their parts. */
-import { add, div, erf, exp, log, maximum, mul, neg, sigmoid, sqrt, square, stopGradient, sub } from './elementwise.ts';
+import { add, div, erf, exp, log, maximum, mul, neg, sqrt, square, stopGradient, sub } from './elementwise.ts';
 import { max, mean, sum } from './reduction.ts';
 import type { Value } from './value.ts';
-
-/** x * sigmoid(1.702 x): the approximation that OpenAI's CLIP was trained with. */
-export function quickGelu(x: Value): Value {
-  return mul(x, sigmoid(mul(x, 1.702)));
-}
 
 /** x * Phi(x), Phi the normal distribution's cumulative function: 0.5 x (1 + erf(x / sqrt(2))). */
 export function gelu(x: Value): Value {

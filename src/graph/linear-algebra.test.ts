@@ -39,18 +39,19 @@ test('matMul and its gradients are right for all batches that broadcast', async 
 });
 
 test.each([
-  [false, false],
-  [false, true],
-  [true, false],
-  [true, true],
-])('gemm and its gradients are right (first transposed: %s, second: %s)', async (transposeA, transposeB) => {
+  [false, false, 1],
+  [false, true, 1],
+  [true, false, 2],
+  [true, true, -0.5],
+])('gemm and its gradients are right (first transposed: %s, second: %s, alpha %d)', async (...attributes) => {
+  const [transposeA, transposeB, alpha] = attributes;
   const shapes = [transposeA ? [3, 2] : [2, 3], transposeB ? [4, 3] : [3, 4], [4]];
   await check({
     inputs: shapes.map((shape, i) => spread(shape, i)),
-    build: (a, b, bias) => gemm(a!, b!, { transposeA, transposeB }, bias),
+    build: (a, b, bias) => gemm(a!, b!, { transposeA, transposeB, alpha }, bias),
     reference: (a, b, bias) => {
       const y = product(transposeA ? turned(a!) : a!, transposeB ? turned(b!) : b!);
-      return fill([2, 4], (index) => at(y, index) + at(bias!, index));
+      return fill([2, 4], (index) => alpha * at(y, index) + at(bias!, index));
     },
   });
 });

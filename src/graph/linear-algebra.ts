@@ -9,11 +9,16 @@ export interface Transposed {
   readonly transposeB: boolean;
 }
 
+export interface GemmAttributes extends Transposed {
+  /** Factor of the product, not of the bias. It costs nothing. */
+  readonly alpha: number;
+}
+
 export interface LinearAlgebra {
   matMul: Signature<readonly [Value, Value]>;
-  gemm: Signature<readonly [Value, Value], Transposed>;
+  gemm: Signature<readonly [Value, Value], GemmAttributes>;
   /** A product and a vector added to each row. */
-  gemmBias: Signature<readonly [Value, Value, Value], Transposed>;
+  gemmBias: Signature<readonly [Value, Value, Value], GemmAttributes>;
 }
 
 type Refuse = (expected: string) => never;
@@ -28,14 +33,20 @@ function gemmShape(a: Value, b: Value, { transposeA, transposeB }: Transposed, r
   return [m!, n!];
 }
 
-function gemmGradients(dy: Value, a: Value, b: Value, { transposeA, transposeB }: Transposed): [Value, Value] {
+function gemmGradients(dy: Value, a: Value, b: Value, attributes: GemmAttributes): [Value, Value] {
+  const { transposeA, transposeB, alpha } = attributes;
   return [
-    transposeA ? gemm(b, dy, { transposeA: transposeB, transposeB: true }) : gemm(dy, b, { transposeB: !transposeB }),
-    transposeB ? gemm(dy, a, { transposeA: true, transposeB: transposeA }) : gemm(a, dy, { transposeA: !transposeA }),
+    transposeA
+      ? gemm(b, dy, { transposeA: transposeB, transposeB: true, alpha })
+      : gemm(dy, b, { transposeB: !transposeB, alpha }),
+    transposeB
+      ? gemm(dy, a, { transposeA: true, transposeB: transposeA, alpha })
+      : gemm(a, dy, { transposeA: !transposeA, alpha }),
   ];
 }
 
-const onnxAttributes = ({ transposeA, transposeB }: Transposed) => ({
+const onnxAttributes = ({ transposeA, transposeB, alpha }: GemmAttributes) => ({
+  alpha: { float: alpha },
   transA: { int: transposeA ? 1 : 0 },
   transB: { int: transposeB ? 1 : 0 },
 });
@@ -67,14 +78,14 @@ export const linearAlgebra: Rules<LinearAlgebra> = {
   },
 };
 
-/** Product of two matrices, each transposed first if so wished, with an optional bias added to each row. */
+/** alpha * product of two matrices, each transposed first if so wished, with an optional bias added to each row. */
 export function gemm(
   a: Value,
   b: Value,
-  { transposeA = false, transposeB = false }: Partial<Transposed> = {},
+  { transposeA = false, transposeB = false, alpha = 1 }: Partial<GemmAttributes> = {},
   bias?: Value,
 ): Value {
-  const attributes = { transposeA, transposeB };
+  const attributes = { transposeA, transposeB, alpha };
   return bias
     ? apply(linearAlgebra, 'gemmBias', [a, b, bias], attributes)
     : apply(linearAlgebra, 'gemm', [a, b], attributes);
@@ -89,8 +100,8 @@ export function matMul(a: Value, b: Value): Value {
   return apply(linearAlgebra, 'matMul', [a, b], {});
 }
 
-/** A layer: `x` [..., in], `weight` [out, in], `bias` [out]; result [..., out]. */
-export function linear(x: Value, weight: Value, bias?: Value): Value {
+/** A layer, alpha x weight^T + bias: `x` [..., in], `weight` [out, in], `bias` [out]; result [..., out]. */
+export function linear(x: Value, weight: Value, bias?: Value, alpha = 1): Value {
   const flat = x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1) ?? 1]);
-  return reshape(gemm(flat, weight, { transposeB: true }, bias), [...x.shape.slice(0, -1), weight.shape[0]!]);
+  return reshape(gemm(flat, weight, { transposeB: true, alpha }, bias), [...x.shape.slice(0, -1), weight.shape[0]!]);
 }

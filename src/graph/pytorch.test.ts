@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { openSafetensors, readTensor } from '../tensor/safetensors.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { expectClose } from './check-for-tests.ts';
-import { crossEntropy, gelu, l2Normalize, logSoftmax, quickGelu } from './composites.ts';
+import { crossEntropy, gelu, l2Normalize, logSoftmax } from './composites.ts';
 import { averagePool2d, conv2d } from './convolution.ts';
-import { add, clip, mul, relu, where } from './elementwise.ts';
+import { add, clip, mul, relu, silu, where } from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { gatherRows } from './indexing.ts';
 import { transposeLast } from './layout.ts';
@@ -49,7 +49,8 @@ const cases: Record<string, (...x: [Value, Value, Value, Value, Value, Value, Va
   softmax: (x) => softmax(x),
   'log-softmax': (x) => logSoftmax(x),
   gelu: (x) => gelu(x),
-  'quick-gelu': (x) => quickGelu(x),
+  // As in clip/transformer.ts: PyTorch's x * sigmoid(1.702 x).
+  'quick-gelu': (x) => mul(silu(mul(x, 1.702)), 1 / 1.702),
   'l2-normalize': (x) => l2Normalize(x),
   'cross-entropy': (logits, targets) => crossEntropy(logits, targets),
   embedding: (table, indices) => gatherRows(table, indices),

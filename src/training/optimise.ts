@@ -1,5 +1,5 @@
 /** @file The one training loop: run a graph's step many times, record, save, stop when asked, go on where it stopped. */
-import type { Engine, Tensors } from '../engine/engine.ts';
+import type { Engine, Program, Tensors } from '../engine/engine.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Recorder, RunEvent } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -7,8 +7,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 export interface Optimisation {
   /** Names events and checkpoints. */
   readonly stage: string;
-  /** One step: reads and replaces its state, and tells the loss. */
-  readonly graph: Graph;
+  /** One step: reads and replaces its state, and tells the loss. A program where one graph would need too much memory. */
+  readonly graph: Graph | ((engine: Engine) => Promise<Program>);
   /** State before the first step. */
   readonly start: Tensors;
   readonly steps: number;
@@ -39,7 +39,7 @@ export async function optimise(
   const earlier = await recorder.restore(stage);
   if (earlier && earlier.step >= steps) return { ...earlier.tensors };
 
-  const program = await engine.compile(graph);
+  const program = await (typeof graph === 'function' ? graph(engine) : engine.compile(graph));
   try {
     await program.writeState(earlier?.tensors ?? optimisation.start);
     let done = earlier?.step ?? 0;

@@ -3,7 +3,8 @@ import type { Clip, Head } from '../../clip/clip.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { badUsage } from '../../errors.ts';
 import { int64, type Tensor } from '../../tensor/tensor.ts';
-import { type Frame, headOf, type Prompts } from './prompts.ts';
+import { type Frame, headOf } from './frame.ts';
+import type { Prompts } from './prompts.ts';
 
 /**
  * The head that the prompts give when the word stands between the start mark and the learned context. The word is read as

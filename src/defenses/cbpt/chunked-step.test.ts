@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import { tokenMemory } from '../../clip/costs.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import type { Program } from '../../engine/engine.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import { randomFor } from '../../tensor/random.ts';
+import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
+import { adamFeeds, adamStart } from '../../training/adam.ts';
+import { scalar } from '../../training/optimise.ts';
+import { chunkedStep } from './chunked-step.ts';
+import { promptFrame, startingContexts } from './frame.ts';
+import { type TuningStep, wholeStep } from './tuning-step.ts';
+
+const classes = ['cat', 'eyes', 'person in suit levitating', 'dog', 'two humps camel', 'person swimming', 'sun'];
+const batch = 9;
+
+test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with all classes at once', async (kind) => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const handWritten = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
+  const frame = promptFrame(clip, classes, 'a photo of a {}.');
+  const start = await startingContexts(engine, clip, frame, kind);
+  const weights = { cleanWeight: 1, triggeredWeight: 0.5, anchorWeight: 2 };
+  const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, triggeredSets: 2, batch, weights };
+  // Room for two prompts: several chunks in each group of lengths, the last one not full.
+  const room = 2 * frame.ids.shape[1]! * tokenMemory(clip.config);
+
+  const whole = await threeSteps(await engine.compile(wholeStep(step)), start, handWritten.embedding);
+  const chunked = await threeSteps(await chunkedStep(engine, step, room), start, handWritten.embedding);
+  await engine.close();
+
+  expect(whole.losses[2]).toBeLessThan(whole.losses[0]!);
+  chunked.losses.forEach((loss, i) => {
+    expect(loss).toBeCloseTo(whole.losses[i]!, 5);
+  });
+  const moved = ({ data }: Tensor<'float32'>) => Array.from(data, (x, i) => x - start.data[i]!);
+  const [expected, found] = [moved(whole.contexts), moved(chunked.contexts)];
+  const norm = (values: readonly number[]) => Math.hypot(...values);
+  expect(norm(expected)).toBeGreaterThan(0);
+  expect(norm(found.map((x, i) => x - expected[i]!))).toBeLessThan(1e-3 * norm(expected));
+});
+
+async function threeSteps(program: Program, start: Tensor<'float32'>, embedding: number) {
+  const random = randomFor(5, 'shots');
+  const rows = () => {
+    const unit = Array.from({ length: batch }, () => {
+      const row = Array.from({ length: embedding }, () => random.normal());
+      const norm = Math.hypot(...row);
+      return row.map((x) => x / norm);
+    });
+    return float32(unit.flat(), [batch, embedding]);
+  };
+  const shots = {
+    clean: rows(),
+    'triggered.0': rows(),
+    'triggered.1': rows(),
+    labels: int64(
+      Array.from({ length: batch }, (_, i) => i % classes.length),
+      [batch],
+    ),
+  };
+  await program.writeState(adamStart({ contexts: start }));
+  const losses: number[] = [];
+  for (let number = 1; number <= 3; number++) {
+    const told = await program.run({ ...shots, ...adamFeeds(number, 2e-3) });
+    losses.push(scalar(told.loss));
+  }
+  const { contexts } = await program.readState();
+  await program.release();
+  return { losses, contexts: contexts as Tensor<'float32'> };
+}

@@ -1,0 +1,139 @@
+/**
+ * @file A step of prompt tuning in little memory: the same numbers as of one graph, class by class.
+ *
+ * The losses need the embeddings of all classes at once, the text tower does not. So a step embeds chunk after chunk and
+ * keeps nothing but the embeddings; takes the losses and their gradient by the embeddings; embeds each chunk again, now
+ * backwards as well, from that gradient; and moves the contexts. A third more arithmetic than at once, for activations
+ * of one chunk instead of all (gradient caching: Gao et al., arXiv 2101.06983).
+ */
+import { tokenMemory } from '../../clip/costs.ts';
+import type { Engine, Program, Tensors } from '../../engine/engine.ts';
+import { mul } from '../../graph/elementwise.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { broadcastTo } from '../../graph/layout.ts';
+import { input } from '../../graph/leaves.ts';
+import { sum } from '../../graph/reduction.ts';
+import { elements, float32, rowsAt, type Tensor } from '../../tensor/tensor.ts';
+import { adam } from '../../training/adam.ts';
+import { groupsOf, idsAt, promptEmbeddings } from './frame.ts';
+import { type TuningStep, tuningLosses } from './tuning-step.ts';
+
+/** Each group of like length has programs of its own, and these their own copies of the tower's weights. */
+const mostGroups = 2;
+
+/** Classes that go through the tower together. A last chunk that is too short repeats its first class, without effect. */
+interface Chunk {
+  readonly rows: readonly number[];
+  /** How many of them are no repetition. */
+  readonly own: number;
+  readonly forward: Program;
+  readonly backward: Program;
+  /** Ids and ends. */
+  readonly feeds: Tensors;
+}
+
+/**
+ * The step as a program: feeds, outputs and state are those of `wholeStep`.
+ *
+ * @param mostMemory bytes that the activations of a chunk may take
+ */
+export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: number): Promise<Program> {
+  const { frame, clip, handWritten } = step;
+  const [classes, { embedding }] = [handWritten.classes.length, clip.config];
+  const context = [frame.contextLength, step.contexts[2]!];
+  const compiled: Program[] = [];
+  const compile = async (graph: Graph) => {
+    const program = await engine.compile(graph);
+    compiled.push(program);
+    return program;
+  };
+
+  const chunks: Chunk[] = [];
+  for (const { rows, length } of groupsOf(frame, mostGroups)) {
+    const most = Math.max(1, Math.floor(mostMemory / (length * tokenMemory(clip.config))));
+    // Chunks of one size need one program; of like size, little is repeated.
+    const size = Math.ceil(rows.length / Math.ceil(rows.length / most));
+    const forward = await compile({ outputs: { embeddings: embeddingsOf(step, size, length).embeddings } });
+    const backward = await compile(backwardGraph(step, size, length));
+    for (let first = 0; first < rows.length; first += size) {
+      const own = rows.slice(first, first + size);
+      const filled = Array.from({ length: size }, (_, i) => own[i] ?? own[0]!);
+      const feeds = { ids: idsAt(frame, filled, length), ends: rowsAt(frame.ends, filled) };
+      chunks.push({ rows: filled, own: own.length, forward, backward, feeds });
+    }
+  }
+  const losses = await compile(lossGraph(step));
+  const update = await compile(updateGraph(step));
+
+  return {
+    async run(feeds) {
+      const adamFeeds = Object.fromEntries(Object.entries(feeds).filter(([name]) => name.startsWith('adam.')));
+      const batch = Object.fromEntries(Object.entries(feeds).filter(([name]) => !name.startsWith('adam.')));
+      const contexts = forAllClasses((await update.readState()).contexts as Tensor<'float32'>, classes);
+
+      const embeddings = float32(new Float32Array(classes * embedding), [classes, embedding]);
+      for (const chunk of chunks) {
+        const own = rowsAt(contexts, chunk.rows);
+        keepRows(embeddings, chunk, await chunk.forward.run({ ...chunk.feeds, contexts: own }), 'embeddings');
+      }
+      const { slope, ...told } = await losses.run({ ...batch, embeddings });
+      const gradient = float32(new Float32Array(elements([classes, ...context])), [classes, ...context]);
+      for (const chunk of chunks) {
+        const chunkFeeds = {
+          ...chunk.feeds,
+          contexts: rowsAt(contexts, chunk.rows),
+          slope: rowsAt(slope as Tensor<'float32'>, chunk.rows),
+        };
+        keepRows(gradient, chunk, await chunk.backward.run(chunkFeeds), 'gradient');
+      }
+      await update.run({ ...adamFeeds, gradient });
+      return told;
+    },
+    writeState: (values) => update.writeState(values),
+    readState: () => update.readState(),
+    async release() {
+      for (const program of compiled) await program.release();
+    },
+  };
+}
+
+function embeddingsOf({ clip, frame, contexts: shape }: TuningStep, size: number, length: number) {
+  const ids = input('ids', [size, length], 'int64');
+  const contexts = input('contexts', [size, ...shape.slice(1)]);
+  return { contexts, embeddings: promptEmbeddings(clip, frame, ids, input('ends', [size], 'int64'), contexts) };
+}
+
+/** From the losses' gradient by a chunk's embeddings, `slope`, to that by its contexts. */
+function backwardGraph(step: TuningStep, size: number, length: number): Graph {
+  const { contexts, embeddings } = embeddingsOf(step, size, length);
+  const along = sum(mul(embeddings, input('slope', embeddings.shape)));
+  return { outputs: { gradient: gradients(along, [contexts])[0]! } };
+}
+
+/** Losses and their gradient by the class embeddings, `slope`. */
+function lossGraph(step: TuningStep): Graph {
+  const embeddings = input('embeddings', [step.handWritten.classes.length, step.handWritten.embedding]);
+  const losses = tuningLosses(step, embeddings);
+  return { outputs: { ...losses, slope: gradients(losses.loss, [embeddings])[0]! } };
+}
+
+/** Adam on the contexts, from the gradient by every class's; where they share one, it gets the sum. */
+function updateGraph({ contexts: shape, handWritten }: TuningStep): Graph {
+  const contexts = input('contexts', shape);
+  const perClass = [handWritten.classes.length, ...shape.slice(1)];
+  const along = sum(mul(broadcastTo(contexts, perClass), input('gradient', perClass)));
+  return { outputs: {}, state: adam(new Map([['contexts', contexts]]), gradients(along, [contexts])) };
+}
+
+/** [classes, M, width] of contexts that may be one for all. */
+function forAllClasses(contexts: Tensor<'float32'>, classes: number): Tensor<'float32'> {
+  return contexts.shape[0] === classes ? contexts : rowsAt(contexts, new Array<number>(classes).fill(0));
+}
+
+/** Writes what a chunk's program tells of its classes into the rows of `into` that are theirs. */
+function keepRows(into: Tensor<'float32'>, { rows, own }: Chunk, outputs: Tensors, name: string): void {
+  const { data, shape } = outputs[name] as Tensor<'float32'>;
+  const size = elements(shape.slice(1));
+  for (let i = 0; i < own; i++) into.data.set(data.subarray(i * size, (i + 1) * size), rows[i]! * size);
+}

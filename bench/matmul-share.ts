@@ -1,7 +1,7 @@
 /** @file Which share of the machine's own matrix product speed forward plus input gradient of ViT-B/32 reaches. */
 import { openClip } from '../src/checkpoints/open.ts';
-import type { ClipConfig } from '../src/clip/config.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
+import { arithmeticOf } from '../src/graph/costs.ts';
 import { mul } from '../src/graph/elementwise.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import { constant, input } from '../src/graph/leaves.ts';
@@ -26,7 +26,8 @@ export const matmulShareFigure: Figure = async (bench) => {
   bench.say(`ViT-B/32, batch ${batch}, and products of ${side} x ${side} matrices`);
   const engine = await openEngine({ device: 'cpu', threads: bench.threads });
   try {
-    const tower = await engine.compile(gradientGraph(clip, batch));
+    const graph = gradientGraph(clip, batch);
+    const tower = await engine.compile(graph);
     const peak = await engine.compile(peakGraph());
     const problem = imageProblem(clip, batch);
     const turns = new Map([
@@ -37,7 +38,7 @@ export const matmulShareFigure: Figure = async (bench) => {
     const times = await takeTurns(turns, bench.reps);
     const speeds = (name: string, operations: number) =>
       times.get(name)!.map((milliseconds) => operations / milliseconds / 1e6);
-    const ours = speeds('tower', batch * visionTransformerOperations(clip.config));
+    const ours = speeds('tower', arithmeticOf(graph));
     const theirs = speeds('peak', products * 2 * side ** 3);
     const ratio = median(ours) / median(theirs);
     return [
@@ -49,7 +50,7 @@ export const matmulShareFigure: Figure = async (bench) => {
         ratio,
         bar: { of: 'ratio', atLeast: 0.8 },
         reached: ratio >= 0.8,
-        note: `${(visionTransformerOperations(clip.config) / 1e9).toFixed(2)} GFLOP a picture`,
+        note: `${(arithmeticOf(graph) / batch / 1e9).toFixed(2)} GFLOP a picture`,
         samples: { ours, peer: theirs },
       },
     ];
@@ -69,29 +70,4 @@ function peakGraph(): Graph {
   let x = mul(constant(matrix), input('one', []));
   for (let i = 0; i < products; i++) x = matMul(x, constant(matrix));
   return { outputs: { mean: mean(x) } };
-}
-
-/**
- * Multiplications and additions of one picture's matrix products, forward and back to the pixels. With L tokens, width
- * w, hidden width h, P numbers in a patch, and embedding e, a product of [a, b] and [b, c] counted as 2abc:
- *
- *   weights    2 (L - 1) P w  +  a block: 2 L (3 w^2 + w^2 + 2 w h)  +  2 w e    the same again backwards, to the input
- *   attention  a block: 2 L^2 w each for scores and mixture                      twice that backwards, to both factors
- *
- * The last block asks for one token: its keys and values are those of all L, the rest is of that one. Weights are
- * frozen, so none has a gradient. Elementwise work counts nothing.
- */
-export function visionTransformerOperations({ image, embedding }: ClipConfig): number {
-  if (image.kind !== 'vit') throw new TypeError('the formula is that of a vision transformer');
-  const { width: w, hidden: h, layers, patch, resolution } = image;
-  const length = (resolution / patch) ** 2 + 1;
-  const block = (queries: number) => ({
-    weights: 2 * length * 2 * w ** 2 + 2 * queries * (2 * w ** 2 + 2 * w * h),
-    attention: 2 * (2 * queries * length * w),
-  });
-  const [full, last] = [block(length), block(1)];
-  const weights =
-    2 * (length - 1) * 3 * patch ** 2 * w + (layers - 1) * full.weights + last.weights + 2 * w * embedding;
-  const attention = (layers - 1) * full.attention + last.attention;
-  return 2 * weights + 3 * attention;
 }

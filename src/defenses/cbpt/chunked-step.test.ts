@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { openClip } from '../../checkpoints/open.ts';
-import { tokenMemory } from '../../clip/costs.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
 import type { Program } from '../../engine/engine.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
+import { memoryOf } from '../../graph/costs.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
 import { adamFeeds, adamStart } from '../../training/adam.ts';
@@ -23,8 +23,8 @@ test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with a
   const start = await startingContexts(engine, clip, frame, kind);
   const weights = { cleanWeight: 1, triggeredWeight: 0.5, anchorWeight: 2 };
   const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, triggeredSets: 2, batch, weights };
-  // Room for two prompts: several chunks in each group of lengths, the last one not full.
-  const room = 2 * frame.ids.shape[1]! * tokenMemory(clip.config);
+  // Several chunks in each group of lengths, the last one not full.
+  const room = (2.5 * memoryOf(wholeStep(step))) / classes.length;
 
   const whole = await threeSteps(await engine.compile(wholeStep(step)), start, handWritten.embedding);
   const chunked = await threeSteps(await chunkedStep(engine, step, room), start, handWritten.embedding);

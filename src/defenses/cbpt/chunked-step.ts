@@ -6,8 +6,8 @@
  * backwards as well, from that gradient; and moves the contexts. A third more arithmetic than at once, for activations
  * of one chunk instead of all (gradient caching: Gao et al., arXiv 2101.06983).
  */
-import { tokenMemory } from '../../clip/costs.ts';
 import type { Engine, Program, Tensors } from '../../engine/engine.ts';
+import { memoryOf } from '../../graph/costs.ts';
 import { mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph } from '../../graph/graph.ts';
@@ -36,7 +36,7 @@ interface Chunk {
 /**
  * The step as a program: feeds, outputs and state are those of `wholeStep`.
  *
- * @param mostMemory bytes that the activations of a chunk may take
+ * @param mostMemory bytes that the activations of a chunk may take (`memoryOf`)
  */
 export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: number): Promise<Program> {
   const { frame, clip, handWritten } = step;
@@ -51,7 +51,7 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
 
   const chunks: Chunk[] = [];
   for (const { rows, length } of groupsOf(frame, mostGroups)) {
-    const most = Math.max(1, Math.floor(mostMemory / (length * tokenMemory(clip.config))));
+    const most = Math.max(1, Math.floor(mostMemory / memoryOf(backwardGraph(step, 1, length))));
     // Chunks of one size need one program; of like size, little is repeated.
     const size = Math.ceil(rows.length / Math.ceil(rows.length / most));
     const forward = await compile({ outputs: { embeddings: embeddingsOf(step, size, length).embeddings } });

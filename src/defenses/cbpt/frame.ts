@@ -93,11 +93,6 @@ export function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Valu
   return gatherRows(concat(embeddings, 0), constant(int64(places, [count])));
 }
 
-/** Tokens that `classEmbeddings` computes, padding included. */
-export function tokensAtOnce(frame: Frame): number {
-  return groupsOf(frame, mostGroups).reduce((total, { rows, length }) => total + rows.length * length, 0);
-}
-
 /** The first `length` token ids of some classes, [rows.length, length]. */
 export function idsAt({ ids }: Frame, rows: readonly number[], length: number): Tensor<'int64'> {
   const stride = ids.shape[1]!;

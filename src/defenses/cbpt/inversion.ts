@@ -7,6 +7,7 @@ import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
 import { predict } from '../../evaluation/metrics.ts';
 import { l2Normalize } from '../../graph/composites.ts';
+import { memoryOf } from '../../graph/costs.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph, StateValue } from '../../graph/graph.ts';
@@ -21,6 +22,7 @@ import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { type Form, type FormInstance, type FormOptions, forms } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
+import { stepMemory } from './step-memory.ts';
 
 /** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse' | 'target';
@@ -28,6 +30,7 @@ export type Variant = 'farthest-text' | 'collapse' | 'target';
 export interface InversionOptions extends FormOptions {
   readonly variant: Variant;
   readonly steps: number;
+  /** Pictures in one step; fewer where they would take too much memory. */
   readonly batch: number;
   /** Adam's learning rate on mask and pattern logits. */
   readonly rate: number;
@@ -76,18 +79,20 @@ export async function invertTrigger(
   clip: Clip,
   given: InversionInput,
   { name, form }: Pick<DummyTrigger, 'name' | 'form'>,
-  options: InversionOptions,
+  asked: InversionOptions,
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
   const { shots, head } = given;
   const stage = `invert-${name}`;
-  const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
+  const instance = forms[form](shots.size, asked, randomFor(seed, stage, 'start'));
+  const graphOf = (batch: number) => inversionStep(clip, given, instance, { ...asked, batch });
+  const options = { ...asked, batch: batchWithin(stepMemory, asked.batch, graphOf) };
   const final = await optimise(
     engine,
     {
       stage,
-      graph: inversionStep(clip, given, instance, options),
+      graph: graphOf(options.batch),
       start: adamStart(instance.start),
       steps: options.steps,
       saveEvery: options.saveEvery,
@@ -99,6 +104,7 @@ export async function invertTrigger(
   const trigger = instance.trigger(final);
   const embeddings = await encodePictures(engine, clip, shots, {
     transform: triggering(trigger, seed, stage, 'apply'),
+    progress: (done) => recorder.record({ stage: `${stage}-apply`, step: done, steps: shots.labels.length }),
     signal: recorder.signal,
   });
   const dummy = {
@@ -112,12 +118,22 @@ export async function invertTrigger(
   const { concentration, dominant, size, shares } = dummy;
   recorder.record({
     stage: `${stage}-result`,
+    batch: options.batch,
     concentration,
     dominant,
     size,
     shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
   });
   return dummy;
+}
+
+/** The losses contrast the pictures of a batch with each other: below this there is too little to contrast. */
+const leastBatch = 8;
+
+/** As many pictures as asked for, or as fit into so many bytes. */
+function batchWithin(bytes: number, asked: number, graphOf: (batch: number) => Graph): number {
+  const perPicture = memoryOf(graphOf(asked)) / asked;
+  return Math.min(asked, Math.max(leastBatch, Math.floor(bytes / perPicture)));
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */

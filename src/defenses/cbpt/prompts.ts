@@ -1,8 +1,8 @@
 /** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import { tokenMemory } from '../../clip/costs.ts';
 import type { Embeddings } from '../../clip/encode.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
+import { memoryOf } from '../../graph/costs.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
@@ -10,7 +10,8 @@ import { adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { warmupCosine } from '../../training/schedule.ts';
 import { chunkedStep } from './chunked-step.ts';
-import { headOf, promptFrame, startingContexts, tokensAtOnce } from './frame.ts';
+import { headOf, promptFrame, startingContexts } from './frame.ts';
+import { stepMemory } from './step-memory.ts';
 import { type Features, type LossWeights, type TuningStep, wholeStep } from './tuning-step.ts';
 
 export interface TuningOptions extends LossWeights {
@@ -36,9 +37,6 @@ export interface Prompts {
   readonly head: Head;
 }
 
-/** Bytes that the activations of one program may take. Beyond that the classes are taken in turns. */
-const mostMemory = 2 * 2 ** 30;
-
 /** Tunes the contexts of all classes together. */
 export async function tunePrompts(
   engine: Engine,
@@ -62,12 +60,12 @@ export async function tunePrompts(
     batch,
     weights: options,
   };
-  const atOnce = tokensAtOnce(frame) * tokenMemory(clip.config) <= mostMemory;
+  const whole = wholeStep(step);
   const final = await optimise(
     engine,
     {
       stage: 'tune',
-      graph: atOnce ? wholeStep(step) : (compiler) => chunkedStep(compiler, step, mostMemory),
+      graph: memoryOf(whole) <= stepMemory ? whole : (compiler) => chunkedStep(compiler, step, stepMemory),
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,

@@ -22,8 +22,16 @@ export function rateOf(rate: Rate): number | undefined {
 /**
  * `inversion  37/120  30%  12.3/s  0:07 left  loss 0.1234`; without a `now`, the work is over and nothing is left.
  * What has no steps, or is over, says how long it took once that is worth telling.
+ *
+ * @param allLeft seconds until everything is done, where that is known: `1:02:03 in all`
  */
-export function progressLine(event: RunEvent, rate: Rate, now: number | undefined, elapsed: number): string {
+export function progressLine(
+  event: RunEvent,
+  rate: Rate,
+  now: number | undefined,
+  elapsed: number,
+  allLeft?: number,
+): string {
   const { stage, step, steps, ...measures } = event;
   const parts = [stage];
   if (step !== undefined) {
@@ -34,7 +42,11 @@ export function progressLine(event: RunEvent, rate: Rate, now: number | undefine
       // Time goes on during a long step, so what is left of it shrinks.
       const passed = now === undefined ? 0 : (now - rate.at(-1)![0]) / 1000;
       const left = steps === undefined ? 0 : (steps - step) / speed - passed;
-      if (now !== undefined && left > 0) parts.push(`${duration(left)} left`);
+      if (now !== undefined && left > 0) {
+        parts.push(
+          `${duration(left)} left${allLeft === undefined ? '' : ` (${duration(Math.max(left, allLeft))} in all)`}`,
+        );
+      }
     }
   }
   if ((step === undefined || now === undefined) && elapsed >= 1000) parts.push(duration(elapsed / 1000));

@@ -1,6 +1,7 @@
 /** @file What a person sees while a command works: notes and progress, on standard error. */
 import type { RunEvent } from '../runs/recorder.ts';
 import { progressLine, type Rate, seen } from './progress-line.ts';
+import { type Share, type TimeLeft, timeLeft } from './time-left.ts';
 
 export interface Terminal {
   /** One line that stays. */
@@ -9,6 +10,8 @@ export interface Terminal {
   activity(what: string): void;
   /** An event of the computation: a line redrawn in place on a terminal, a plain line now and then elsewhere. */
   progress(event: RunEvent): void;
+  /** Tells all that is going to happen: from now on, progress says how long everything takes. */
+  plan(stages: readonly Share[]): void;
   /** Ends what is going on: its last state stays as a line. */
   settle(): void;
 }
@@ -45,6 +48,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const { interactive, quiet, now } = options;
   let work: Work | undefined;
   let drawn = false;
+  let whole: TimeLeft | undefined;
   let stopTicking: (() => void) | undefined;
 
   function line(text: string): void {
@@ -60,7 +64,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
     if (!work) return;
     work.shownAt = now();
     const turning = '|/-\\'[Math.floor(now() / tickEvery) % 4];
-    const text = `${turning} ${progressLine(work.last, work.rate, now(), now() - work.since)}`;
+    const text = `${turning} ${progressLine(work.last, work.rate, now(), now() - work.since, whole?.at(now()))}`;
     options.write(`\r\x1b[K${text.slice(0, Math.max(1, options.columns() - 1))}`);
     drawn = true;
   }
@@ -102,14 +106,18 @@ export function createTerminal(options: TerminalOptions): Terminal {
       current.last = event;
       current.printed = false;
       seen(current.rate, now(), event.step);
+      whole?.seen(event, now());
       if (event.step === event.steps) settle();
       else if (now() - current.shownAt < (interactive ? redrawEvery : plainEvery)) return;
       else if (interactive) draw();
       else {
-        line(progressLine(event, current.rate, now(), now() - current.since));
+        line(progressLine(event, current.rate, now(), now() - current.since, whole?.at(now())));
         current.shownAt = now();
         current.printed = true;
       }
+    },
+    plan(stages) {
+      whole = timeLeft(stages);
     },
     settle,
   };

@@ -45,6 +45,7 @@ export const demo = buildCommand<Flags, [], CliContext>({
       seed: flags.seed,
       inversionSteps: inversion.steps,
       tuningSteps: tuning.steps,
+      budget: null,
       test: 'emoji:test',
       trigger: flags.attack,
       target: null,

@@ -20,6 +20,7 @@ interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFla
   readonly test?: string;
   readonly inversionSteps: number;
   readonly tuningSteps: number;
+  readonly budget?: number;
 }
 
 export const purify = buildCommand<Flags, [string], CliContext>({
@@ -61,6 +62,13 @@ export const purify = buildCommand<Flags, [string], CliContext>({
         default: String(cbptDefaults.tuning.steps),
         placeholder: 'n',
       },
+      budget: {
+        kind: 'parsed',
+        parse: minutes,
+        optional: true,
+        brief: 'Minutes that it may take, measuring on --test left out: with fewer steps where these do not fit',
+        placeholder: 'minutes',
+      },
       ...runFlags,
       ...engineFlags,
       ...outputFlags,
@@ -71,8 +79,14 @@ export const purify = buildCommand<Flags, [string], CliContext>({
     const { purifyJob } = await import('../jobs/purify.ts');
     const { data, classes, shots, seed, inversionSteps, tuningSteps } = flags;
     const test = flags.test ?? (data.startsWith('emoji:') ? 'emoji:test' : null);
-    const { trigger = null, target = null } = flags;
-    const options = { model, data, classes, shots, seed, inversionSteps, tuningSteps, test, trigger, target };
+    const { trigger = null, target = null, budget = null } = flags;
+    const options = { model, data, classes, shots, seed, inversionSteps, tuningSteps, budget, test, trigger, target };
     await startJob(this, purifyJob, options, flags);
   },
 });
+
+function minutes(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) throw new Error('a number of minutes above 0');
+  return value;
+}

@@ -1,11 +1,17 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
 import { openClip } from '../../checkpoints/open.ts';
+import type { Clip } from '../../clip/clip.ts';
 import { openClasses } from '../../data/classes.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import { type Fitted, fitBudget, measuredSpeed } from '../../defenses/cbpt/budget.ts';
+import { plannedStages } from '../../defenses/cbpt/plan.ts';
+import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
 import { writePurified } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import { scalar } from '../../training/optimise.ts';
 import { compare, reportOf, resultOf } from '../comparison.ts';
 import type { Bench, Job } from '../job.ts';
 import { measuresTable, type Row } from '../measures-table.ts';
@@ -20,6 +26,8 @@ export const purifyOptions = z.strictObject({
   /** Steps of inversion and of tuning. */
   inversionSteps: z.int().positive(),
   tuningSteps: z.int().positive(),
+  /** Minutes that all of it may take, measuring left out; null for as many as it takes. */
+  budget: z.number().positive().nullable(),
   /** Where it is measured; null to write the head without measuring. */
   test: z.string().nullable(),
   trigger: z.string().nullable(),
@@ -51,15 +59,10 @@ export async function performPurify(
   });
   await run.pin('data', { name: shots.name, sha256: shots.hash });
 
-  const { inversion, tuning } = cbptDefaults;
-  const cbpt = {
-    ...cbptDefaults,
-    templates,
-    prompt,
-    seed: options.seed,
-    inversion: { ...inversion, steps: options.inversionSteps },
-    tuning: { ...tuning, steps: options.tuningSteps },
-  };
+  const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
+  const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
+  const stages = plannedStages(clip, classes, shots.labels.length, cbpt);
+  bench.terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   await writePurified(run.directory, clip, purification, templates);
 
@@ -72,6 +75,38 @@ export async function performPurify(
   const defence = { dummies, shotsClean: clean, perClass: options.shots, from: shots.name };
   const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
   return { ...resultOf(clip, comparison), seconds: seconds(), run: run.directory, report };
+}
+
+function withSteps(
+  options: CbptOptions,
+  { inversionSteps, tuningSteps }: Pick<Fitted, 'inversionSteps' | 'tuningSteps'>,
+): CbptOptions {
+  const { inversion, tuning } = options;
+  return {
+    ...options,
+    inversion: { ...inversion, steps: inversionSteps },
+    tuning: { ...tuning, steps: tuningSteps },
+  };
+}
+
+/** The speed is kept with the run: one that goes on must do what it began, however fast the machine is now. */
+async function withinBudget(
+  { engine, recorder, terminal }: Bench,
+  clip: Clip,
+  shots: PictureSet,
+  asked: CbptOptions,
+  minutes: number,
+): Promise<CbptOptions> {
+  let speed = (await recorder.restore('speed'))?.tensors.speed;
+  if (!speed) {
+    terminal.activity('measuring the speed of this machine');
+    speed = float32([await measuredSpeed(engine, clip)], []);
+    await recorder.save('speed', { step: 1, tensors: { speed } });
+  }
+  const fitted = fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
+  const { forms, inversionSteps, tuningSteps } = fitted;
+  recorder.record({ stage: 'budget', minutes, forms: forms.join(' + '), inversionSteps, tuningSteps });
+  return { ...withSteps(asked, fitted), forms };
 }
 
 function unmeasured(model: string, classes: number) {

@@ -16,6 +16,21 @@ import type { Trigger } from '../../triggers/trigger.ts';
  */
 export type Form = 'additive' | 'sparse' | 'patch';
 
+/** One dummy trigger to invert. */
+export interface NamedForm {
+  /** Names its stage and its files. */
+  readonly name: string;
+  readonly form: Form;
+}
+
+/** `sparse`, `sparse-2`, `patch`: names for forms of which some are listed twice. */
+export function named(list: readonly Form[]): readonly NamedForm[] {
+  return list.map((form, at) => {
+    const before = list.slice(0, at).filter((earlier) => earlier === form).length;
+    return { form, name: before === 0 ? form : `${form}-${before + 1}` };
+  });
+}
+
 /** Numbers that shape the forms; the defaults are those of `cbptDefaults`. */
 export interface FormOptions {
   /** Largest magnitude of an additive trigger, in units of the pixel range. */

@@ -7,7 +7,6 @@ import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
 import { predict } from '../../evaluation/metrics.ts';
 import { l2Normalize } from '../../graph/composites.ts';
-import { memoryOf } from '../../graph/costs.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
 import type { Graph, StateValue } from '../../graph/graph.ts';
@@ -20,9 +19,9 @@ import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
-import { type Form, type FormInstance, type FormOptions, forms } from './forms.ts';
+import { type Form, type FormInstance, type FormOptions, forms, type NamedForm } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
-import { stepMemory } from './step-memory.ts';
+import { fittingBatch } from './step-memory.ts';
 
 /** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse' | 'target';
@@ -46,10 +45,7 @@ export interface InversionOptions extends FormOptions {
 }
 
 /** What is known of a dummy trigger without knowing the true one. */
-export interface DummyTrigger {
-  /** Names its stage and its files. */
-  readonly name: string;
-  readonly form: Form;
+export interface DummyTrigger extends NamedForm {
   readonly trigger: Trigger;
   /** Embeddings of all shots with the dummy trigger, [shots, embedding]. */
   readonly embeddings: Embeddings;
@@ -78,7 +74,7 @@ export async function invertTrigger(
   engine: Engine,
   clip: Clip,
   given: InversionInput,
-  { name, form }: Pick<DummyTrigger, 'name' | 'form'>,
+  { name, form }: NamedForm,
   asked: InversionOptions,
   seed: number,
   recorder: Recorder,
@@ -86,13 +82,12 @@ export async function invertTrigger(
   const { shots, head } = given;
   const stage = `invert-${name}`;
   const instance = forms[form](shots.size, asked, randomFor(seed, stage, 'start'));
-  const graphOf = (batch: number) => inversionStep(clip, given, instance, { ...asked, batch });
-  const options = { ...asked, batch: batchWithin(stepMemory, asked.batch, graphOf) };
+  const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
   const final = await optimise(
     engine,
     {
       stage,
-      graph: graphOf(options.batch),
+      graph: inversionStep(clip, given, instance, options),
       start: adamStart(instance.start),
       steps: options.steps,
       saveEvery: options.saveEvery,
@@ -125,15 +120,6 @@ export async function invertTrigger(
     shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
   });
   return dummy;
-}
-
-/** The losses contrast the pictures of a batch with each other: below this there is too little to contrast. */
-const leastBatch = 8;
-
-/** As many pictures as asked for, or as fit into so many bytes. */
-function batchWithin(bytes: number, asked: number, graphOf: (batch: number) => Graph): number {
-  const perPicture = memoryOf(graphOf(asked)) / asked;
-  return Math.min(asked, Math.max(leastBatch, Math.floor(bytes / perPicture)));
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */

@@ -8,7 +8,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
-import type { Form } from './forms.ts';
+import { type Form, named } from './forms.ts';
 import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
 
@@ -103,14 +103,6 @@ export async function purify(
   const tuning = { ...options.tuning, prompt: options.prompt };
   const prompts = await tunePrompts(engine, clip, features, zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...inversion };
-}
-
-/** `sparse`, `sparse-2`, `patch`. */
-function named(forms: readonly Form[]): readonly Pick<DummyTrigger, 'name' | 'form'>[] {
-  return forms.map((form, at) => {
-    const before = forms.slice(0, at).filter((earlier) => earlier === form).length;
-    return { form, name: before === 0 ? form : `${form}-${before + 1}` };
-  });
 }
 
 /** Stage 1 alone: a dummy trigger of every form, and which of them are believed. */

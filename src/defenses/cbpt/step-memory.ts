@@ -1,7 +1,31 @@
 /** @file How much memory a step of either stage may take: beyond it, pictures get fewer and classes take turns. */
+import type { Clip } from '../../clip/clip.ts';
+import { imageTower } from '../../clip/image-tower.ts';
+import { storedParameters } from '../../clip/parameters.ts';
+import { memoryOf } from '../../graph/costs.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { input } from '../../graph/leaves.ts';
+import { sum } from '../../graph/reduction.ts';
 
 /**
  * Bytes of activations, as `memoryOf` counts them; the engine needs up to 1.4 times as many. With weights, their copies
  * in the engine's layout, and features, a purification over 1,000 classes stays under 6 GiB.
  */
 export const stepMemory = 2 * 2 ** 30;
+
+/** The losses of inversion contrast the pictures of a batch with each other: below this there is too little to contrast. */
+const leastBatch = 8;
+
+/** As many pictures for a step of inversion as asked for, or as memory allows. */
+export function fittingBatch(clip: Clip, asked: number): number {
+  return Math.min(asked, Math.max(leastBatch, Math.floor(stepMemory / memoryOf(pictureGradient(clip)))));
+}
+
+/** One picture through the image tower, and back to its pixels. */
+export function pictureGradient(clip: Clip): Graph {
+  const { resolution } = clip.config.image;
+  const pixels = input('pixels', [1, 3, resolution, resolution]);
+  const embedding = imageTower(clip.config, storedParameters(clip.parameters), pixels);
+  return { outputs: { embedding, gradient: gradients(sum(embedding), [pixels])[0]! } };
+}

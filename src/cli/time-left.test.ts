@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { timeLeft } from './time-left.ts';
+
+const plan = [
+  { name: 'features', work: 100 },
+  { name: 'invert', work: 300 },
+  { name: 'tune', work: 600 },
+];
+
+test('what is left is told by the work that is left, at the speed of the work that is done', () => {
+  const left = timeLeft(plan);
+  expect(left.at(0)).toBeUndefined();
+  left.seen({ stage: 'features', step: 1, steps: 10 }, 1_000);
+  expect(left.at(1_000)).toBeUndefined();
+  left.seen({ stage: 'features', step: 10, steps: 10 }, 10_000);
+  // 90 in 9 seconds, 900 are left.
+  expect(left.at(10_000)).toBeCloseTo(90, 6);
+  left.seen({ stage: 'invert', step: 50, steps: 100 }, 40_000);
+  expect(left.at(40_000)).toBeCloseTo((750 * 39) / 240, 6);
+  // Time goes on between two steps.
+  expect(left.at(45_000)).toBeCloseTo((750 * 39) / 240 - 5, 6);
+});
+
+test('a run that goes on in the middle counts from there, and other stages are passed over', () => {
+  const left = timeLeft(plan);
+  left.seen({ stage: 'report' }, 0);
+  left.seen({ stage: 'elsewhere', step: 5, steps: 10 }, 0);
+  left.seen({ stage: 'tune', step: 100, steps: 300 }, 0);
+  left.seen({ stage: 'tune', step: 200, steps: 300 }, 50_000);
+  expect(left.at(50_000)).toBeCloseTo(50, 6);
+});

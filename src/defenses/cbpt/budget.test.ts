@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import { thingNames } from '../../data/emoji.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import { fitBudget, measuredSpeed } from './budget.ts';
+import { plannedStages } from './plan.ts';
+import { cbptDefaults } from './purify.ts';
+
+const shots = 1600;
+/** Multiplications and additions a second. */
+const speed = 5e10;
+
+async function task() {
+  const [clip, classes] = await Promise.all([openClip('emoji-clip'), thingNames()]);
+  const within = (minutes: number) => fitBudget(clip, classes, shots, cbptDefaults, speed, minutes);
+  const stages = plannedStages(clip, classes, shots, cbptDefaults);
+  return { within, stages, minutes: stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0) / speed / 60 };
+}
+
+test('the plan names every stage that tells its steps, the second start of a form as well', async () => {
+  const { stages } = await task();
+  expect(stages.map(({ name }) => name)).toEqual([
+    'features',
+    'invert-sparse',
+    'invert-sparse-apply',
+    'invert-sparse-2',
+    'invert-sparse-2-apply',
+    'invert-patch',
+    'invert-patch-apply',
+    'tune',
+  ]);
+});
+
+test('with time enough everything is done as asked', async () => {
+  const { within, minutes } = await task();
+  expect(within(10 * minutes)).toEqual({ forms: cbptDefaults.forms, inversionSteps: 100, tuningSteps: 300 });
+});
+
+test('with less time there are fewer steps of both stages, then no second start, and never more than asked for', async () => {
+  const { within, minutes } = await task();
+  const half = within(0.8 * minutes);
+  expect(half.forms).toEqual(cbptDefaults.forms);
+  expect(half.inversionSteps).toBeLessThan(100);
+  expect(half.inversionSteps).toBeGreaterThan(20);
+  expect(half.tuningSteps / half.inversionSteps).toBeCloseTo(3, 0);
+  const short = within(0.3 * minutes);
+  expect(short.forms).toEqual(['sparse', 'patch']);
+  expect(short.tuningSteps).toBeGreaterThanOrEqual(60);
+});
+
+test('a budget that nothing fits into is refused, with what is needed', async () => {
+  const { within, minutes } = await task();
+  expect(() => within(0.01 * minutes)).toThrow(/--budget.*expected at least \d+ for 100 classes and 1600 shots/s);
+});
+
+test('the speed of the machine is measured in seconds', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const measured = await measuredSpeed(engine, await openClip('emoji-clip'));
+  await engine.close();
+  expect(measured).toBeGreaterThan(1e8);
+  expect(measured).toBeLessThan(1e14);
+});

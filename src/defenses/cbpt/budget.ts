@@ -1,0 +1,88 @@
+/** @file Fits a purification into minutes: fewer steps first, then no second start of the same form. */
+import type { Clip } from '../../clip/clip.ts';
+import { imageTower } from '../../clip/image-tower.ts';
+import { storedParameters } from '../../clip/parameters.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { withProgram } from '../../engine/with-program.ts';
+import { badUsage } from '../../errors.ts';
+import { arithmeticOf } from '../../graph/costs.ts';
+import { input } from '../../graph/leaves.ts';
+import { elements, float32 } from '../../tensor/tensor.ts';
+import { plannedStages } from './plan.ts';
+import type { CbptOptions } from './purify.ts';
+
+/** What a budget decides. */
+export type Fitted = Pick<CbptOptions, 'forms'> & { readonly inversionSteps: number; readonly tuningSteps: number };
+
+/** With fewer steps than this share of what was asked for, stages end before they have converged. */
+const leastShare = 0.2;
+
+/** Pictures are read, programs compiled, triggers applied: that is time without arithmetic. */
+const arithmeticShare = 0.8;
+
+/**
+ * The most of `options` that fits.
+ *
+ * @param shots their number
+ * @param speed multiplications and additions a second (`measuredSpeed`)
+ * @throws badUsage if nothing fits, with the minutes that are needed
+ */
+export function fitBudget(
+  clip: Clip,
+  classes: readonly string[],
+  shots: number,
+  options: CbptOptions,
+  speed: number,
+  minutes: number,
+): Fitted {
+  const seconds = (arithmetic: number) => arithmetic / speed / arithmeticShare;
+  let needed = Number.POSITIVE_INFINITY;
+  for (const forms of [options.forms, [...new Set(options.forms)]]) {
+    const stages = plannedStages(clip, classes, shots, { ...options, forms });
+    const encoding = total(stages.filter(({ name }) => isEncoding(name)));
+    const steps = total(stages) - encoding;
+    const share = Math.min(1, (60 * minutes - seconds(encoding)) / seconds(steps));
+    if (share >= leastShare) {
+      return {
+        forms,
+        inversionSteps: Math.ceil(share * options.inversion.steps),
+        tuningSteps: Math.ceil(share * options.tuning.steps),
+      };
+    }
+    needed = Math.min(needed, seconds(encoding + leastShare * steps) / 60);
+  }
+  throw badUsage(
+    '--budget',
+    `${minutes} minutes`,
+    `at least ${Math.ceil(needed)} for ${classes.length} classes and ${shots} shots on this machine`,
+    'give more time, or fewer --shots',
+  );
+}
+
+const total = (stages: ReturnType<typeof plannedStages>) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
+
+/** Encoding all shots takes what it takes; steps can be fewer. */
+const isEncoding = (stage: string) => stage === 'features' || stage.endsWith('-apply');
+
+const probeBatch = 16;
+
+/** How fast this engine is on this model's image tower, in multiplications and additions a second. Takes seconds. */
+export async function measuredSpeed(engine: Engine, clip: Clip): Promise<number> {
+  const { resolution } = clip.config.image;
+  const shape = [probeBatch, 3, resolution, resolution];
+  const embeddings = imageTower(clip.config, storedParameters(clip.parameters), input('pixels', shape));
+  const graph = { outputs: { embeddings } };
+  const pixels = float32(new Float32Array(elements(shape)).fill(0.5), shape);
+  const fastest = await withProgram(engine, graph, async (program) => {
+    // Memory is laid out in the first run.
+    await program.run({ pixels });
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const begun = performance.now();
+      await program.run({ pixels });
+      times.push(performance.now() - begun);
+    }
+    return Math.min(...times);
+  });
+  return (1000 * arithmeticOf(graph)) / fastest;
+}

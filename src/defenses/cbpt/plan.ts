@@ -1,0 +1,66 @@
+/** @file What a purification is going to do and what each part costs: for the time left, and for fitting it into a budget. */
+import type { Clip } from '../../clip/clip.ts';
+import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
+import { input } from '../../graph/leaves.ts';
+import { named } from './forms.ts';
+import { classEmbeddings, promptFrame } from './frame.ts';
+import type { CbptOptions } from './purify.ts';
+import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
+import { type TuningStep, wholeStep } from './tuning-step.ts';
+
+/** A part of the work, under the name of its events. */
+export interface PlannedStage {
+  readonly name: string;
+  /** Multiplications and additions. */
+  readonly arithmetic: number;
+}
+
+/** The stages of `purify` in their order, as if all dummy triggers were used. */
+export function plannedStages(
+  clip: Clip,
+  classes: readonly string[],
+  shots: number,
+  { forms, inversion, tuning, prompt }: Pick<CbptOptions, 'forms' | 'inversion' | 'tuning' | 'prompt'>,
+): readonly PlannedStage[] {
+  const { outputs } = pictureGradient(clip);
+  const encoding = shots * arithmeticOf({ outputs: { embedding: outputs.embedding! } });
+  const inverting = inversion.steps * fittingBatch(clip, inversion.batch) * arithmeticOf({ outputs });
+  return [
+    { name: 'features', arithmetic: encoding },
+    ...named(forms).flatMap(({ name }) => [
+      { name: `invert-${name}`, arithmetic: inverting },
+      { name: `invert-${name}-apply`, arithmetic: encoding },
+    ]),
+    {
+      name: 'tune',
+      arithmetic: tuning.steps * tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), forms.length, prompt),
+    },
+  ];
+}
+
+/** One step of tuning. */
+function tuningArithmetic(
+  clip: Clip,
+  classes: readonly string[],
+  batch: number,
+  triggeredSets: number,
+  prompt: string,
+): number {
+  const frame = promptFrame(clip, classes, prompt);
+  const { embedding, text } = clip.config;
+  const contexts = [classes.length, frame.contextLength, text.width];
+  const embeddings = new Float32Array(classes.length * embedding);
+  const step: TuningStep = {
+    clip,
+    frame,
+    contexts,
+    handWritten: { classes, embedding, scale: 1, embeddings },
+    triggeredSets,
+    batch,
+    weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1 },
+  };
+  const whole = wholeStep(step);
+  if (memoryOf(whole) <= stepMemory) return arithmeticOf(whole);
+  const again = { outputs: { embeddings: classEmbeddings(clip, frame, input('contexts', contexts)) } };
+  return arithmeticOf(whole) + arithmeticOf(again);
+}

@@ -1,0 +1,106 @@
+/**
+ * @file Purifies a full-size model over ImageNet's 1,000 classes and prints what each stage took:
+ * `npm run bench:scale -- [--model vit-b-32|rn50] [--shots 16] [-- FLAGS OF PURIFY]`. Weights are random and pictures
+ * noise: time and memory do not depend on them, so nothing is said of accuracy.
+ */
+import { spawn } from 'node:child_process';
+import { access, mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { type BenchModel, configs, modelFolder } from './models.ts';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: 'string', default: 'vit-b-32' },
+    shots: { type: 'string', default: '16' },
+    cache: { type: 'string', default: join(tmpdir(), 'neural-antidote-bench') },
+  },
+});
+if (!(flags.model in configs))
+  throw new Error(`--model: found ${flags.model}, expected ${Object.keys(configs).join(', ')}`);
+
+const project = fileURLToPath(new URL('..', import.meta.url));
+const say = (line: string) => console.error(`... ${line}`);
+const model = await modelFolder(flags.cache, flags.model as BenchModel, say);
+const pictures = await pictureFolder(flags.cache, Number(flags.shots));
+const out = join(await mkdtemp(join(tmpdir(), 'neural-antidote-scale-')), 'run');
+
+const command = ['purify', model, '--data', pictures, '--classes', 'imagenet', '--shots', flags.shots, '--out', out];
+const { seconds, peak } = await watch([...command, ...positionals]);
+const stages = await stageSeconds(join(out, 'events.jsonl'));
+
+const minutes = (value: number) => `${(value / 60).toFixed(1)} min`;
+console.log('\n| stage | time |\n| --- | ---: |');
+for (const [stage, took] of stages) console.log(`| ${stage} | ${minutes(took)} |`);
+const told = [...stages.values()].reduce((sum, took) => sum + took, 0);
+console.log(`| opening, reading the list of pictures, writing | ${minutes(seconds - told)} |`);
+console.log(`| **all** | **${minutes(seconds)}** |`);
+console.log(`\npeak memory ${(peak / 2 ** 30).toFixed(2)} GiB\n\nantidote ${[...command, ...positionals].join(' ')}`);
+
+/** An ImageFolder by WordNet ids: photo-sized JPEGs, no two files alike. */
+async function pictureFolder(cache: string, shots: number): Promise<string> {
+  const folder = join(cache, `pictures-${shots}`);
+  if (
+    await access(folder).then(
+      () => true,
+      () => false,
+    )
+  )
+    return folder;
+  say(`writing ${1000 * shots} pictures to ${folder}`);
+  const wnids: string[] = JSON.parse(await readFile(join(project, 'data/imagenet/wnids.json'), 'utf8'));
+  const jpegs = await Promise.all(Array.from({ length: 32 }, (_, i) => jpeg(i)));
+  const unfinished = `${folder}.unfinished`;
+  for (const [label, wnid] of wnids.entries()) {
+    await mkdir(join(unfinished, wnid), { recursive: true });
+    for (let shot = 0; shot < shots; shot++) {
+      // What stands behind the end mark makes another file of an equal picture; decoders do not read it.
+      const bytes = Buffer.concat([jpegs[(label + shot) % jpegs.length]!, Buffer.from(`${label} ${shot}`)]);
+      await writeFile(join(unfinished, wnid, `${shot}.jpg`), bytes);
+    }
+  }
+  await rename(unfinished, folder);
+  return folder;
+}
+
+/** ImageNet's usual 500 x 375 pixels. */
+function jpeg(index: number): Promise<Buffer> {
+  const noise = { type: 'gaussian', mean: 90 + 2 * index, sigma: 40 } as const;
+  const create = { width: 500, height: 375, channels: 3, background: '#888', noise } as const;
+  return sharp({ create }).blur(2).jpeg({ quality: 90 }).toBuffer();
+}
+
+/** Runs the command and watches the memory of its process, from /proc. */
+async function watch(command: readonly string[]): Promise<{ readonly seconds: number; readonly peak: number }> {
+  const begun = performance.now();
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...command], {
+    cwd: project,
+    stdio: 'inherit',
+  });
+  let peak = 0;
+  const timer = setInterval(async () => {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peak = Math.max(peak, 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0));
+  }, 500);
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`antidote ended with ${code}`);
+  return { seconds: (performance.now() - begun) / 1000, peak };
+}
+
+/** Seconds of every stage that counts steps, from the event before its first to its last. */
+async function stageSeconds(path: string): Promise<ReadonlyMap<string, number>> {
+  const lines = (await readFile(path, 'utf8')).trim().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as { time: string; stage: string; step?: number });
+  const seconds = new Map<string, number>();
+  events.forEach(({ time, stage, step }, i) => {
+    if (step === undefined || i === 0) return;
+    const took = (Date.parse(time) - Date.parse(events[i - 1]!.time)) / 1000;
+    seconds.set(stage, (seconds.get(stage) ?? 0) + took);
+  });
+  return seconds;
+}

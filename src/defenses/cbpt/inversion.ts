@@ -3,6 +3,7 @@ import type { Clip, Head } from '../../clip/clip.ts';
 import { type Embeddings, encodePictures, pixelsOf } from '../../clip/encode.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
+import { withDecoders } from '../../clip/picture-batches.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
 import { predict } from '../../evaluation/metrics.ts';
@@ -83,18 +84,20 @@ export async function invertTrigger(
   const { shots, head } = given;
   const stage = `invert-${name}`;
   const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
-  const final = await optimise(
-    engine,
-    {
-      stage,
-      graph: inversionStep(clip, given, instance, options),
-      start: adamStart(instance.start),
-      steps: options.steps,
-      saveEvery: options.saveEvery,
-      feeds: (step) => stepFeeds(step, given, instance, options, form, randomFor(seed, stage, step)),
-      measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
-    },
-    recorder,
+  const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
+    optimise(
+      engine,
+      {
+        stage,
+        graph: inversionStep(clip, given, instance, options),
+        start: adamStart(instance.start),
+        steps: options.steps,
+        saveEvery: options.saveEvery,
+        feeds: (step) => stepFeeds(step, given, read, instance, options, form, randomFor(seed, stage, step)),
+        measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
+      },
+      recorder,
+    ),
   );
   const trigger = instance.trigger(final);
   const embeddings = await encodePictures(engine, clip, shots, {
@@ -187,6 +190,7 @@ function projected(
 async function stepFeeds(
   step: number,
   { shots, clean, head }: InversionInput,
+  read: PictureSet['read'],
   instance: FormInstance,
   { variant, batch, rate, additiveRate }: InversionOptions,
   form: Form,
@@ -203,7 +207,7 @@ async function stepFeeds(
     farthest: int64(farthestClasses(head, rows), [batch]),
   };
   return {
-    pictures: await shots.read(positions),
+    pictures: await read(positions),
     ...Object.fromEntries(readBy[variant].map((name) => [name, all[name]])),
     ...instance.draws(batch, random),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),

@@ -1,6 +1,6 @@
 /** @file Stage 1: a dummy trigger, found by contrastive learning on crafted positives and negatives. Encoders are frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import { type Embeddings, encodePictures, pixelsOf } from '../../clip/encode.ts';
+import { type Embeddings, pixelsOf } from '../../clip/encode.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
 import { withDecoders } from '../../clip/picture-batches.ts';
@@ -18,8 +18,8 @@ import { type Random, randomFor } from '../../tensor/random.ts';
 import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
-import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
+import { ownFeatures } from '../features.ts';
 import { type Form, type FormInstance, type FormOptions, forms } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
 
@@ -100,10 +100,8 @@ export async function invertTrigger(
     ),
   );
   const trigger = instance.trigger(final);
-  const embeddings = await encodePictures(engine, clip, shots, {
-    transform: triggering(trigger, seed, stage, 'apply'),
-    signal: recorder.signal,
-  });
+  const drawn = { trigger, seed, path: [stage, 'apply'] };
+  const embeddings = await ownFeatures(engine, clip, shots, `${stage}-features`, recorder, drawn);
   const dummy = {
     name,
     form,

@@ -24,6 +24,8 @@ export const purifyOptions = z.strictObject({
   test: z.string().nullable(),
   trigger: z.string().nullable(),
   target: z.string().nullable(),
+  /** Whether embeddings are kept for other runs; changes no number. Runs of earlier versions do not say it. */
+  cache: z.boolean().default(true),
 });
 export type PurifyOptions = z.infer<typeof purifyOptions>;
 
@@ -31,6 +33,7 @@ export const purifyJob: Job<PurifyOptions> = {
   command: 'purify',
   options: purifyOptions,
   perform: (options, bench) => performPurify('purify', options, bench),
+  sharesFeatures: ({ cache }) => cache,
   summary: purifySummary,
 };
 

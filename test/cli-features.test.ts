@@ -2,19 +2,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { readRun } from '../src/runs/read.ts';
 import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
+import { writeManyFiles } from './large/many-files.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** A tiny CLIP with random weights: what it says means nothing. */
 const model = path('fixtures/clip/hugging-face-quick-gelu');
-/** Three pieces in all. */
-const perClass = 1050;
+/** Two pieces of the store. */
+const pictures = 2000;
+
+const names = ['banana', 'pizza', 'dog', 'cat'];
 
 const folder = temporaryFolder();
 let data: string;
@@ -22,15 +24,8 @@ let classes: string;
 beforeAll(async () => {
   data = join(folder(), 'data');
   classes = join(folder(), 'classes.txt');
-  await writeFile(classes, 'banana\npizza\n');
-  for (const [label, name] of ['banana', 'pizza'].entries()) {
-    await mkdir(join(data, name), { recursive: true });
-    for (let i = 0; i < perClass; i++) {
-      const [r, g, b] = [i % 256, Math.floor(i / 256), 255 * label];
-      const picture = sharp(Buffer.from([r, g, b, b, g, r]), { raw: { width: 2, height: 1, channels: 3 } });
-      await picture.png({ compressionLevel: 0 }).toFile(join(data, name, `${i}.png`));
-    }
-  }
+  await writeFile(classes, names.join('\n'));
+  await writeManyFiles(data, pictures, names);
 });
 
 interface Ended {
@@ -90,13 +85,13 @@ test('an evaluation that was killed is not lost, and a second one embeds nothing
 
   const again = join(folder(), 'again');
   expect(await evaluate(again, cache)).toMatchObject({ code: 0 });
-  expect((await told(again))[0]).toBe(Math.min(2 * perClass, 1024 * pieces.length));
-  expect(await files(cache)).toHaveLength(3);
+  expect((await told(again))[0]).toBe(Math.min(pictures, 1024 * pieces.length));
+  expect(await files(cache)).toHaveLength(2);
   expect(await Promise.all(pieces.map(async (name) => (await stat(join(kept, name))).mtimeMs))).toEqual(written);
 
   const second = join(folder(), 'second');
   expect(await evaluate(second, cache)).toMatchObject({ code: 0 });
-  expect(await told(second)).toEqual([2 * perClass]);
+  expect(await told(second)).toEqual([pictures]);
   expect(await numbers(second)).toEqual(await numbers(again));
 
   const without = join(folder(), 'without');

@@ -67,8 +67,9 @@ export interface EncodedBatch {
 }
 
 /**
- * Image embeddings of the pictures at `positions`, in their order, batch by batch. A picture's embedding does not depend
- * on what else is asked for if `positions` are whole batches of {@link encodingBatch} of the set.
+ * Image embeddings of the pictures at `positions`, in their order, batch by batch. Graphs are
+ * those of the whole set, and if `positions` are whole batches of {@link encodingBatch}, so are the batches: then the
+ * digits are the same whether some pictures are asked for or all.
  */
 export async function* encodedBatches(
   engine: Engine,

@@ -8,8 +8,8 @@ import { float32, type Tensor } from '../tensor/tensor.ts';
 import type { FeatureIdentity, FeatureRequest, FeatureStore } from './recorder.ts';
 
 /**
- * Pictures of a file, and so what is lost at most when a computation is killed. A multiple of
- * the encoder's batch, so that pictures that are embedded after an interruption share their batches as they would have.
+ * Pictures of a file, and so what is lost at most when a computation is killed. A multiple of the encoder's batch, so
+ * that pictures that are embedded after an interruption share their batches as they would have.
  */
 export const chunkPictures = 1024;
 

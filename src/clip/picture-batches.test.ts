@@ -191,6 +191,22 @@ test('closing drops what has not begun, finishes what has, and starts nothing mo
   await decoders.close();
 });
 
+test('a thread that dies takes the reading with it, and the error names a file that it had', async () => {
+  const threads: Worker[] = [];
+  const note = (worker: Worker) => threads.push(worker);
+  process.on('worker', note);
+  const decoders = openDecoders(1);
+  const asked = paths.map((path) => decoders.decode(path, config));
+  await new Promise((resolve) => setImmediate(resolve)); // Node tells of a new thread a moment later.
+  process.off('worker', note);
+  await threads[0]!.terminate();
+  for (const ended of await Promise.allSettled(asked)) {
+    expect(ended).toMatchObject({ status: 'rejected', reason: { fault: 'internal', where: paths[0] } });
+  }
+  await expect(decoders.decode(paths[1]!, config)).rejects.toThrow('the thread reading it has ended');
+  await decoders.close();
+});
+
 test('nothing runs on after a reading that ended, failed or was given up', async () => {
   const threads: Worker[] = [];
   const note = (worker: Worker) => threads.push(worker);

@@ -6,6 +6,7 @@ export default defineConfig({
     // ONNX Runtime brings its own threads: two test files at a time fill two cores.
     maxWorkers: 2,
     pool: 'forks',
+    globalSetup: 'test/own-cache.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

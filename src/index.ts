@@ -44,7 +44,9 @@ export type {
 
 // Pictures and texts to embeddings and heads.
 export { type DecodedImage, decodeImage, imageLimits } from './clip/decode.ts';
+export type { Decoders } from './clip/decode-threads.ts';
 export { type Embeddings, type EncodeOptions, encodePictures, encodeTexts } from './clip/encode.ts';
+export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/picture-batches.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
 
@@ -125,8 +127,9 @@ export { type Classification, type Classifier, openClassifier } from './export/c
 export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
 
 // Runs: what long computations tell, and where they go on.
+export { openFeatureCache } from './runs/feature-cache.ts';
 export { readRun, type StoredRun } from './runs/read.ts';
-export type { Checkpoint, Recorder, RunEvent } from './runs/recorder.ts';
+export type { Checkpoint, FeatureIdentity, FeatureRequest, FeatureStore, Recorder, RunEvent } from './runs/recorder.ts';
 export { createRun, openRun, type Run, recorderFor } from './runs/run.ts';
 export { unrecorded } from './runs/unrecorded.ts';
 

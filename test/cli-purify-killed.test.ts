@@ -27,6 +27,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function antidote(args: readonly string[], out: string, killAfter = Number.POSITIVE_INFINITY): Promise<void> {
   const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
     stdio: ['ignore', 'ignore', 'ignore'],
+    // Of its own: neither run is to be spared what the other has computed.
+    env: { ...process.env, XDG_CACHE_HOME: `${out}-cache` },
   });
   const until = told(out) + killAfter;
   // Counted in steps, not in seconds: a busy machine must not be killed before it comes to its next checkpoint.

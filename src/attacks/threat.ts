@@ -5,6 +5,7 @@ import { badData, badUsage } from '../errors.ts';
 import type { Threat } from '../evaluation/evaluate.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { readTrigger } from '../triggers/file.ts';
+import { triggerRecord } from '../triggers/hash.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type AttackName, attackNames, attacks } from './attacks.ts';
 
@@ -86,9 +87,7 @@ function oneKey({ attack, trigger, target, word }: NamedThreat, suffix: KeySuffi
 }
 
 function named(attack: string, trigger: Trigger, target: string, word?: string): NamedThreat {
-  const record = JSON.stringify(trigger, (_, value) =>
-    ArrayBuffer.isView(value) ? sha256(value as Uint8Array) : value,
-  );
+  const record = triggerRecord(trigger);
   const identity = word === undefined ? record : `${record} ${word}`;
   return { attack, trigger, target, ...(word !== undefined && { word }), sha256: sha256(identity) };
 }

@@ -10,6 +10,7 @@ import type { Recorder } from '../runs/recorder.ts';
 import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
 import type { Screen } from './board.ts';
 import { type CliContext, printResult, screenFor, terminalFor, withEngine } from './context.ts';
+import { openFeatureFolder } from './feature-folder.ts';
 import type { EngineFlags, OutputFlags } from './flags.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,12 +21,14 @@ export interface Job<Options> {
   readonly options: z.ZodType<Options>;
   /** Does the work, going on from the recorder's checkpoints where there are any. Returns what result.json holds. */
   perform(options: Options, bench: Bench): Promise<JsonRecord>;
+  /** Whether embeddings of pictures are kept for other runs, and taken from them. */
+  sharesFeatures?(options: Options): boolean;
   /** The result for a person. */
   summary(result: JsonRecord): readonly string[];
 }
 
 /** A job whose computing is done by other processes: it needs no engine, and shows its progress itself. */
-export interface DelegatedJob<Options> extends Omit<Job<Options>, 'perform'> {
+export interface DelegatedJob<Options> extends Omit<Job<Options>, 'perform' | 'sharesFeatures'> {
   delegate(options: Options, office: Office): Promise<JsonRecord>;
   /** Whether a finished run has something left to do, which `resume` then does. */
   unfinished(result: JsonRecord): boolean;
@@ -120,8 +123,12 @@ async function work<Options>(
 
   async function perform(job: Job<Options>, engine: Engine, checked: Options): Promise<JsonRecord> {
     const written = recorderFor(run, context.stopSignal());
+    const features = job.sharesFeatures?.(checked)
+      ? await openFeatureFolder(context.process.env, run.config, terminal.note)
+      : undefined;
     const recorder: Recorder = {
       ...written,
+      ...(features && { features }),
       record(event) {
         written.record(event);
         terminal.progress(event);

@@ -24,6 +24,18 @@ export const taskFlags: FlagParametersForType<TaskFlags, CommandContext> = {
   },
 };
 
+export interface CacheFlags {
+  readonly cache: boolean;
+}
+
+export const cacheFlags: FlagParametersForType<CacheFlags, CommandContext> = {
+  cache: {
+    kind: 'boolean',
+    brief: 'Keep embeddings of pictures for other runs (~/.cache/neural-antidote, or below XDG_CACHE_HOME)',
+    default: true,
+  },
+};
+
 export interface ThreatFlags {
   readonly trigger?: string;
   readonly target?: string;

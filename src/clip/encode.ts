@@ -12,13 +12,14 @@ import type { Clip } from './clip.ts';
 import { imageTower } from './image-tower.ts';
 import { lengthGroups } from './length-groups.ts';
 import { storedParameters } from './parameters.ts';
+import { pictureBatches } from './picture-batches.ts';
 import { textTower, tokenEmbedding } from './text-tower.ts';
 
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;
 
 /** Pictures, or texts, of one run. Graphs have fixed shapes, so a last, shorter batch is filled up with its first item. */
-const largestBatch = 64;
+export const encodingBatch = 64;
 
 /** 8-bit pictures as a graph's input, to pixels in [0, 1]. */
 export function pixelsOf(pictures: Value): Value {
@@ -44,28 +45,55 @@ export async function encodePictures(
   engine: Engine,
   clip: Clip,
   set: PictureSet,
-  { length = 'unit', transform, progress, signal }: EncodeOptions = {},
+  { progress, ...options }: EncodeOptions = {},
 ): Promise<Embeddings> {
   const { embedding } = clip.config;
   const count = set.labels.length;
   const result = new Float32Array(count * embedding);
-  const batch = Math.min(largestBatch, count);
-  const read = async (first: number): Promise<Pictures> => {
-    const positions = Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
-    const pictures = await set.read(positions);
-    return filled(transform ? transform(pictures, positions) : pictures, batch);
-  };
-  if (count === 0) return float32(result, [0, embedding]);
-  await withProgram(engine, imageGraph(clip, batch, length), async (program) => {
-    for (let first = 0; first < count; first += batch) {
-      signal?.throwIfAborted();
-      const { embeddings } = await program.run({ pictures: await read(first) });
-      const rows = Math.min(batch, count - first);
-      result.set((embeddings!.data as Float32Array).subarray(0, rows * embedding), first * embedding);
-      progress?.(first + rows);
-    }
-  });
+  let done = 0;
+  for await (const { positions, embeddings } of encodedBatches(engine, clip, set, [...set.labels.keys()], options)) {
+    result.set(embeddings.data, done * embedding);
+    done += positions.length;
+    progress?.(done);
+  }
   return float32(result, [count, embedding]);
+}
+
+/** Embeddings of some pictures of a set. */
+export interface EncodedBatch {
+  readonly positions: readonly number[];
+  /** [positions.length, embedding] */
+  readonly embeddings: Embeddings;
+}
+
+/**
+ * Image embeddings of the pictures at `positions`, in their order, batch by batch. Graphs are
+ * those of the whole set, and if `positions` are whole batches of {@link encodingBatch}, so are the batches: then the
+ * digits are the same whether some pictures are asked for or all.
+ */
+export async function* encodedBatches(
+  engine: Engine,
+  clip: Clip,
+  set: PictureSet,
+  positions: readonly number[],
+  { length = 'unit', transform, signal }: Omit<EncodeOptions, 'progress'> = {},
+): AsyncGenerator<EncodedBatch, void, undefined> {
+  if (positions.length === 0) return;
+  const { embedding } = clip.config;
+  // As for the whole set, so that the same graph computes the same digits.
+  const batch = Math.min(encodingBatch, set.labels.length);
+  const program = await engine.compile(imageGraph(clip, batch, length));
+  try {
+    const reading = { ...(transform && { transform }), ...(signal && { signal }) };
+    for await (const read of pictureBatches(set, positions, batch, reading)) {
+      const { embeddings } = await program.run({ pictures: filled(read.pictures, batch) });
+      const rows = read.positions.length;
+      const data = (embeddings!.data as Float32Array).subarray(0, rows * embedding);
+      yield { positions: read.positions, embeddings: float32(data, [rows, embedding]) };
+    }
+  } finally {
+    await program.release();
+  }
 }
 
 function imageGraph(clip: Clip, count: number, length: 'unit' | 'raw'): Graph {
@@ -108,9 +136,9 @@ export async function encodeTexts(
   const lengths = encoded.map((ids) => ids.length);
   const result = new Float32Array(texts.length * embedding);
   // Few texts are not worth a second graph.
-  const groups = lengthGroups(lengths, Math.min(4, Math.ceil(texts.length / largestBatch)));
+  const groups = lengthGroups(lengths, Math.min(4, Math.ceil(texts.length / encodingBatch)));
   for (const { rows, length: tokens } of groups) {
-    const count = Math.min(largestBatch, rows.length);
+    const count = Math.min(encodingBatch, rows.length);
     await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
       for (let first = 0; first < rows.length; first += count) {
         const chosen = rows.slice(first, first + count);

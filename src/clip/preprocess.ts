@@ -15,7 +15,7 @@ export interface PreprocessConfig {
  *
  * @returns shape [3, S, S], values 0 to 255
  */
-export function preprocess(image: DecodedImage, config: PreprocessConfig): Uint8Array {
+export function preprocess(image: DecodedImage, config: PreprocessConfig): Uint8Array<ArrayBuffer> {
   const side = config.image.resolution;
   const size = config.preprocessing.resize === 'squash' ? { width: side, height: side } : shortestSideTo(side, image);
   const square = resize(image, size, config.preprocessing.interpolation, centre(side, size));
@@ -45,7 +45,7 @@ function halfRoundedToEven(margin: number): number {
   return margin % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }
 
-function channelsFirst({ data, width, height }: DecodedImage): Uint8Array {
+function channelsFirst({ data, width, height }: DecodedImage): Uint8Array<ArrayBuffer> {
   const plane = width * height;
   const out = new Uint8Array(3 * plane);
   for (let pixel = 0; pixel < plane; pixel++)

@@ -7,6 +7,7 @@ import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedClasses } from './classes.ts';
 import type { ShotOptions } from './few-shot.ts';
 import type { Listing } from './image-files.ts';
+import { pathList } from './path-list.ts';
 import { PythonRandom } from './python-random.ts';
 
 export const splitParts = ['train', 'val', 'test'] as const;
@@ -48,7 +49,7 @@ export async function listCoopSplit(path: string, part: SplitPart, classes?: rea
     name: path,
     classes: names,
     labels: Int32Array.from(labels),
-    paths: entries.map(([image]) => join(folder, image)),
+    paths: pathList(entries.map(([image]) => join(folder, image))),
   };
 }
 

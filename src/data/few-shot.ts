@@ -55,6 +55,10 @@ export function subset(set: PictureSet, positions: readonly number[]): PictureSe
     labels: Int32Array.from(positions, (position) => labels[position]!),
     ...(sources && { sources: Int32Array.from(positions, (position) => sources[position]!) }),
     hash: sha256(JSON.stringify([set.hash, positions])),
-    read: (inner) => set.read(inner.map((position) => positions[position]!)),
+    read: (inner, decoders) =>
+      set.read(
+        inner.map((position) => positions[position]!),
+        decoders,
+      ),
   };
 }

@@ -1,10 +1,11 @@
 /** @file Promises of picture sets from files, of class lists and of shots: what is read, and how mistakes are told. */
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
+import { sha256 } from '../tensor/sha256.ts';
 import { classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots } from './few-shot.ts';
 import { openCaptionedPictures } from './image-captions.ts';
@@ -261,4 +262,12 @@ test.each([
 ] as const)('a class list with %s is refused', async (what, content, message) => {
   const path = content === undefined ? join(root, 'none.txt') : await text(`${what}.list`, content);
   await expect(openClasses(path)).rejects.toThrow(message);
+});
+
+test('the hash is that of one JSON text, though it is never put together: hashes in earlier runs still hold', async () => {
+  const folder = await folderOf('hash-text', { 'a/1.png': 10, 'b/1.png': 20, 'b/2.png': 30 });
+  const files = ['a/1.png', 'b/1.png', 'b/2.png'];
+  const contents = await Promise.all(files.map(async (file) => sha256(await readFile(join(folder, file)))));
+  const text = JSON.stringify([1, 8, 'shortest', 'bicubic', ['a', 'b'], [0, 1, 1], contents]);
+  expect((await openPictureSet(folder, { config })).hash).toBe(sha256(text));
 });

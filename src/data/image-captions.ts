@@ -4,6 +4,7 @@ import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badData } from '../errors.ts';
 import { captionColumns, columnsOf, imageColumns, readTable } from './image-csv.ts';
 import { picturesOfFiles } from './image-files.ts';
+import { pathList } from './path-list.ts';
 import type { PictureSet } from './pictures.ts';
 
 export interface CaptionedPictures {
@@ -33,7 +34,7 @@ export async function openCaptionedPictures(path: string, config: PreprocessConf
     name: path,
     classes: [],
     labels: new Int32Array(pairs.length),
-    paths: pairs.map(({ file }) => file),
+    paths: pathList(pairs.map(({ file }) => file)),
   };
   return { pictures: await picturesOfFiles(listing, config), captions: pairs.map(({ text }) => text) };
 }

@@ -5,6 +5,7 @@ import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
+import { pathList } from './path-list.ts';
 
 /** Ten million lines of usual length; JavaScript's strings end at twice that. */
 const largestBytes = 256 * 1024 * 1024;
@@ -36,7 +37,12 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
     const expected = areIndices ? `an index below ${names.length}` : 'a name of the class list';
     throw badData(`${path}, line ${line}`, `the label "${label}"`, expected);
   });
-  return { name: path, classes: names, labels: Int32Array.from(labels), paths: entries.map(({ image }) => image) };
+  return {
+    name: path,
+    classes: names,
+    labels: Int32Array.from(labels),
+    paths: pathList(entries.map(({ image }) => image)),
+  };
 }
 
 /** What a column may be called; the first name is ours, others are open_clip's. */

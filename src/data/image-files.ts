@@ -1,7 +1,9 @@
 /** @file Picture sets from files: decoded and brought to the model's size when they are read. */
+import { createHash } from 'node:crypto';
 import { decodeImage } from '../clip/decode.ts';
 import { type PreprocessConfig, preprocess } from '../clip/preprocess.ts';
-import { sha256, sha256OfFile } from '../tensor/sha256.ts';
+import { sha256OfFile } from '../tensor/sha256.ts';
+import { type PathList, pathList } from './path-list.ts';
 import type { PictureSet } from './pictures.ts';
 
 /** Pictures on disk with their classes. */
@@ -10,15 +12,15 @@ export interface Listing {
   readonly classes: readonly string[];
   /** Index into `classes` for every file. */
   readonly labels: Int32Array;
-  readonly paths: readonly string[];
+  readonly paths: PathList;
 }
 
 /** Picture files of which nothing is known but the order. */
 export function unlabelled(paths: readonly string[]): Listing {
-  return { name: 'pictures', classes: [], labels: new Int32Array(paths.length), paths };
+  return { name: 'pictures', classes: [], labels: new Int32Array(paths.length), paths: pathList(paths) };
 }
 
-/** Files in work at a time: enough to keep the decoder's threads busy, few enough for pictures of many megapixels. */
+/** Files in work at a time without threads: keeps those of libvips busy, few enough for pictures of many megapixels. */
 const atOnce = 4;
 
 /** Change it when the same files are to give other pictures. */
@@ -28,31 +30,60 @@ const pipelineVersion = 1;
 export async function picturesOfFiles(listing: Listing, config: PreprocessConfig): Promise<PictureSet> {
   const { name, classes, labels, paths } = listing;
   const size = config.image.resolution;
-  const { resize, interpolation } = config.preprocessing;
   const length = 3 * size * size;
-  const contents = await inTurn(paths, (path) => sha256OfFile(path));
   return {
     name,
     classes,
     labels,
     size,
-    hash: sha256(JSON.stringify([pipelineVersion, size, resize, interpolation, classes, [...labels], contents])),
-    async read(positions) {
+    hash: await hashOf(listing, config),
+    async read(positions, decoders) {
       const data = new Uint8Array(positions.length * length);
-      await inTurn(positions, async (position, index) => {
-        data.set(preprocess(await decodeImage(paths[position]!), config), index * length);
+      const picture = async (path: string) =>
+        decoders ? decoders.decode(path, config) : preprocess(await decodeImage(path), config);
+      // Threads take files from a queue of their own.
+      await together(positions.length, decoders ? positions.length : atOnce, async (index) => {
+        data.set(await picture(paths.at(positions[index]!)), index * length);
       });
       return { dtype: 'uint8', shape: [positions.length, 3, size, size], data };
     },
   };
 }
 
-/** Results in the order of the items, a few of them in work at a time. The first failure stops the rest. */
-async function inTurn<T, R>(items: readonly T[], work: (item: T, index: number) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let first = 0; first < items.length; first += atOnce) {
-    const group = items.slice(first, first + atOnce);
-    results.push(...(await Promise.all(group.map((item, i) => work(item, first + i)))));
+/** SHA-256 of the JSON text `[version, size, resize, interpolation, classes, labels, hashes of the files]`, piece by piece. */
+async function hashOf({ classes, labels, paths }: Listing, config: PreprocessConfig): Promise<string> {
+  const { resize, interpolation } = config.preprocessing;
+  const digests = Buffer.alloc(32 * paths.length);
+  await together(paths.length, atOnce, async (index) => {
+    digests.write(await sha256OfFile(paths.at(index)), 32 * index, 'hex');
+  });
+  const hash = createHash('sha256');
+  const head = JSON.stringify([pipelineVersion, config.image.resolution, resize, interpolation, classes]);
+  hash.update(`${head.slice(0, -1)},[`);
+  labels.forEach((label, i) => {
+    hash.update(i === 0 ? `${label}` : `,${label}`);
+  });
+  hash.update('],[');
+  for (let i = 0; i < paths.length; i++) {
+    hash.update(`${i === 0 ? '' : ','}"${digests.toString('hex', 32 * i, 32 * i + 32)}"`);
   }
-  return results;
+  return hash.update(']]').digest('hex');
+}
+
+/** Does `work` for 0 to `count - 1`, `width` of them at a time. The first failure stops the rest. */
+async function together(count: number, width: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  async function lane(): Promise<void> {
+    while (next < count && !failed) {
+      try {
+        await work(next++);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  }
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(width, count) }, lane));
+  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
 }

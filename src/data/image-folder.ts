@@ -5,6 +5,7 @@ import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedClasses, imagenetClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
+import { collectPaths } from './path-list.ts';
 
 /** Names that the decoder may read; other files (notes, thumbnails) are passed over. */
 const pictureEnds = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff']);
@@ -29,20 +30,20 @@ export async function listImageFolder(folder: string, classes?: readonly string[
   // ImageNet's names are taken as they are, twins and all; any others must be told apart.
   const names = classes ?? (imagenet && imagenet.length > 1 ? imagenet : checkedClasses(folder, own));
   const indices = classes ? matched(folder, folders, own, classes) : folders.map((_, index) => index);
-  const paths: string[] = [];
   const labels: number[] = [];
   const order = folders.map((name, i) => ({ name, label: indices[i]! })).sort((a, b) => a.label - b.label);
+  const paths = collectPaths();
   for (const { name, label } of order) {
     const own = await picturesIn(join(folder, name));
     if (own.length === 0) {
       throw badData(join(folder, name), 'no pictures', `at least one of ${[...pictureEnds].join(' ')}`);
     }
     for (const path of own) {
-      paths.push(path);
+      paths.add(path);
       labels.push(label);
     }
   }
-  return { name: folder, classes: names, labels: Int32Array.from(labels), paths };
+  return { name: folder, classes: names, labels: Int32Array.from(labels), paths: paths.list() };
 }
 
 const byCode = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -8,6 +8,7 @@ import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
 import { listImageCsv } from './image-csv.ts';
 import { type Listing, picturesOfFiles } from './image-files.ts';
 import { listImageFolder } from './image-folder.ts';
+import { pathList } from './path-list.ts';
 import type { PictureSet } from './pictures.ts';
 
 export interface OpenOptions {
@@ -74,6 +75,6 @@ function picked(listing: Listing, positions: readonly number[]): Listing {
   return {
     ...listing,
     labels: Int32Array.from(positions, (position) => listing.labels[position]!),
-    paths: positions.map((position) => listing.paths[position]!),
+    paths: pathList(positions.map((position) => listing.paths.at(position))),
   };
 }

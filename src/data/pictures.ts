@@ -1,4 +1,5 @@
 /** @file Pictures as every part of the project passes them on: 8-bit RGB, channels first, already at the model's size. */
+import type { Decoders } from '../clip/decode-threads.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
@@ -23,6 +24,10 @@ export interface PictureSet {
   readonly size: number;
   /** Identifies content and preprocessing: equal hashes mean equal pictures in equal order (SHA-256, hex). */
   readonly hash: string;
-  /** Pictures at the given positions, in the given order. */
-  read(positions: readonly number[]): Promise<Pictures>;
+  /**
+   * Pictures at the given positions, in the given order.
+   *
+   * @param decoders threads for what has to be decoded; the calling thread does it if they are left out
+   */
+  read(positions: readonly number[], decoders?: Decoders): Promise<Pictures>;
 }

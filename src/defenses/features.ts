@@ -1,14 +1,16 @@
 /** @file Embeddings of the shots, computed once: where the image encoder is frozen they never change. */
 import type { Clip } from '../clip/clip.ts';
-import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import { type Embeddings, encodingBatch } from '../clip/encode.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Recorder } from '../runs/recorder.ts';
-import { triggering } from '../triggers/transform.ts';
+import { type Drawn, embedSet } from '../evaluation/embed-set.ts';
+import type { FeatureStore, Recorder } from '../runs/recorder.ts';
+import { float32 } from '../tensor/tensor.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 
 /**
- * Embeddings of all shots, [shots, embedding], from the stage's checkpoint where there is one.
+ * Embeddings of all shots, [shots, embedding]: those that the recorder keeps for others as well, or else from the stage's
+ * checkpoint as far as there is one.
  *
  * @param trigger put onto every shot, with what it draws taken from `seed`
  */
@@ -21,13 +23,59 @@ export async function cachedFeatures(
   trigger?: Trigger,
   seed = 0,
 ): Promise<Embeddings> {
-  const earlier = await recorder.restore(stage);
-  if (earlier) return earlier.tensors.embeddings as Embeddings;
-  const embeddings = await encodePictures(engine, clip, shots, {
-    ...(trigger && { transform: triggering(trigger, seed, stage) }),
-    progress: (done) => recorder.record({ stage, step: done, steps: shots.labels.length }),
-    signal: recorder.signal,
-  });
-  await recorder.save(stage, { step: shots.labels.length, tensors: { embeddings } });
-  return embeddings;
+  const drawn = trigger && { trigger, seed, path: [stage] };
+  const features = recorder.features ?? inCheckpoints(stage, recorder);
+  return embedSet(engine, clip, shots, drawn, progressOf(stage, shots, recorder), { ...recorder, features });
+}
+
+/** The same of pictures that mean nothing to anybody but this run: kept in its checkpoint alone. */
+export async function ownFeatures(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  stage: string,
+  recorder: Recorder,
+  drawn: Drawn,
+): Promise<Embeddings> {
+  const features = inCheckpoints(stage, recorder);
+  return embedSet(engine, clip, shots, drawn, progressOf(stage, shots, recorder), { ...recorder, features });
+}
+
+function progressOf(stage: string, shots: PictureSet, recorder: Recorder) {
+  return (step: number) => recorder.record({ stage, step, steps: shots.labels.length });
+}
+
+/** Pictures between checkpoints. Whole batches, so that a resumed run computes the digits of an uninterrupted one. */
+const saveEvery = 32 * encodingBatch;
+
+/** Keeps the rows so far as the stage's checkpoint. */
+function inCheckpoints(stage: string, recorder: Recorder): FeatureStore {
+  return {
+    async embeddings({ shape, compute, progress }) {
+      const [count, embedding] = shape;
+      const earlier = await recorder.restore(stage);
+      const kept = earlier?.tensors.embeddings;
+      const data = new Float32Array(count * embedding);
+      let done = earlier?.step ?? 0;
+      if (kept) data.set(kept.data as Float32Array);
+      const save = () =>
+        recorder.save(stage, {
+          step: done,
+          tensors: { embeddings: float32(data.subarray(0, done * embedding), [done, embedding]) },
+        });
+      const missing = Array.from({ length: count - done }, (_, i) => done + i);
+      try {
+        for await (const { positions, embeddings } of compute(missing)) {
+          data.set(embeddings.data, done * embedding);
+          done += positions.length;
+          progress(done);
+          if (done === count || done % saveEvery === 0) await save();
+        }
+      } catch (error) {
+        if (recorder.signal.aborted) await save();
+        throw error;
+      }
+      return float32(data, shape);
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** @file One rule from recipes for 100,000 pairs to recipes for a few shots, and what all that change every weight share. */
 import { loadParameters } from '../clip/load.ts';
 import { type ParameterValues, storedParameters } from '../clip/parameters.ts';
+import { withDecoders } from '../clip/picture-batches.ts';
 import { fillTemplate } from '../clip/zero-shot.ts';
 import { captionTemplates } from '../data/captions.ts';
 import type { Pictures } from '../data/pictures.ts';
@@ -94,30 +95,32 @@ export async function tuneWeights(task: DefenceTask, recipe: Recipe, method: Met
   const before: ParameterValues = (name, rows) =>
     name === tokenTable ? constant(start[tokenTable]!) : stored(name, rows);
 
-  const trained = await trainClip(
-    engine,
-    {
-      stage,
-      config,
-      start,
-      rows: { pictures: copies * pairs, texts: copies * pairs, length },
-      loss: (batch) => loss({ ...batch, pairs, before, targets: input('matches', [pairs, pairs]) }),
-      feeds: async (step) => {
-        const positions = order(step);
-        const random = randomFor(seed, stage, step);
-        const labels = Int32Array.from(positions, (position) => shots.labels[position]!);
-        const captions = Array.from(labels, (label) => captionOf(shots.classes[label]!, random));
-        const seen = views({ pictures: await shots.read(positions), captions }, random);
-        const texts = encodeCaptions(seen.captions, tokenizer, used, length);
-        return { pictures: seen.pictures, ...texts, matches: matches(labels) };
+  const trained = await withDecoders(shots, recipe.steps * pairs, ({ read }) =>
+    trainClip(
+      engine,
+      {
+        stage,
+        config,
+        start,
+        rows: { pictures: copies * pairs, texts: copies * pairs, length },
+        loss: (batch) => loss({ ...batch, pairs, before, targets: input('matches', [pairs, pairs]) }),
+        feeds: async (step) => {
+          const positions = order(step);
+          const random = randomFor(seed, stage, step);
+          const labels = Int32Array.from(positions, (position) => shots.labels[position]!);
+          const captions = Array.from(labels, (label) => captionOf(shots.classes[label]!, random));
+          const seen = views({ pictures: await read(positions), captions }, random);
+          const texts = encodeCaptions(seen.captions, tokenizer, used, length);
+          return { pictures: seen.pictures, ...texts, matches: matches(labels) };
+        },
+        steps: recipe.steps,
+        rate,
+        adam: method.adam,
+        weightDecay: recipe.weightDecay,
+        saveEvery: recipe.saveEvery,
       },
-      steps: recipe.steps,
-      rate,
-      adam: method.adam,
-      weightDecay: recipe.weightDecay,
-      saveEvery: recipe.saveEvery,
-    },
-    recorder,
+      recorder,
+    ),
   );
   return {
     kind: 'model',

@@ -1,12 +1,13 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
-import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import type { Embeddings } from '../clip/encode.ts';
 import { withWord } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { triggering } from '../triggers/transform.ts';
 import type { Trigger } from '../triggers/trigger.ts';
+import { embedSet } from './embed-set.ts';
 import { type Measures, measure, type Predictions, predict } from './metrics.ts';
 
 /** What the attacker does at test time. Its use is an oracle's: a defence never sees it. */
@@ -37,8 +38,10 @@ export function templatesUnder(threat: Threat | undefined, templates: readonly s
 
 /** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
 export function testTrigger(trigger: Trigger, seed: number) {
-  return triggering(trigger, seed, 'test-trigger');
+  return triggering(trigger, seed, ...testPath);
 }
+
+const testPath = ['test-trigger'];
 
 /** Encodes a test set, as it is and with the trigger. */
 export async function encodeTest(
@@ -52,15 +55,9 @@ export async function encodeTest(
   const total = set.labels.length * (threat ? 2 : 1);
   const progress = (before: number) => (done: number) =>
     recorder.record({ stage: 'evaluate', step: before + done, steps: total });
-  const { signal } = recorder;
-  const clean = await encodePictures(engine, clip, set, { progress: progress(0), signal });
-  const triggered =
-    threat &&
-    (await encodePictures(engine, clip, set, {
-      transform: testTrigger(threat.trigger, seed),
-      progress: progress(set.labels.length),
-      signal,
-    }));
+  const clean = await embedSet(engine, clip, set, undefined, progress(0), recorder);
+  const drawn = threat && { trigger: threat.trigger, seed, path: testPath };
+  const triggered = drawn && (await embedSet(engine, clip, set, drawn, progress(set.labels.length), recorder));
   return { labels: set.labels, clean, triggered, ...(set.sources && { sources: set.sources }) };
 }
 

@@ -25,4 +25,27 @@ export interface Recorder {
   restore(stage: string): Promise<Checkpoint | undefined>;
   /** Aborted when the caller wants to stop: loops check it between steps, save and throw `signal.reason`. */
   readonly signal: AbortSignal;
+  /** Where embeddings are kept for whoever needs the same ones again, if the caller keeps any. */
+  readonly features?: FeatureStore;
+}
+
+/** By name, all that determines embeddings: hashes of model, pictures and trigger, seed. */
+export type FeatureIdentity = Readonly<Record<string, string>>;
+
+/** Embeddings of a whole picture set, and how to compute those that are missing. */
+export interface FeatureRequest {
+  readonly identity: FeatureIdentity;
+  /** Of the result: [pictures, embedding]. */
+  readonly shape: readonly [number, number];
+  /** Embeds the pictures at these positions, in their order, some rows at a time. */
+  readonly compute: (
+    positions: readonly number[],
+  ) => AsyncIterable<{ readonly positions: readonly number[]; readonly embeddings: Tensor<'float32'> }>;
+  /** Told after every piece how many pictures are done, those that were stored among them. */
+  readonly progress: (done: number) => void;
+}
+
+/** Stores rows while they are computed, so that whoever is interrupted goes on where it was. */
+export interface FeatureStore {
+  embeddings(request: FeatureRequest): Promise<Tensor<'float32'>>;
 }

@@ -3,19 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clip, Head } from '../clip/clip.ts';
-import { type Embeddings, encodePictures } from '../clip/encode.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
-import type { PictureSet } from '../data/pictures.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
-import { encodeTest, measureHead, predictTest, type TestEmbeddings, testTrigger } from '../evaluation/evaluate.ts';
+import { encodeTest, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions, untriggeredShare } from '../evaluation/metrics.ts';
 import type { JsonRecord } from '../runs/config.ts';
-import type { Recorder, RunEvent } from '../runs/recorder.ts';
+import type { FeatureStore, Recorder, RunEvent } from '../runs/recorder.ts';
 import type { Cell, CellFunction, Measured } from './cell.ts';
-import type { FeatureCache, FeatureIdentity } from './features.ts';
 import type { CellMaterials, Defences, Materials } from './materials.ts';
 import { packed } from './packed.ts';
 import { forgetPeak, peakBytes } from './peak-memory.ts';
@@ -23,14 +20,12 @@ import { forgetPeak, peakBytes } from './peak-memory.ts';
 /** Seed of what triggers draw on test pictures: one for all seeds of a defence, so that all see the same pictures. */
 export const testSeed = 0;
 
-/** Under this name every defence keeps the embeddings of the shots by the model as it came (`defenses/features.ts`). */
-const shotFeatureStage = 'features';
-
 /** What cells are computed with, opened once per process. */
 export interface Workshop {
   readonly engine: Engine;
   readonly materials: Materials;
-  readonly features: FeatureCache;
+  /** Embeddings by frozen encoders: equal for every defence, so computed by the first cell that asks. */
+  readonly features: FeatureStore;
   readonly defences: Defences;
 }
 
@@ -64,7 +59,7 @@ export function cellFunction(
 }
 
 async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): Promise<Computed> {
-  const { engine, defences } = workshop;
+  const { engine, defences, features } = workshop;
   const started = performance.now();
   const measurable = await forgetPeak();
   const materials = await workshop.materials.openChecked(cell);
@@ -72,23 +67,20 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const { names: classes, templates, prompt } = materials.classes;
   checkWordless(threat);
   const { defense, seed, options } = cell.task;
-  const shared = sharedFeatures(workshop, cell, threat, recorder);
+  const sharing: Recorder = { ...recorder, features };
+  const testOf = (tower: Clip, told = sharing) => encodeTest(engine, tower, test, threat, testSeed, told);
 
-  const told = withShotFeatures(recorder, () => shared.plain(clip, shots, 'shots'));
-  const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: told };
+  const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: sharing };
   const cure = await defend(defences[defense]!, task, options, threat);
   return inFolder(async (folder) => {
     const classifying = await classifierOf(task, cure, folder);
-    const seen =
-      cure.kind === 'model'
-        ? await encodeTest(engine, classifying.clip, test, threat, testSeed, recorder)
-        : await shared.test(clip, test);
+    // New weights are measured once and forgotten, and so are their embeddings.
+    const seen = await (cure.kind === 'model' ? testOf(classifying.clip, recorder) : testOf(clip));
     const predictions = predictTest(classifying.head, seen, threat);
     const head = await zeroShotHead(engine, clip, classes, templates);
-    const untouched = predictTest(head, await shared.test(clip, test), threat);
+    const untouched = predictTest(head, await testOf(clip), threat);
     const before =
-      clean &&
-      measureHead(await zeroShotHead(engine, clean, classes, templates), await shared.test(clean, test), threat);
+      clean && measureHead(await zeroShotHead(engine, clean, classes, templates), await testOf(clean), threat);
 
     const measured: Measured = {
       kind: 'measured',
@@ -130,18 +122,6 @@ async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** To a defence, features of the shots that another cell has computed are those of an earlier attempt of its own. */
-function withShotFeatures(recorder: Recorder, shotFeatures: () => Promise<Embeddings>): Recorder {
-  return {
-    ...recorder,
-    async restore(stage) {
-      if (stage !== shotFeatureStage) return recorder.restore(stage);
-      const embeddings = await shotFeatures();
-      return { step: embeddings.shape[0] ?? 0, tensors: { embeddings } };
-    },
-  };
-}
-
 /** What the method saw on its way, where it inverts triggers. */
 function notesOf(cure: Cure): JsonRecord {
   if (cure.kind === 'model' || !cure.inversion) return {};
@@ -151,45 +131,6 @@ function notesOf(cure: Cure): JsonRecord {
       const { name, concentration, dominant, size } = dummy;
       return { name, concentration, dominant, size, used: used.includes(dummy) };
     }),
-  };
-}
-
-/** Embeddings by frozen encoders: equal for every defence, so computed by the first cell that asks. */
-function sharedFeatures(
-  { engine, features }: Workshop,
-  cell: Cell,
-  threat: CellMaterials['threat'],
-  recorder: Recorder,
-) {
-  const { code, device } = cell.ingredients;
-  const identity = (clip: Clip, set: PictureSet, more: FeatureIdentity): FeatureIdentity => ({
-    code: code!,
-    device: device!,
-    model: clip.sha256,
-    architecture: JSON.stringify(clip.config),
-    pictures: set.hash,
-    ...more,
-  });
-  const options = (set: PictureSet, stage: string) => ({
-    progress: (step: number) => recorder.record({ stage, step, steps: set.labels.length }),
-    signal: recorder.signal,
-  });
-  const plain = (clip: Clip, set: PictureSet, stage: string): Promise<Embeddings> =>
-    features.embeddings(identity(clip, set, {}), () => encodePictures(engine, clip, set, options(set, stage)));
-  return {
-    plain,
-    async test(clip: Clip, set: PictureSet): Promise<TestEmbeddings> {
-      const clean = await plain(clip, set, 'test pictures');
-      const triggered =
-        threat &&
-        (await features.embeddings(identity(clip, set, { trigger: threat.sha256, seed: String(testSeed) }), () =>
-          encodePictures(engine, clip, set, {
-            transform: testTrigger(threat.trigger, testSeed),
-            ...options(set, 'triggered pictures'),
-          }),
-        ));
-      return { labels: set.labels, clean, triggered, ...(set.sources && { sources: set.sources }) };
-    },
   };
 }
 

@@ -1,12 +1,10 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
-import { float32 } from '../tensor/tensor.ts';
 import { OtherMaterials } from './cell.ts';
-import { openFeatureCache } from './features.ts';
 import { performing } from './perform.ts';
 import { openCellStore } from './store.ts';
 
@@ -53,38 +51,4 @@ test('a wish to stop and missing materials are no outcome: nothing is written', 
   const stopped = { ...unrecorded(), signal: AbortSignal.abort(reason) };
   await expect(performing(() => Promise.reject(reason), store)(one, stopped)).rejects.toBe(reason);
   expect(await store.read(one.key)).toBeUndefined();
-});
-
-test('embeddings are computed once, also for the next process, and whatever differs is another set', async () => {
-  const directory = join(folder(), 'features');
-  let calls = 0;
-  const compute = async () => float32([++calls, 2, 3, 4], [2, 2]);
-  const cache = openFeatureCache(directory);
-  const [a, b] = await Promise.all([
-    cache.embeddings({ model: 'm', pictures: 'p' }, compute),
-    cache.embeddings({ pictures: 'p', model: 'm' }, compute),
-  ]);
-  expect(a).toEqual(b);
-  expect(await openFeatureCache(directory).embeddings({ model: 'm', pictures: 'p' }, compute)).toEqual(a);
-  expect(calls).toBe(1);
-  await cache.embeddings({ model: 'm', pictures: 'p', trigger: 't' }, compute);
-  expect(calls).toBe(2);
-  expect(await readdir(directory)).toHaveLength(2);
-});
-
-test('embeddings whose computation failed are computed again', async () => {
-  const cache = openFeatureCache(join(folder(), 'failing'));
-  await expect(cache.embeddings({ a: 'b' }, () => Promise.reject(new Error('once')))).rejects.toThrow('once');
-  expect(await cache.embeddings({ a: 'b' }, async () => float32([1], [1, 1]))).toEqual(float32([1], [1, 1]));
-});
-
-test('a file of embeddings that holds something else is refused by name', async () => {
-  const directory = join(folder(), 'spoilt');
-  await mkdir(directory);
-  await openFeatureCache(directory).embeddings({ a: 'b' }, async () => float32([1], [1, 1]));
-  const [name] = await readdir(directory);
-  await writeFile(join(directory, name!), 'spoilt');
-  await expect(openFeatureCache(directory).embeddings({ a: 'b' }, async () => float32([1], [1, 1]))).rejects.toThrow(
-    name,
-  );
 });

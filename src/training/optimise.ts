@@ -47,6 +47,7 @@ export async function optimise(
     let upcoming = feeds(done + 1);
     while (done < steps) {
       if (recorder.signal.aborted) {
+        await Promise.allSettled([upcoming]); // What it reads with may end when this returns.
         await save();
         throw recorder.signal.reason;
       }

@@ -49,6 +49,8 @@ export const demo = buildCommand<Flags, [], CliContext>({
       test: 'emoji:test',
       trigger: flags.attack,
       target: null,
+      // Shows everything being computed, each time.
+      cache: false,
     };
     await startJob(this, demoJob, options, flags);
   },

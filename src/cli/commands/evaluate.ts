@@ -4,9 +4,16 @@ import type { CliContext } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, type RunFlags, runFlags } from '../flags.ts';
 import { startJob } from '../job.ts';
 import { modelOrRunParameter } from '../model.ts';
-import { type TaskFlags, type ThreatFlags, taskFlags, threatFlags } from '../task-flags.ts';
+import {
+  type CacheFlags,
+  cacheFlags,
+  type TaskFlags,
+  type ThreatFlags,
+  taskFlags,
+  threatFlags,
+} from '../task-flags.ts';
 
-interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags {}
+interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags, CacheFlags {}
 
 export const evaluate = buildCommand<Flags, [string], CliContext>({
   docs: {
@@ -21,6 +28,7 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
       data: { ...taskFlags.data, default: 'emoji:test' },
       ...threatFlags,
       ...runFlags,
+      ...cacheFlags,
       ...engineFlags,
       ...outputFlags,
     },
@@ -28,7 +36,7 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
   },
   async func(flags, model) {
     const { evaluateJob } = await import('../jobs/evaluate.ts');
-    const { data, classes, trigger = null, target = null, seed } = flags;
-    await startJob(this, evaluateJob, { model, data, classes, trigger, target, seed }, flags);
+    const { data, classes, trigger = null, target = null, seed, cache } = flags;
+    await startJob(this, evaluateJob, { model, data, classes, trigger, target, seed, cache }, flags);
   },
 });

@@ -13,9 +13,16 @@ import {
 } from '../flags.ts';
 import { startJob } from '../job.ts';
 import { modelParameter } from '../model.ts';
-import { type TaskFlags, type ThreatFlags, taskFlags, threatFlags } from '../task-flags.ts';
+import {
+  type CacheFlags,
+  cacheFlags,
+  type TaskFlags,
+  type ThreatFlags,
+  taskFlags,
+  threatFlags,
+} from '../task-flags.ts';
 
-interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags {
+interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags, CacheFlags {
   readonly shots: number;
   readonly test?: string;
   readonly inversionSteps: number;
@@ -70,6 +77,7 @@ export const purify = buildCommand<Flags, [string], CliContext>({
         placeholder: 'minutes',
       },
       ...runFlags,
+      ...cacheFlags,
       ...engineFlags,
       ...outputFlags,
     },
@@ -77,11 +85,16 @@ export const purify = buildCommand<Flags, [string], CliContext>({
   },
   async func(flags, model) {
     const { purifyJob } = await import('../jobs/purify.ts');
-    const { data, classes, shots, seed, inversionSteps, tuningSteps } = flags;
+    const { data, classes, shots, seed, inversionSteps, tuningSteps, cache } = flags;
     const test = flags.test ?? (data.startsWith('emoji:') ? 'emoji:test' : null);
     const { trigger = null, target = null, budget = null } = flags;
-    const options = { model, data, classes, shots, seed, inversionSteps, tuningSteps, budget, test, trigger, target };
-    await startJob(this, purifyJob, options, flags);
+    const steps = { inversionSteps, tuningSteps, budget };
+    await startJob(
+      this,
+      purifyJob,
+      { model, data, classes, shots, seed, ...steps, test, trigger, target, cache },
+      flags,
+    );
   },
 });
 

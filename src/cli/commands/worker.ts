@@ -82,13 +82,17 @@ async function openWorkplace({ device, threads }: EngineFlags, directory: string
   const { openEngine } = await import('../../engine/ort-engine.ts');
   const { cellFunction } = await import('../../sweep/compute.ts');
   const { defences } = await import('../../defenses/defenses.ts');
-  const { openFeatureCache } = await import('../../sweep/features.ts');
+  const { openFeatureCache } = await import('../../runs/feature-cache.ts');
+  const { codeHash } = await import('../../sweep/code-hash.ts');
   const { gatherMaterials } = await import('../../sweep/materials.ts');
   const { performing } = await import('../../sweep/perform.ts');
   const { openCellStore } = await import('../../sweep/store.ts');
   const engine = await openEngine({ device, threads });
   const materials = await gatherMaterials(device);
-  const features = openFeatureCache(join(directory, 'features'));
+  // A disk without room for embeddings has none for cells either.
+  const features = openFeatureCache(join(directory, 'features'), { code: await codeHash(), device }, (problem) => {
+    throw problem;
+  });
   const workshop = { engine, materials, features, defences };
   const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
   return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };

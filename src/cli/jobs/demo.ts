@@ -7,6 +7,7 @@ export const demoJob: Job<PurifyOptions> = {
   command: 'demo',
   options: purifyOptions,
   perform: (options, bench) => performPurify('demo', options, bench),
+  sharesFeatures: ({ cache }) => cache,
   summary: (result: JsonRecord) => [
     'A CLIP whose backdoor turns any picture with a noise patch into a banana, before and after purification:',
     '',

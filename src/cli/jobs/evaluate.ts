@@ -16,10 +16,18 @@ const options = z.strictObject({
   trigger: z.string().nullable(),
   target: z.string().nullable(),
   seed: z.int().min(0),
+  /** Whether embeddings are kept for other runs; changes no number. Runs of earlier versions do not say it. */
+  cache: z.boolean().default(true),
 });
 export type EvaluateOptions = z.infer<typeof options>;
 
-export const evaluateJob: Job<EvaluateOptions> = { command: 'evaluate', options, perform, summary: purifySummary };
+export const evaluateJob: Job<EvaluateOptions> = {
+  command: 'evaluate',
+  options,
+  perform,
+  sharesFeatures: ({ cache }) => cache,
+  summary: purifySummary,
+};
 
 async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
   const { engine, run } = bench;

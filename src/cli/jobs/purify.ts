@@ -32,6 +32,8 @@ export const purifyOptions = z.strictObject({
   test: z.string().nullable(),
   trigger: z.string().nullable(),
   target: z.string().nullable(),
+  /** Whether embeddings are kept for other runs; changes no number. Runs of earlier versions do not say it. */
+  cache: z.boolean().default(true),
 });
 export type PurifyOptions = z.infer<typeof purifyOptions>;
 
@@ -39,6 +41,7 @@ export const purifyJob: Job<PurifyOptions> = {
   command: 'purify',
   options: purifyOptions,
   perform: (options, bench) => performPurify('purify', options, bench),
+  sharesFeatures: ({ cache }) => cache,
   summary: purifySummary,
 };
 

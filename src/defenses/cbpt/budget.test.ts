@@ -22,11 +22,11 @@ test('the plan names every stage that tells its steps, the second start of a for
   expect(stages.map(({ name }) => name)).toEqual([
     'features',
     'invert-sparse',
-    'invert-sparse-apply',
+    'invert-sparse-features',
     'invert-sparse-2',
-    'invert-sparse-2-apply',
+    'invert-sparse-2-features',
     'invert-patch',
-    'invert-patch-apply',
+    'invert-patch-features',
     'tune',
   ]);
 });

@@ -62,7 +62,7 @@ export function fitBudget(
 const total = (stages: ReturnType<typeof plannedStages>) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
 /** Encoding all shots takes what it takes; steps can be fewer. */
-const isEncoding = (stage: string) => stage === 'features' || stage.endsWith('-apply');
+const isEncoding = (stage: string) => stage.endsWith('features');
 
 const probeBatch = 16;
 

@@ -1,8 +1,9 @@
 /** @file Stage 1: a dummy trigger, found by contrastive learning on crafted positives and negatives. Encoders are frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import { type Embeddings, encodePictures, pixelsOf } from '../../clip/encode.ts';
+import { type Embeddings, pixelsOf } from '../../clip/encode.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
+import { withDecoders } from '../../clip/picture-batches.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
 import { predict } from '../../evaluation/metrics.ts';
@@ -17,8 +18,8 @@ import { type Random, randomFor } from '../../tensor/random.ts';
 import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
-import { triggering } from '../../triggers/transform.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
+import { ownFeatures } from '../features.ts';
 import { type Form, type FormInstance, type FormOptions, forms, type NamedForm } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
 import { fittingBatch } from './step-memory.ts';
@@ -83,25 +84,24 @@ export async function invertTrigger(
   const stage = `invert-${name}`;
   const instance = forms[form](shots.size, asked, randomFor(seed, stage, 'start'));
   const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
-  const final = await optimise(
-    engine,
-    {
-      stage,
-      graph: inversionStep(clip, given, instance, options),
-      start: adamStart(instance.start),
-      steps: options.steps,
-      saveEvery: options.saveEvery,
-      feeds: (step) => stepFeeds(step, given, instance, options, form, randomFor(seed, stage, step)),
-      measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
-    },
-    recorder,
+  const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
+    optimise(
+      engine,
+      {
+        stage,
+        graph: inversionStep(clip, given, instance, options),
+        start: adamStart(instance.start),
+        steps: options.steps,
+        saveEvery: options.saveEvery,
+        feeds: (step) => stepFeeds(step, given, read, instance, options, form, randomFor(seed, stage, step)),
+        measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
+      },
+      recorder,
+    ),
   );
   const trigger = instance.trigger(final);
-  const embeddings = await encodePictures(engine, clip, shots, {
-    transform: triggering(trigger, seed, stage, 'apply'),
-    progress: (done) => recorder.record({ stage: `${stage}-apply`, step: done, steps: shots.labels.length }),
-    signal: recorder.signal,
-  });
+  const drawn = { trigger, seed, path: [stage, 'apply'] };
+  const embeddings = await ownFeatures(engine, clip, shots, `${stage}-features`, recorder, drawn);
   const dummy = {
     name,
     form,
@@ -189,6 +189,7 @@ function projected(
 async function stepFeeds(
   step: number,
   { shots, clean, head }: InversionInput,
+  read: PictureSet['read'],
   instance: FormInstance,
   { variant, batch, rate, additiveRate }: InversionOptions,
   form: Form,
@@ -205,7 +206,7 @@ async function stepFeeds(
     farthest: int64(farthestClasses(head, rows), [batch]),
   };
   return {
-    pictures: await shots.read(positions),
+    pictures: await read(positions),
     ...Object.fromEntries(readBy[variant].map((name) => [name, all[name]])),
     ...instance.draws(batch, random),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),

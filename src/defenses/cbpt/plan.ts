@@ -29,7 +29,7 @@ export function plannedStages(
     { name: 'features', arithmetic: encoding },
     ...named(forms).flatMap(({ name }) => [
       { name: `invert-${name}`, arithmetic: inverting },
-      { name: `invert-${name}-apply`, arithmetic: encoding },
+      { name: `invert-${name}-features`, arithmetic: encoding },
     ]),
     {
       name: 'tune',

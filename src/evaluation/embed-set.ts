@@ -1,0 +1,64 @@
+/** @file Embeddings of a whole set, with or without a trigger: from where they are kept, if they are kept. */
+import type { Clip } from '../clip/clip.ts';
+import { type Embeddings, encodedBatches } from '../clip/encode.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { FeatureStore, Recorder } from '../runs/recorder.ts';
+import { sha256 } from '../tensor/sha256.ts';
+import { float32 } from '../tensor/tensor.ts';
+import { triggerRecord } from '../triggers/hash.ts';
+import { triggering } from '../triggers/transform.ts';
+import type { Trigger } from '../triggers/trigger.ts';
+
+/** A trigger on every picture; what it draws depends on seed and path. */
+export interface Drawn {
+  readonly trigger: Trigger;
+  readonly seed: number;
+  readonly path: readonly string[];
+}
+
+/**
+ * Unit embeddings of all pictures of a set, in its order.
+ *
+ * @param store where rows are looked up and kept; nothing is kept if it is left out
+ */
+export async function embedSet(
+  engine: Engine,
+  clip: Clip,
+  set: PictureSet,
+  drawn: Drawn | undefined,
+  progress: (done: number) => void,
+  { signal, features: store = keepingNothing }: Pick<Recorder, 'signal' | 'features'>,
+): Promise<Embeddings> {
+  const transform = drawn && triggering(drawn.trigger, drawn.seed, ...drawn.path);
+  const options = { signal, ...(transform && { transform }) };
+  return store.embeddings({
+    identity: {
+      model: clip.sha256,
+      // Which tower it is, and how pixels are normalised. The set's hash knows how they were resized.
+      architecture: sha256(JSON.stringify(clip.config)),
+      pictures: set.hash,
+      ...(drawn && {
+        trigger: sha256(triggerRecord(drawn.trigger)),
+        draws: JSON.stringify([drawn.seed, ...drawn.path]),
+      }),
+    },
+    shape: [set.labels.length, clip.config.embedding],
+    compute: (positions) => encodedBatches(engine, clip, set, positions, options),
+    progress,
+  });
+}
+
+const keepingNothing: FeatureStore = {
+  async embeddings({ shape, compute, progress }) {
+    const [count, embedding] = shape;
+    const data = new Float32Array(count * embedding);
+    let done = 0;
+    for await (const { positions, embeddings } of compute(Array.from({ length: count }, (_, i) => i))) {
+      data.set(embeddings.data, done * embedding);
+      done += positions.length;
+      progress(done);
+    }
+    return float32(data, shape);
+  },
+};

@@ -120,8 +120,12 @@ export {
 } from './evaluation/reading-check.ts';
 export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
 
-// Purified models on disk, and classifying with them.
+// Purified models on disk, classifying with them, and exporting them.
 export { type Classification, type Classifier, openClassifier } from './export/classifier.ts';
+export { createClassifier } from './export/create-classifier.ts';
+export { type ExportFormat, type ExportOptions, exportFormats, exportRun } from './export/export-run.ts';
+export type { ExportedClassifier, Predictions as ClassPredictions } from './export/exported-classifier.ts';
+export type { ExportManifest } from './export/manifest.ts';
 export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
 
 // Runs: what long computations tell, and where they go on.

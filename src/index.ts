@@ -43,9 +43,10 @@ export type {
 } from './clip/config.ts';
 
 // Pictures and texts to embeddings and heads.
-export { type DecodedImage, decodeImage, imageLimits } from './clip/decode.ts';
+export { decodeImage, imageLimits } from './clip/decode.ts';
 export { type Embeddings, type EncodeOptions, encodePictures, encodeTexts } from './clip/encode.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
+export type { DecodedImage } from './clip/resize.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
 
 // Labelled pictures and class lists.

@@ -5,7 +5,7 @@
  * colours multiplied by alpha, so the colour under transparent pixels is black, and near them it is rounded; pictures
  * with 16 bits, CMYK and other rare kinds are converted by the browser's rules. Opaque 8-bit PNG and JPEG are the same.
  */
-import type { DecodedImage } from '../clip/decode.ts';
+import type { DecodedImage } from '../clip/resize.ts';
 import { badData } from '../errors.ts';
 
 /** The part of a browser that is used: the project is compiled without a browser's types. */

@@ -125,18 +125,23 @@ function modelConfig({ config }: Clip, { classes }: Head, external: boolean) {
   };
 }
 
-/** Pillow's numbers of its filters (`PIL.Image.Resampling`), which the key `resample` holds. */
-const resampling = { bilinear: 2, bicubic: 3 } as const;
+/**
+ * Lanczos by Pillow's numbers (`PIL.Image.Resampling`), whatever the model was trained with. In Node transformers.js
+ * interpolates for `bicubic` and `bilinear` without smoothing first, so that a picture scaled down to a third is grainy;
+ * for Lanczos it smooths. That comes nearer to Pillow's bicubic: `test/export-transformers-js.test.ts` measures it.
+ * In browsers transformers.js does not look at this key.
+ */
+const lanczos = 1;
 
 function preprocessorConfig({ config: { image, preprocessing } }: Clip) {
-  const { mean, std, resize, interpolation } = preprocessing;
+  const { mean, std, resize } = preprocessing;
   const square = { height: image.resolution, width: image.resolution };
   return {
     image_processor_type: 'CLIPImageProcessor',
     do_convert_rgb: true,
     do_resize: true,
     size: resize === 'squash' ? square : { shortest_edge: image.resolution },
-    resample: resampling[interpolation],
+    resample: lanczos,
     do_center_crop: resize === 'shortest',
     crop_size: square,
     do_rescale: true,

@@ -1,12 +1,13 @@
 /**
  * @file A picture file to 8-bit RGB by the browser's own decoder.
  *
- * What differs from `clip/decode.ts`, which is Pillow's, measured in `test/export-browser.test.ts`: a canvas keeps
- * colours multiplied by alpha, so the colour under transparent pixels is black, and near them it is rounded; pictures
- * with 16 bits, CMYK and other rare kinds are converted by the browser's rules. Opaque 8-bit PNG and JPEG are the same.
+ * What differs from `clip/decode.ts`, which is Pillow's, is held in `test/export-browser.test.ts`: a canvas multiplies
+ * colours by alpha, so the colour under transparent pixels is lost (black), and CMYK is converted by the browser's rule.
+ * Opaque pictures in other forms, JPEG among them, are the same byte for byte in Chromium.
  */
 import type { DecodedImage } from '../clip/resize.ts';
 import { badData } from '../errors.ts';
+import { forgetOrientation } from './jpeg-orientation.ts';
 
 /** The part of a browser that is used: the project is compiled without a browser's types. */
 interface Browser {
@@ -28,13 +29,14 @@ interface Context {
   getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
 }
 
-/** No colour profile is applied and no orientation, as far as the browser can be told so: CLIP's pipelines do neither. */
-const asStored = { colorSpaceConversion: 'none', premultiplyAlpha: 'none', imageOrientation: 'none' };
+/** No colour profile is applied: CLIP's pipelines apply none. */
+const asStored = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 
 /** @param name what errors call it */
 export async function decodeInBrowser(file: Blob, name: string): Promise<DecodedImage> {
   const { createImageBitmap, OffscreenCanvas } = globalThis as unknown as Browser;
-  const bitmap = await createImageBitmap(file, asStored).catch((cause: unknown) => {
+  const stored = new Blob([forgetOrientation(new Uint8Array(await file.arrayBuffer()))]);
+  const bitmap = await createImageBitmap(stored, asStored).catch((cause: unknown) => {
     throw badData(name, 'no picture that this browser can show', 'a JPEG, PNG, WebP or GIF picture', undefined, cause);
   });
   const { width, height } = bitmap;

@@ -43,11 +43,12 @@ export type {
 } from './clip/config.ts';
 
 // Pictures and texts to embeddings and heads.
-export { type DecodedImage, decodeImage, imageLimits } from './clip/decode.ts';
+export { decodeImage, imageLimits } from './clip/decode.ts';
 export type { Decoders } from './clip/decode-threads.ts';
 export { type Embeddings, type EncodeOptions, encodePictures, encodeTexts } from './clip/encode.ts';
 export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/picture-batches.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
+export type { DecodedImage } from './clip/resize.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
 
 // Labelled pictures and class lists.
@@ -122,8 +123,12 @@ export {
 } from './evaluation/reading-check.ts';
 export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
 
-// Purified models on disk, and classifying with them.
+// Purified models on disk, classifying with them, and exporting them.
 export { type Classification, type Classifier, openClassifier } from './export/classifier.ts';
+export { createClassifier } from './export/create-classifier.ts';
+export { type ExportFormat, type ExportOptions, exportFormats, exportRun } from './export/export-run.ts';
+export type { ExportedClassifier, Predictions as ClassPredictions } from './export/exported-classifier.ts';
+export type { ExportManifest } from './export/manifest.ts';
 export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
 
 // Runs: what long computations tell, and where they go on.

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** From the top down. A folder may import its own files, those of its own row and those of the rows below. */
 const layers: readonly (readonly string[])[] = [
-  ['index.ts'],
+  ['index.ts', 'browser.ts'],
   ['cli'],
   ['sweep', 'report', 'export'],
   ['runs'],
@@ -122,6 +122,22 @@ test('every package that is imported is a declared dependency', () => {
       .map((name) => `${path} imports ${name}`),
   );
   expect(undeclared).toEqual([]);
+});
+
+test('what browsers load reaches nothing of Node, however deep', () => {
+  const seen = new Set<string>();
+  const visit = (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { to, kind } of importsOf(path)) if (kind === 'value') visit(to);
+  };
+  visit('src/browser.ts');
+  const packages = [...seen].flatMap((path) =>
+    [...read(path).matchAll(/^\s*(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s+)?['"]([^.'"][^'"]*)['"]/gm)].map(
+      ([, name]) => `${path} imports ${name}`,
+    ),
+  );
+  expect(packages).toEqual(['src/export/manifest.ts imports zod/mini']);
 });
 
 test('the library does not print and does not exit: only cli/ does', () => {

@@ -6,6 +6,7 @@ import { classify } from './commands/classify.ts';
 import { demo } from './commands/demo.ts';
 import { embed } from './commands/embed.ts';
 import { evaluate } from './commands/evaluate.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspect } from './commands/inspect.ts';
 import { purify } from './commands/purify.ts';
 import { report } from './commands/report.ts';
@@ -13,7 +14,20 @@ import { resume } from './commands/resume.ts';
 import { worker } from './commands/worker.ts';
 
 export const commands = buildRouteMap({
-  routes: { demo, inspect, embed, attack, purify, evaluate, classify, bench, worker, report, resume },
+  routes: {
+    demo,
+    inspect,
+    embed,
+    attack,
+    purify,
+    evaluate,
+    classify,
+    export: exportCommand,
+    bench,
+    worker,
+    report,
+    resume,
+  },
   docs: {
     brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
     fullDescription: [

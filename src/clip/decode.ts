@@ -4,13 +4,7 @@ import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { withoutGifTransparency } from './decode-gif.ts';
-
-/** 8-bit RGB: rows from the top, three bytes a pixel. */
-export interface DecodedImage {
-  readonly data: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-}
+import type { DecodedImage } from './resize.ts';
 
 /**
  * Limits on what is decoded.

@@ -20,7 +20,16 @@ export function imageTower(
   normalise?: BatchNormalisation,
 ): Value {
   const { mean, std } = config.preprocessing;
-  const normalised = div(sub(pixels, channels(mean)), channels(std));
+  return normalisedImageTower(config, parameters, div(sub(pixels, channels(mean)), channels(std)), normalise);
+}
+
+/** The tower behind normalisation, for whoever brings pixels that are normalised already, as exported models do. */
+export function normalisedImageTower(
+  config: ClipConfig,
+  parameters: ParameterValues,
+  normalised: Value,
+  normalise?: BatchNormalisation,
+): Value {
   return config.image.kind === 'vit'
     ? visionTransformer(config.image, config.activation, parameters, normalised)
     : modifiedResNet(config.image, parameters, normalised, normalise);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { expected, stored } from '../../test/fixtures/preprocess/read.ts';
-import type { DecodedImage } from './decode.ts';
 import { preprocess } from './preprocess.ts';
+import type { DecodedImage } from './resize.ts';
 
 function channelsLast(planes: Uint8Array, size: number): Uint8Array {
   return Uint8Array.from({ length: planes.length }, (_, i) => planes[(i % 3) * size * size + Math.floor(i / 3)]!);

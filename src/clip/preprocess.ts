@@ -1,7 +1,6 @@
 /** @file A decoded picture at the size a CLIP takes: resize and crop as torchvision does on Pillow images. */
 import type { ClipConfig } from './config.ts';
-import type { DecodedImage } from './decode.ts';
-import { resize, type Size, type Window } from './resize.ts';
+import { type DecodedImage, resize, type Size, type Window } from './resize.ts';
 
 /** The part of a `ClipConfig` that preprocessing reads. */
 export interface PreprocessConfig {

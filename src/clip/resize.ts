@@ -1,5 +1,11 @@
 /** @file Pillow's resampling, bit for bit: antialiased, separable, 8 bit between the passes. */
-import type { DecodedImage } from './decode.ts';
+
+/** 8-bit RGB: rows from the top, three bytes a pixel. */
+export interface DecodedImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
 
 export type Filter = 'bicubic' | 'bilinear';
 

@@ -78,7 +78,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 /** Device libraries are found or missed when the first session is made: so make a small one. */
-async function checkDevice(worker: WorkerClient, options: EngineOptions): Promise<void> {
+export async function checkDevice(worker: WorkerClient, options: EngineOptions): Promise<void> {
   const graph = { outputs: { y: mul(input('x', [1]), 2) } };
   try {
     const program = await loadProgram(worker, -1, graph, toOnnx(graph), options);

@@ -66,6 +66,15 @@ test('a purified model comes back as it was written, and finds its model', async
   ]);
 });
 
+test('a model of the Hub is found again by its commit, whatever its branch has become', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  const hub = { repository: 'org/name', revision: 'main', commit: 'c'.repeat(40) };
+  const fetched = { ...clip, name: 'hf:org/name', reading: { ...clip.reading, hub } };
+  await writePurified(folder, fetched, purification(clip), ['{}']);
+  expect((await openPurified(folder))?.manifest.model.name).toBe(`hf:org/name@${hub.commit}`);
+});
+
 test('a head is refused for weights it was not tuned on, with both hashes', async () => {
   const clip = await openClip(fixture);
   const folder = await newFolder();

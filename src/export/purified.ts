@@ -1,5 +1,5 @@
 /** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
@@ -14,13 +14,13 @@ import { float32, type Tensor } from '../tensor/tensor.ts';
 import { writeTrigger } from '../triggers/file.ts';
 import { writeTriggerPreview } from '../triggers/preview.ts';
 
-const manifestFile = 'purified.json';
-const headFile = 'head.safetensors';
+export const manifestFile = 'purified.json';
+export const headFile = 'head.safetensors';
 
 const manifest = z.object({
   format: z.literal(1),
   method: z.literal('cbpt'),
-  /** The untouched model: the head is worth nothing with another one. */
+  /** The untouched model: the head is worth nothing with another one. A name that begins with `./` is in this folder. */
   model: z.object({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   head: z.literal(headFile),
   classes: z.array(z.string()),
@@ -82,14 +82,41 @@ export async function writePurified(
   const record: Manifest = {
     format: 1,
     method: 'cbpt',
-    // A folder is found again from wherever the run is opened.
-    model: { name: builtInFolder(clip.name) ? clip.name : resolve(clip.name), sha256: clip.sha256 },
+    model: { name: lastingName(clip), sha256: clip.sha256 },
     head: headFile,
     classes: [...head.classes],
     templates: [...templates],
     dummies: listed,
   };
   await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** A folder is found again from wherever the run is opened, a model of the Hub whatever its branch has become. */
+function lastingName({ name, reading: { hub } }: Clip): string {
+  if (builtInFolder(name)) return name;
+  return hub ? `hf:${hub.repository}@${hub.commit}` : resolve(name);
+}
+
+/**
+ * Writes a purified model beside a copy of its base model, so that the folder is opened from wherever it lies. Dummy
+ * triggers stay behind: they are what was defended against, and classifying needs none.
+ *
+ * @param name of the copy, from `directory`: begins with `./`
+ * @returns what was written, and what each file is
+ */
+export async function writeBundled(
+  run: string,
+  directory: string,
+  { manifest: { model, ...record } }: Purified,
+  name: string,
+): Promise<Record<string, string>> {
+  await copyFile(join(run, headFile), join(directory, headFile));
+  const bundled: Manifest = { ...record, model: { name, sha256: model.sha256 }, dummies: [] };
+  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(bundled, null, 2)}\n`);
+  return {
+    [headFile]: 'the head as antidote opens it',
+    [manifestFile]: 'makes this folder one that antidote opens: classify, evaluate',
+  };
 }
 
 /** Reads what {@link writePurified} wrote; undefined if the folder holds no purified model. */
@@ -133,6 +160,12 @@ export async function openPurified(directory: string): Promise<Purified | undefi
   };
 }
 
+/** A purified run together with its model. */
+export interface OpenedPurified {
+  readonly clip: Clip;
+  readonly purified: Purified;
+}
+
 /**
  * Opens a model, or a purified run together with the model that it was made for.
  *
@@ -140,7 +173,8 @@ export async function openPurified(directory: string): Promise<Purified | undefi
  */
 export async function openModelOrRun(nameOrRun: string): Promise<{ clip: Clip; purified: Purified | undefined }> {
   const purified = await openPurified(nameOrRun);
-  const clip = await openClip(purified?.manifest.model.name ?? nameOrRun);
+  const name = purified?.manifest.model.name ?? nameOrRun;
+  const clip = await openClip(purified && name.startsWith('./') ? join(nameOrRun, name) : name);
   if (purified && purified.manifest.model.sha256 !== clip.sha256) {
     const expected = `${purified.manifest.model.sha256}, the model that ${nameOrRun} was made for`;
     throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');

@@ -22,7 +22,7 @@ import {
 } from 'onnx-buf';
 import type { StoredDType, StoredTensor, Tensor } from '../tensor/tensor.ts';
 import type { OnnxAttribute } from './rule.ts';
-import type { TensorType } from './value.ts';
+import type { TensorType, ValueType } from './value.ts';
 
 export interface OnnxNode {
   readonly type: string;
@@ -36,11 +36,17 @@ export type OnnxInitializer =
   /** `location` is the relative name under which the engine finds the file of `tensor`. */
   | { readonly name: string; readonly tensor: StoredTensor; readonly location: string };
 
-export interface OnnxGraph {
+/** Type of an input or output; an axis with a name in place of a size may have any. */
+export interface OnnxType {
+  readonly shape: readonly (number | string)[];
+  readonly type: ValueType;
+}
+
+export interface OnnxGraph<Type extends OnnxType = TensorType> {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxInitializer[];
-  readonly inputs: Readonly<Record<string, TensorType>>;
-  readonly outputs: Readonly<Record<string, TensorType>>;
+  readonly inputs: Readonly<Record<string, Type>>;
+  readonly outputs: Readonly<Record<string, Type>>;
 }
 
 /** Operator set 20 belongs to ONNX 1.15, whose file format is version 9. */
@@ -60,7 +66,11 @@ const dataTypes: Readonly<Record<StoredDType, TensorProto_DataType>> = {
   bool: TensorProto_DataType.BOOL,
 };
 
-export function encodeModel({ nodes, initializers, inputs, outputs }: OnnxGraph): Uint8Array {
+/** @param notes strings that the file carries along; no runtime reads them */
+export function encodeModel(
+  { nodes, initializers, inputs, outputs }: OnnxGraph<OnnxType>,
+  notes: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const graph = create(GraphProtoSchema, {
     name: 'graph',
     node: nodes.map(({ type, inputs: input, outputs: output, attributes }, index) =>
@@ -82,6 +92,7 @@ export function encodeModel({ nodes, initializers, inputs, outputs }: OnnxGraph)
     producerName: 'neural-antidote',
     opsetImport,
     graph,
+    metadataProps: Object.entries(notes).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
   });
   return toBinary(ModelProtoSchema, model);
 }
@@ -120,9 +131,11 @@ function initializer({ name, tensor, location }: OnnxInitializer): TensorProto {
   return create(TensorProtoSchema, { ...common, externalData, dataLocation: TensorProto_DataLocation.EXTERNAL });
 }
 
-function valueInfo([name, { shape, type }]: [string, TensorType]): ValueInfoProto {
+function valueInfo([name, { shape, type }]: [string, OnnxType]): ValueInfoProto {
   const dim = shape.map((size) =>
-    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }),
+    create(TensorShapeProto_DimensionSchema, {
+      value: typeof size === 'string' ? { case: 'dimParam', value: size } : { case: 'dimValue', value: BigInt(size) },
+    }),
   );
   const tensorType = create(TypeProto_TensorSchema, {
     elemType: dataTypes[type],

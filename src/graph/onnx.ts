@@ -5,7 +5,7 @@ import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
 import { topologicalOrder } from './gradients.ts';
 import type { Graph } from './graph.ts';
-import { encodeModel, type OnnxInitializer, type OnnxNode } from './onnx-file.ts';
+import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './onnx-file.ts';
 import { type Operation, operations } from './operations.ts';
 import { type Emitter, type Rule, showShape } from './rule.ts';
 import type { TensorType, Value } from './value.ts';
@@ -26,11 +26,25 @@ export function nextOf(state: string): string {
   return `next/${state}`;
 }
 
+/** A graph in ONNX's terms, before it becomes bytes. */
+export interface EmittedGraph extends OnnxGraph {
+  /** As in {@link OnnxModel}. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Writes a graph as ONNX. Throws as {@link emitGraph} does. */
+export function toOnnx(graph: Graph): OnnxModel {
+  const emitted = emitGraph(graph);
+  const { inputs, outputs, files } = emitted;
+  const bytes = encodeModel(emitted);
+  const hash = sha256(`${sha256(bytes)} ${JSON.stringify(files)}`);
+  return { bytes, hash, inputs, outputs, files };
+}
+
 /**
- * Writes a graph as ONNX.
  * @throws AntidoteError (internal) if two inputs of one name differ, an output has the name of an input, or a state changes its shape.
  */
-export function toOnnx(graph: Graph): OnnxModel {
+export function emitGraph(graph: Graph): EmittedGraph {
   const results = new Map(Object.entries(graph.outputs));
   for (const [name, { input, next }] of Object.entries(graph.state ?? {})) {
     const [before, after] = [show(input), show(next)];
@@ -59,9 +73,7 @@ export function toOnnx(graph: Graph): OnnxModel {
 
   const outputs = Object.fromEntries([...results].map(([name, { shape, type }]) => [name, { shape, type }]));
   const { nodes, initializers, inputs, files } = writer;
-  const bytes = encodeModel({ nodes, initializers, inputs, outputs });
-  const hash = sha256(`${sha256(bytes)} ${JSON.stringify(files)}`);
-  return { bytes, hash, inputs, outputs, files };
+  return { nodes, initializers, inputs, outputs, files };
 }
 
 function emit(operation: Operation, inputs: readonly string[], emitter: Emitter): readonly string[] {

@@ -1,0 +1,54 @@
+/** @file `antidote export RUN --out DIR`: a purified head in forms that other programs use. */
+import { buildCommand } from '@stricli/core';
+import type { ExportFormat } from '../../export/export-run.ts';
+import { type CliContext, printResult } from '../context.ts';
+import { type OutputFlags, outputFlags } from '../flags.ts';
+
+interface Flags extends OutputFlags {
+  readonly out: string;
+  readonly format?: readonly ExportFormat[];
+  readonly bundle: boolean;
+}
+
+export const exportCommand = buildCommand<Flags, [string], CliContext>({
+  docs: {
+    brief: 'Write a purified head for open_clip, transformers, ONNX Runtime, browsers or CoOp',
+    fullDescription:
+      'Makes a folder with a README.md that shows how to use it. Formats, several if --format is given often:\n' +
+      '  text-embeds  text_embeds.safetensors: class embeddings for open_clip and transformers (the default)\n' +
+      "  coop         coop.safetensors: learned contexts and token ids, as CoOp's prompt learner keeps them\n" +
+      '  onnx         onnx/model.onnx: pictures to logits, for transformers.js, ONNX Runtime and createClassifier\n' +
+      'The base model is referred to by its hash; onnx contains its image encoder, --bundle all of it.',
+  },
+  parameters: {
+    flags: {
+      out: { kind: 'parsed', parse: String, brief: 'The folder to make', placeholder: 'dir' },
+      format: {
+        kind: 'enum',
+        values: ['text-embeds', 'coop', 'onnx'],
+        variadic: true,
+        optional: true,
+        brief: 'What to write; may be given often (default: text-embeds)',
+      },
+      bundle: { kind: 'boolean', brief: 'Copy the base model too: the folder is then enough', default: false },
+      ...outputFlags,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: String, placeholder: 'run', brief: 'The directory of a purified run' }],
+    },
+  },
+  async func(flags, run) {
+    const { exportRun } = await import('../../export/export-run.ts');
+    const { out, format: formats = ['text-embeds'], bundle } = flags;
+    const manifest = await exportRun(run, out, { formats, bundle, signal: this.stopSignal() });
+    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+    const { files, model, classes } = manifest;
+    const result = { out, formats, bundle, model, classes: classes.length, files, bytes };
+    const width = Math.max(...files.map(({ path }) => path.length));
+    printResult(this, flags, result, [
+      `${out}: ${files.length + 1} files, ${bytes.toLocaleString('en')} bytes`,
+      ...files.map(({ path, purpose }) => `  ${path.padEnd(width)}  ${purpose}`),
+    ]);
+  },
+});

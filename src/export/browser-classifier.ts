@@ -1,0 +1,144 @@
+/** @file A classifier from an exported folder, in a browser: files are fetched, pictures decoded by the browser. */
+import { badData } from '../errors.ts';
+import { decodeInBrowser } from './browser-decode.ts';
+import { type ExportedClassifier, exportedClassifier, type PixelModel } from './exported-classifier.ts';
+import { type ExportManifest, manifestFile, parseManifest } from './manifest.ts';
+import { modelFilesIn, onnxData, onnxModel } from './onnx-files.ts';
+
+/** What is used of onnxruntime-web: the module itself fits, `import * as ort from 'onnxruntime-web'`. */
+export interface OnnxRuntimeWeb {
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<WebSession>;
+  };
+  // Types of onnxruntime-web's constructors are wider than these; what comes out is read below.
+  readonly Tensor: new (
+    type: 'float32',
+    data: Float32Array,
+    dims: readonly number[],
+  ) => unknown;
+}
+
+interface WebSession {
+  // biome-ignore lint/suspicious/noExplicitAny: onnxruntime-web's own type of feeds, which is not imported
+  run(feeds: any): Promise<Readonly<Record<string, { readonly data: unknown }>>>;
+  release(): Promise<void>;
+}
+
+export interface BrowserOptions {
+  /** onnxruntime-web, as the page loads it: from its bundler, its own server or a CDN. */
+  readonly runtime: OnnxRuntimeWeb;
+  /** Passed on to `InferenceSession.create`: `{ executionProviders: ['webgpu'] }`, for example. */
+  readonly session?: Readonly<Record<string, unknown>>;
+  /** Called as files arrive, with the bytes of the model so far and in all. */
+  readonly progress?: (loaded: number, total: number) => void;
+}
+
+/** A picture file: a `File` or `Blob`, or the address of one. */
+export type BrowserImage = Blob | string | URL;
+
+/**
+ * Opens a folder that `antidote export RUN --format onnx` wrote, from where a server offers it. The hash of each file
+ * is compared with the manifest's where the page may compute one (https, or localhost).
+ *
+ * @param folder its address; relative to the page, if it is relative
+ */
+export async function createClassifier(
+  folder: string | URL,
+  { runtime, session: sessionOptions = {}, progress }: BrowserOptions,
+): Promise<ExportedClassifier<BrowserImage>> {
+  const base = folderAddress(folder);
+  const manifestAddress = new URL(manifestFile, base).href;
+  const manifest = parseManifest(manifestAddress, await (await fetched(manifestAddress)).text());
+  const files = await fetchModel(base, manifest, progress);
+  const data = files.get(onnxData);
+  const session = await runtime.InferenceSession.create(files.get(onnxModel)!, {
+    ...sessionOptions,
+    ...(data && { externalData: [{ path: 'model.onnx_data', data }] }),
+  });
+  const model: PixelModel = {
+    async run(pixels, shape) {
+      const { logits } = await session.run({ pixel_values: new runtime.Tensor('float32', pixels, shape) });
+      return logits!.data as Float32Array;
+    },
+    release: () => session.release(),
+  };
+  return exportedClassifier(manifest, model, async (image: BrowserImage) =>
+    decodeInBrowser(image instanceof Blob ? image : await (await fetched(addressOf(image))).blob(), nameOf(image)),
+  );
+}
+
+async function fetchModel(
+  base: URL,
+  manifest: ExportManifest,
+  progress: BrowserOptions['progress'],
+): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
+  const wanted = modelFilesIn(base.href, manifest);
+  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  let loaded = 0;
+  for (const { path, bytes, sha256 } of wanted) {
+    const address = new URL(path, base).href;
+    const file = await received(await fetched(address), address, bytes, (more) => progress?.(loaded + more, total));
+    await checkHash(address, file, sha256);
+    files.set(path, file);
+    loaded += bytes;
+  }
+  return files;
+}
+
+/** The whole body, which must be as long as the manifest says: no more than that is kept. */
+async function received(
+  response: Response,
+  address: string,
+  bytes: number,
+  progress: (done: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = new Uint8Array(bytes);
+  let done = 0;
+  const expected = `${bytes}, as ${manifestFile} says`;
+  for (const reader = response.body!.getReader(); ; ) {
+    const { value } = await reader.read();
+    if (!value) break;
+    if (done + value.length > bytes) {
+      await reader.cancel();
+      throw badData(address, `more than ${bytes} bytes`, expected);
+    }
+    file.set(value, done);
+    done += value.length;
+    progress(done);
+  }
+  if (done !== bytes) throw badData(address, `${done} bytes`, expected);
+  return file;
+}
+
+async function checkHash(address: string, file: Uint8Array<ArrayBuffer>, sha256: string): Promise<void> {
+  // Pages without https are given no cryptography; there the file's length is all that is compared.
+  if (!globalThis.crypto?.subtle) return;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (found !== sha256) throw badData(address, `SHA-256 ${found}`, `${sha256}, as ${manifestFile} says`);
+}
+
+async function fetched(address: string): Promise<Response> {
+  const response = await fetch(address);
+  if (response.ok) return response;
+  throw badData(address, `HTTP status ${response.status}`, 'a file of an exported folder');
+}
+
+/** A folder's address ends with a slash, or its last part would be replaced. */
+function folderAddress(folder: string | URL): URL {
+  const address = new URL(addressOf(folder));
+  if (!address.pathname.endsWith('/')) address.pathname += '/';
+  return address;
+}
+
+function addressOf(address: string | URL): string {
+  const { document } = globalThis as { document?: { readonly baseURI: string } };
+  const { location } = globalThis as { location?: { readonly href: string } };
+  return new URL(address, document?.baseURI ?? location?.href).href;
+}
+
+function nameOf(image: BrowserImage): string {
+  if (!(image instanceof Blob)) return String(image);
+  return image instanceof File ? image.name : 'picture';
+}

@@ -1,0 +1,242 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip, Head } from '../clip/clip.ts';
+import { encodePictures } from '../clip/encode.ts';
+import { storedParameters } from '../clip/parameters.ts';
+import { textTower } from '../clip/text-tower.ts';
+import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/ort-engine.ts';
+import { withProgram } from '../engine/with-program.ts';
+import { l2Normalize } from '../graph/composites.ts';
+import { concat } from '../graph/layout.ts';
+import { constant } from '../graph/leaves.ts';
+import { openSafetensors, readTensor } from '../tensor/safetensors.ts';
+import { sha256OfFile } from '../tensor/sha256.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { int64, type Tensor } from '../tensor/tensor.ts';
+import { createClassifier } from './create-classifier.ts';
+import { exportRun } from './export-run.ts';
+import { writeOnnxModel } from './onnx-model.ts';
+import { writeTinyPurified } from './purified.test-support.ts';
+import { openModelOrRun } from './purified.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+const classes = ['banana', 'pizza', 'dog', 'cat'];
+const pictures = ['rgb.png', 'rgb.jpg', 'gray.png', 'rgba.png'].map((name) => path(`preprocess/images/${name}`));
+
+const root = temporaryFolder();
+const newFolder = () => mkdtemp(join(root(), 'export-'));
+
+let engine: Engine;
+let run: string;
+let clip: Clip;
+let head: Head;
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+  run = join(root(), 'run');
+  const written = await writeTinyPurified(engine, path('clip/hugging-face-quick-gelu'), run, classes);
+  clip = written.clip;
+  head = written.purification.head;
+});
+afterAll(() => engine.close());
+
+/** Logits as the rest of the project computes them. */
+async function ourLogits(model: Clip, { embeddings, embedding, scale }: Head): Promise<number[][]> {
+  const images = await encodePictures(engine, model, await picturesOfFiles(unlabelled(pictures), model.config));
+  return pictures.map((_, row) =>
+    classes.map((_, column) => {
+      let sum = 0;
+      for (let i = 0; i < embedding; i++)
+        sum += images.data[row * embedding + i]! * embeddings[column * embedding + i]!;
+      return scale * sum;
+    }),
+  );
+}
+
+function expectClose(found: readonly ArrayLike<number>[], expected: readonly (readonly number[])[]): void {
+  found.forEach((row, i) => {
+    Array.from(row).forEach((value, k) => {
+      expect(Math.abs(value - expected[i]![k]!)).toBeLessThan(1e-3);
+    });
+  });
+}
+
+test('the default export is the head alone, refers to the model by hash, and says what it is', async () => {
+  const out = join(await newFolder(), 'new', 'out');
+  const manifest = await exportRun(run, out, { formats: ['text-embeds'], bundle: false });
+  expect((await readdir(out)).sort()).toEqual(['README.md', 'export.json', 'text_embeds.safetensors']);
+  expect(manifest).toMatchObject({
+    model: { name: 'hugging-face-quick-gelu', sha256: clip.sha256 },
+    classes,
+    run: null,
+  });
+  const { tensors, metadata } = await openSafetensors(join(out, 'text_embeds.safetensors'));
+  expect((await readTensor(tensors.get('text_embeds')!)).data).toEqual(head.embeddings);
+  expect(Number((await readTensor(tensors.get('logit_scale')!)).data[0])).toBeCloseTo(Math.log(head.scale), 5);
+  expect(metadata).toMatchObject({ classes: JSON.stringify(classes), model_sha256: clip.sha256, normalized: 'true' });
+  expect(await readFile(join(out, 'README.md'), 'utf8')).toContain(clip.sha256);
+});
+
+test('every file is listed with its hash, and the same run gives the same bytes', async () => {
+  const folder = await newFolder();
+  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+  const options = { formats: ['text-embeds', 'coop', 'onnx'] as const, bundle: true };
+  const manifest = await exportRun(run, a, options);
+  await exportRun(run, b, options);
+  expect(await sha256OfFile(join(a, 'export.json'))).toBe(await sha256OfFile(join(b, 'export.json')));
+  const entries = await readdir(a, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  expect(manifest.files.map((file) => join(a, file.path)).sort()).toEqual(
+    files.filter((file) => !file.endsWith('export.json')).sort(),
+  );
+  for (const file of manifest.files) expect(await sha256OfFile(join(a, file.path))).toBe(file.sha256);
+});
+
+test('the ONNX model gives our logits for pictures of any kind, in batches and alone', async () => {
+  const out = join(await newFolder(), 'out');
+  await exportRun(run, out, { formats: ['onnx'], bundle: false });
+  const classifier = await createClassifier(out, { threads: 1 });
+  const expected = await ourLogits(clip, head);
+  expectClose(await classifier.logits(pictures), expected);
+  expectClose(await classifier.logits([await readFile(pictures[1]!)]), [expected[1]!]);
+  const [best] = await classifier.classify([pictures[0]!], 2);
+  expect(best).toHaveLength(2);
+  expect(best![0]!.label).toBe(classes[expected[0]!.indexOf(Math.max(...expected[0]!))]);
+  await classifier.close();
+});
+
+test('weights too large for one file lie beside it, where ONNX Runtime and transformers.js look; a ResNet is no other', async () => {
+  const folder = await newFolder();
+  const resnet = await openClip(path('clip/open-clip-resnet-gelu'));
+  const { embedding } = resnet.config;
+  const embeddings = new Float32Array(classes.length * embedding).map((_, i) => Math.sin(i));
+  const rows: Head = { classes, embedding, embeddings, scale: 3 };
+  const files = Object.keys(await writeOnnxModel(folder, resnet, rows, {}, 1000)).filter((name) => /^onnx/.test(name));
+  expect(files).toEqual(['onnx/model.onnx', 'onnx/model.onnx_data']);
+  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+  expect(config['transformers.js_config']).toMatchObject({ use_external_data_format: true });
+  await exportRun(run, join(folder, 'out'), { formats: ['text-embeds'], bundle: false });
+  const manifest = JSON.parse(await readFile(join(folder, 'out', 'export.json'), 'utf8'));
+  const listed = files.map(async (file) => {
+    return { path: file, bytes: 1, sha256: await sha256OfFile(join(folder, file)), purpose: '' };
+  });
+  const { mean, std } = resnet.config.preprocessing;
+  const preprocessing = { ...manifest.preprocessing, resolution: resnet.config.image.resolution, mean, std };
+  const changed = { ...manifest, preprocessing, files: await Promise.all(listed) };
+  await writeFile(join(folder, 'export.json'), JSON.stringify(changed));
+  const classifier = await createClassifier(folder, { threads: 1 });
+  expectClose(await classifier.logits(pictures), await ourLogits(resnet, rows));
+  await classifier.close();
+});
+
+test("CoOp's tensors, joined as CoOp joins them, give the text embeddings back through our text tower", async () => {
+  const out = join(await newFolder(), 'out');
+  await exportRun(run, out, { formats: ['coop'], bundle: false });
+  const { tensors, metadata } = await openSafetensors(join(out, 'coop.safetensors'));
+  const read = (name: string) => readTensor(tensors.get(name)!);
+  const [prefix, ctx, suffix] = await Promise.all(['token_prefix', 'ctx', 'token_suffix'].map(read));
+  const ids = (await read('tokenized_prompts')) as Tensor<'int64'>;
+  const { context, width } = clip.config.text;
+  expect(prefix!.shape).toEqual([4, 1, width]);
+  expect(ctx!.shape).toEqual([4, ctx!.shape[1]!, width]);
+  expect(suffix!.shape).toEqual([4, context - 1 - ctx!.shape[1]!, width]);
+  expect(ids.shape).toEqual([4, context]);
+  expect(metadata.end_token).toBe(String(clip.tokenizer.end));
+  const places = classes.map((_, row) => {
+    const one = Array.from(ids.data.subarray(row * context, (row + 1) * context), Number);
+    return one.indexOf(Math.max(...one));
+  });
+  const prompts = concat(
+    [prefix!, ctx!, suffix!].map((tensor) => constant(tensor)),
+    1,
+  );
+  const parameters = storedParameters(clip.parameters);
+  const texts = l2Normalize(textTower(clip.config, parameters, prompts, constant(int64(places, [4]))));
+  const result = await withProgram(engine, { outputs: { texts } }, (program) => program.run({}));
+  const rebuilt = result.texts!.data as Float32Array;
+  rebuilt.forEach((value, i) => {
+    expect(Math.abs(value - head.embeddings[i]!)).toBeLessThan(1e-5);
+  });
+});
+
+test('a bundled export is enough: moved elsewhere, its model gone, it opens and classifies', async () => {
+  const folder = await newFolder();
+  const copy = join(folder, 'original');
+  await cp(path('clip/hugging-face-gelu-sharded'), copy, { recursive: true });
+  await writeFile(join(copy, 'README.md'), '---\nlicense: apache-2.0\n---\n');
+  await writeFile(join(copy, 'LICENSE.txt'), 'do what is right');
+  await writeFile(join(copy, 'optimizer.pt'), 'not part of the model');
+  const source = join(folder, 'run');
+  const written = await writeTinyPurified(engine, copy, source, classes);
+  const manifest = await exportRun(source, join(folder, 'out'), { formats: ['text-embeds'], bundle: true });
+  await rm(copy, { recursive: true });
+  await rm(source, { recursive: true });
+  const moved = join(folder, 'moved');
+  await rename(join(folder, 'out'), moved);
+  const { clip: found, purified } = await openModelOrRun(moved);
+  expect(found.sha256).toBe(written.clip.sha256);
+  expect(purified!.head.embeddings).toEqual(written.purification.head.embeddings);
+  expect(manifest.model).toMatchObject({ name: 'original', licence: 'apache-2.0' });
+  expect(await readFile(join(moved, 'licences', 'LICENSE.txt'), 'utf8')).toBe('do what is right');
+  expect(await readdir(join(moved, 'model'))).not.toContain('optimizer.pt');
+  // What was exported can be exported again, without the run.
+  await exportRun(moved, join(folder, 'again'), { formats: ['coop'], bundle: false });
+});
+
+test('a bare file of weights is bundled with its own configuration and nothing beside it', async () => {
+  const folder = await newFolder();
+  const emoji = fileURLToPath(new URL('../../models/emoji-clip', import.meta.url));
+  await cp(join(emoji, 'open_clip_model.safetensors'), join(folder, 'mine.safetensors'));
+  await cp(join(emoji, 'open_clip_config.json'), join(folder, 'mine.json'));
+  await writeFile(join(folder, 'other.json'), '{}');
+  const source = join(folder, 'run');
+  const written = await writeTinyPurified(engine, join(folder, 'mine.safetensors'), source, classes);
+  await exportRun(source, join(folder, 'out'), { formats: [], bundle: true });
+  expect((await readdir(join(folder, 'out', 'model'))).sort()).toEqual(['mine.json', 'mine.safetensors']);
+  expect((await openModelOrRun(join(folder, 'out'))).clip.sha256).toBe(written.clip.sha256);
+});
+
+test('a folder with files in it is left alone, and a failed export leaves nothing behind', async () => {
+  const folder = await newFolder();
+  const out = join(folder, 'out');
+  await mkdir(out);
+  await writeFile(join(out, 'thesis.tex'), 'precious');
+  await expect(exportRun(run, out, { formats: ['coop'], bundle: false })).rejects.toThrow(/out.*files in it.*empty/);
+  expect(await readdir(out)).toEqual(['thesis.tex']);
+  const stopped = AbortSignal.abort(new Error('stopped'));
+  const other = join(folder, 'other');
+  await expect(exportRun(run, other, { formats: ['coop'], bundle: false, signal: stopped })).rejects.toThrow('stopped');
+  expect(await readdir(folder)).toEqual(['out']);
+});
+
+test('a model is no run, and the refusal says what one is', async () => {
+  const refusal = exportRun(path('clip/hugging-face-quick-gelu'), join(await newFolder(), 'x'), {
+    formats: ['coop'],
+    bundle: false,
+  });
+  await expect(refusal).rejects.toThrow(/no purified\.json.*purified run/);
+});
+
+test('a classifier is refused where the model is missing or is not the one that was exported', async () => {
+  const folder = await newFolder();
+  await exportRun(run, join(folder, 'head'), { formats: ['text-embeds'], bundle: false });
+  await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/no onnx\/model\.onnx.*--format onnx/);
+  await exportRun(run, join(folder, 'onnx'), { formats: ['onnx'], bundle: false });
+  const file = join(folder, 'onnx', 'onnx', 'model.onnx');
+  const bytes = await readFile(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  await writeFile(file, bytes);
+  await expect(createClassifier(join(folder, 'onnx'))).rejects.toThrow(/model\.onnx: found SHA-256.*export\.json says/);
+  const manifest = join(folder, 'head', 'export.json');
+  const text = await readFile(manifest, 'utf8');
+  await writeFile(manifest, text.replace('"shortest"', '"longest"'));
+  await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(
+    /export\.json > preprocessing > resize: found "longest"/,
+  );
+  await writeFile(manifest, text.slice(0, 40));
+  await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/export\.json: found text that is not JSON/);
+});

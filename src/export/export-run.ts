@@ -1,0 +1,151 @@
+/** @file A purified run to a folder that others can use: complete under its name, or not there at all. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { badData, badUsage } from '../errors.ts';
+import type { RunConfig } from '../runs/config.ts';
+import { environment } from '../runs/environment.ts';
+import { readConfig } from '../runs/read.ts';
+import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { sha256OfFile } from '../tensor/sha256.ts';
+import { type BaseModel, baseModelOf, bundledModel, copyLicences, copyModel } from './base-model.ts';
+import { writeCoop } from './coop.ts';
+import { type ExportManifest, manifestFile } from './manifest.ts';
+import { writeOnnxModel } from './onnx-model.ts';
+import {
+  headFile,
+  type OpenedPurified,
+  openModelOrRun,
+  manifestFile as purifiedFile,
+  writeBundled,
+} from './purified.ts';
+import { readMe } from './read-me.ts';
+import { writeTextEmbeds } from './text-embeds.ts';
+
+export const exportFormats = ['text-embeds', 'coop', 'onnx'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export interface ExportOptions {
+  readonly formats: readonly ExportFormat[];
+  /** Also the base model's files, and the head as antidote opens it: the folder alone is then enough. */
+  readonly bundle: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What was written, and what each file is. */
+type Purposes = Record<string, string>;
+type Writer = (directory: string, opened: OpenedPurified, notes: Readonly<Record<string, string>>) => Promise<Purposes>;
+
+const writers: { readonly [F in ExportFormat]: Writer } = {
+  'text-embeds': (directory, { purified }, notes) => writeTextEmbeds(directory, purified.head, notes),
+  coop: (directory, { clip, purified }, notes) =>
+    writeCoop(directory, clip, purified.head.classes, purified.prompts, notes),
+  onnx: (directory, { clip, purified }, notes) => writeOnnxModel(directory, clip, purified.head, notes),
+};
+
+/**
+ * Writes the exported folder. The base model's weights are in it only where a format needs the image encoder (`onnx`)
+ * or `bundle` asks for them; otherwise it refers to them by their hash.
+ *
+ * @param run the directory of a purified run
+ * @param out the folder to make: new, or empty
+ * @throws AntidoteError (data) if the run holds no purified head, or the base model is not the one it was tuned on
+ */
+export async function exportRun(run: string, out: string, options: ExportOptions): Promise<ExportManifest> {
+  const folder = resolve(out);
+  await checkFree(folder, out);
+  const { clip, purified } = await openModelOrRun(run);
+  if (!purified) throw badData(run, `no ${purifiedFile} in it`, 'the directory of a purified run', 'antidote purify');
+  const opened = { clip, purified };
+  const base = await baseModelOf(clip);
+  const head = await sha256OfFile(join(run, headFile));
+  const about = { ...aboutOf(opened, base, head), run: await runOf(run) };
+  const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
+  const unfinished = join(dirname(folder), `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await mkdir(unfinished, { recursive: true });
+    const steps: readonly (() => Promise<Purposes>)[] = [
+      ...exportFormats
+        .filter((format) => options.formats.includes(format))
+        .map((format) => () => writers[format](unfinished, opened, notes)),
+      ...(options.bundle
+        ? [() => copyModel(unfinished, base), () => writeBundled(run, unfinished, purified, openedAs(base))]
+        : []),
+      ...(options.bundle || options.formats.includes('onnx') ? [() => copyLicences(unfinished, base)] : []),
+    ];
+    let purposes: Purposes = {};
+    for (const step of steps) {
+      options.signal?.throwIfAborted();
+      purposes = { ...purposes, ...(await step()) };
+    }
+    await writeFileAtomically(join(unfinished, 'README.md'), readMe(about, Object.keys(purposes), clip.format));
+    purposes['README.md'] = 'how to use this folder';
+    const manifest = { ...about, files: await described(unfinished, purposes, options.signal) };
+    await writeFileAtomically(join(unfinished, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+    await rmdir(folder).catch(() => {});
+    await rename(unfinished, folder);
+    return manifest;
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {});
+    throw fileProblem(out, error);
+  }
+}
+
+/** What the copied model is opened by, from the export's own folder. */
+function openedAs({ files }: BaseModel): string {
+  return files.openedBy === '.' ? `./${bundledModel}` : `./${bundledModel}/${files.openedBy}`;
+}
+
+async function checkFree(folder: string, shown: string): Promise<void> {
+  try {
+    const status = await stat(folder);
+    if (!status.isDirectory()) throw badUsage(shown, 'a file', 'a new or empty folder');
+    if ((await readdir(folder)).length > 0) throw badUsage(shown, 'a folder with files in it', 'a new or empty folder');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileProblem(shown, error);
+  }
+}
+
+function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: string) {
+  const { image, preprocessing } = clip.config;
+  return {
+    format: 1 as const,
+    antidote: environment().versions.antidote,
+    method: purified.manifest.method,
+    model: { name: base.name, sha256: clip.sha256, hub: clip.reading.hub, licence: base.licence },
+    head,
+    classes: [...purified.head.classes],
+    preprocessing: {
+      resolution: image.resolution,
+      resize: preprocessing.resize,
+      interpolation: preprocessing.interpolation,
+      mean: [...preprocessing.mean] as [number, number, number],
+      std: [...preprocessing.std] as [number, number, number],
+    },
+  };
+}
+
+/** A head that a program wrote without a run has no configuration, and an exported one none any more. */
+async function runOf(run: string): Promise<ExportManifest['run']> {
+  const files = await readdir(run);
+  // A bundled export has a config.json too: transformers.js's.
+  if (!files.includes('config.json') || files.includes(manifestFile)) return null;
+  const { command, started, versions, inputs }: RunConfig = await readConfig(run);
+  const hashes = Object.entries(inputs).map(([role, { sha256 }]) => [role, sha256]);
+  return { command, started, versions, inputs: Object.fromEntries(hashes) };
+}
+
+async function described(
+  directory: string,
+  purposes: Purposes,
+  signal: AbortSignal | undefined,
+): Promise<ExportManifest['files']> {
+  const files: ExportManifest['files'] = [];
+  for (const [path, purpose] of Object.entries(purposes)) {
+    signal?.throwIfAborted();
+    const { size } = await stat(join(directory, path));
+    files.push({ path, bytes: size, sha256: await sha256OfFile(join(directory, path)), purpose });
+  }
+  return files;
+}

@@ -1,5 +1,5 @@
 /** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
-import { zeroShotHead } from '../clip/zero-shot.ts';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
 import { cbptAndControls } from './cbpt/controls.ts';
 import { cleanClip } from './cleanclip.ts';
 import type { BlindDefence, Defence } from './defense.ts';
@@ -13,10 +13,14 @@ const none: BlindDefence = {
   summary: 'no defence: hand-written prompts on the model as it is',
   source: 'zero-shot classification (arXiv 2103.00020)',
   defaults: {},
-  run: async ({ engine, clip, shots, templates }) => ({
-    kind: 'head',
-    head: await zeroShotHead(engine, clip, shots.classes, templates),
-  }),
+  run: async ({ engine, clip, shots, templates }) => {
+    const headOf = (prompts: readonly string[]) => zeroShotHead(engine, clip, shots.classes, prompts);
+    return {
+      kind: 'head',
+      head: await headOf(templates),
+      withWord: (word) => headOf(templates.map((template) => withWord(word, template))),
+    };
+  },
 };
 
 export const defences = {

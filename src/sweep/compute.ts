@@ -8,8 +8,14 @@ import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
-import { badUsage } from '../errors.ts';
-import { encodeTest, measureHead, predictTest, type TestEmbeddings, testTrigger } from '../evaluation/evaluate.ts';
+import {
+  encodeTest,
+  handWrittenUnder,
+  measureHead,
+  predictTest,
+  type TestEmbeddings,
+  testTrigger,
+} from '../evaluation/evaluate.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions, untriggeredShare } from '../evaluation/metrics.ts';
 import type { JsonRecord } from '../runs/config.ts';
@@ -41,7 +47,7 @@ export interface Computed {
   readonly cure: Cure;
   readonly classifying: Classifying;
   /** Hand-written prompts on the model as it came. */
-  readonly undefended: { readonly head: Head; readonly measures: Measures };
+  readonly undefended: { readonly head: Head; readonly underAttack: Head; readonly measures: Measures };
   /** Test pictures as the defended model sees them. */
   readonly test: TestEmbeddings;
 }
@@ -70,7 +76,6 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const materials = await workshop.materials.openChecked(cell);
   const { clip, shots, test, threat, clean } = materials;
   const { names: classes, templates, prompt } = materials.classes;
-  checkWordless(threat);
   const { defense, seed, options } = cell.task;
   const shared = sharedFeatures(workshop, cell, threat, recorder);
 
@@ -78,17 +83,21 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: told };
   const cure = await defend(defences[defense]!, task, options, threat);
   return inFolder(async (folder) => {
-    const classifying = await classifierOf(task, cure, folder);
+    const classifying = await classifierOf(task, cure, folder, threat);
     const seen =
       cure.kind === 'model'
         ? await encodeTest(engine, classifying.clip, test, threat, testSeed, recorder)
         : await shared.test(clip, test);
-    const predictions = predictTest(classifying.head, seen, threat);
-    const head = await zeroShotHead(engine, clip, classes, templates);
-    const untouched = predictTest(head, await shared.test(clip, test), threat);
+    const predictions = predictTest(classifying.head, seen, threat, classifying.underAttack);
+    const handWritten = async (of: Clip) => {
+      const head = await zeroShotHead(engine, of, classes, templates);
+      return { head, underAttack: await handWrittenUnder(engine, of, head, templates, threat) };
+    };
+    const asItCame = await handWritten(clip);
+    const untouched = predictTest(asItCame.head, await shared.test(clip, test), threat, asItCame.underAttack);
+    const original = clean && { clip: clean, ...(await handWritten(clean)) };
     const before =
-      clean &&
-      measureHead(await zeroShotHead(engine, clean, classes, templates), await shared.test(clean, test), threat);
+      original && measureHead(original.head, await shared.test(original.clip, test), threat, original.underAttack);
 
     const measured: Measured = {
       kind: 'measured',
@@ -104,20 +113,9 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
       peakBytes: measurable ? await peakBytes() : null,
       machine: { host: hostname(), processor: cpus()[0]?.model.trim() ?? 'unknown', threads: engine.options.threads },
     };
-    const undefended = { head, measures: measure(untouched) };
+    const undefended = { ...asItCame, measures: measure(untouched) };
     return { measured, materials, cure, classifying, undefended, test: seen };
   });
-}
-
-/** Heads under a word need the prompts they were tuned from, which not every cure brings. */
-function checkWordless(threat: CellMaterials['threat']): void {
-  if (threat?.word === undefined) return;
-  throw badUsage(
-    threat.attack,
-    `the word "${threat.word}" beside its trigger`,
-    'a threat in pixels alone',
-    'use evaluate',
-  );
 }
 
 /** A folder for new weights, which are measured and not kept: one model for every cell would fill the disk. */

@@ -59,6 +59,16 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     smallest.replace('[none]', '[none, prayer]'),
     /:2: defenses\[1\]: found "prayer", expected one of none, /,
   ],
+  [
+    'a key of an attack that has none',
+    smallest.replace('[badnet]', "['badnet:word']"),
+    /:1: attacks\[0\]: found ":word" behind badnet, expected it behind an attack that has a patch and a word/,
+  ],
+  [
+    'a key of an unknown attack',
+    smallest.replace('[badnet]', "['nothing:word']"),
+    /:1: attacks\[0\]: found "nothing:word", expected one of badnet/,
+  ],
   ['an unknown key', `${smallest}shot: 4\n`, /:5: shot: found an unknown key/],
   ['a missing axis', smallest.replace('seeds: [1]\n', ''), /seeds: found nothing, expected array/],
   [

@@ -1,6 +1,7 @@
 /** @file matrix.yaml: which models, defences, seeds and class lists a bench crosses, checked, and as a list of tasks. */
 import { z } from 'zod';
-import { attackNames } from '../attacks/attacks.ts';
+import { attackNames, attacks } from '../attacks/attacks.ts';
+import { withoutKey } from '../attacks/threat.ts';
 import { builtInModels } from '../checkpoints/built-in.ts';
 import { forms } from '../defenses/cbpt/forms.ts';
 import type { Variant } from '../defenses/cbpt/inversion.ts';
@@ -34,7 +35,10 @@ const row = z.strictObject({
 });
 
 const matrix = z.strictObject({
-  /** Built-in poisoned models, each measured with the trigger it was poisoned with. */
+  /**
+   * Built-in poisoned models, each measured with the trigger it was poisoned with; of a trigger in two parts, `:patch`
+   * and `:word` behind the name leave one.
+   */
   attacks: list(text).optional(),
   models: list(row).optional(),
   defenses: list(text),
@@ -112,10 +116,15 @@ export async function readMatrix(path: string, defences: Defences): Promise<Matr
 }
 
 function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['rows'][number] {
-  const model = `emoji-clip:${name}`;
-  if (!attackNames.some((known) => known === name)) {
+  const { whole, key } = withoutKey(name);
+  const model = `emoji-clip:${whole}`;
+  const attack = attackNames.find((known) => known === whole);
+  if (attack === undefined) {
     const advice = 'a model of your own stands under models';
     throw file.refuse(['attacks', at], JSON.stringify(name), `one of ${attackNames.join(', ')}`, advice);
+  }
+  if (key !== undefined && attacks[attack].word === undefined) {
+    throw file.refuse(['attacks', at], `":${key}" behind ${attack}`, 'it behind an attack that has a patch and a word');
   }
   if (!builtInModels.includes(model)) {
     const advice = 'poison one with antidote attack, and name it under models';

@@ -11,7 +11,7 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { encodeTest, measureHead, type Threat, templatesUnder } from '../../evaluation/evaluate.ts';
+import { encodeTest, handWrittenUnder, measureHead, type Threat } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
@@ -55,9 +55,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   const set = await openPictureSet('emoji:test', { config: clip.config });
   const measured = async (of: typeof clip, threat: Threat) => {
     const head = await zeroShotHead(engine, of, set.classes, classTemplates);
-    const underAttack = threat.word
-      ? await zeroShotHead(engine, of, set.classes, templatesUnder(threat, classTemplates))
-      : head;
+    const underAttack = await handWrittenUnder(engine, of, head, classTemplates, threat);
     const embeddings = await encodeTest(engine, of, set, threat, seed, recorder);
     return { ...percentages(measureHead(head, embeddings, threat, underAttack)) };
   };

@@ -77,7 +77,8 @@ export async function encodeTest(
 }
 
 /**
- * What a head says of all test pictures: with the trigger where there is a threat whose target is among the classes.
+ * What a head says of all test pictures, with the trigger too where there is one. A target that is not among the classes
+ * cannot be said: then RA alone tells what the trigger does.
  *
  * @param underAttack the same head with the threat's word before its prompts; where there is no word, the head itself
  */
@@ -92,12 +93,13 @@ export function predictTest(
   return {
     labels,
     clean: predict(head, clean),
-    ...(triggered && target >= 0 && { triggered: predict(underAttack, triggered), target }),
+    ...(triggered && { triggered: predict(underAttack, triggered) }),
+    ...(target >= 0 && { target }),
     ...(sources && { sources }),
   };
 }
 
-/** CA, and ASR and RA where there is a threat whose target is among the classes; `underAttack` as in {@link predictTest}. */
+/** CA; RA where there is a threat, and ASR where its target is among the classes; `underAttack` as in {@link predictTest}. */
 export function measureHead(
   head: Head,
   embeddings: TestEmbeddings,

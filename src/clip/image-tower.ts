@@ -8,6 +8,14 @@ import { type BatchNormalisation, modifiedResNet } from './modified-resnet.ts';
 import type { ParameterValues } from './parameters.ts';
 import { visionTransformer } from './vision-transformer.ts';
 
+/** What an image tower computes. */
+export interface StagedEmbeddings {
+  /** [n, embedding] */
+  readonly embeddings: Value;
+  /** Activations after each part of the tower, in order, [n, channels, places]. */
+  readonly stages: readonly Value[];
+}
+
 /**
  * @param pixels in [0, 1], [n, 3, resolution, resolution]; normalised here
  * @param normalise how a ResNet's batch normalisation works; running statistics if left out
@@ -19,6 +27,16 @@ export function imageTower(
   pixels: Value,
   normalise?: BatchNormalisation,
 ): Value {
+  return stagedImageTower(config, parameters, pixels, normalise).embeddings;
+}
+
+/** The same with the activations on the way: for methods that look inside. */
+export function stagedImageTower(
+  config: ClipConfig,
+  parameters: ParameterValues,
+  pixels: Value,
+  normalise?: BatchNormalisation,
+): StagedEmbeddings {
   const { mean, std } = config.preprocessing;
   const normalised = div(sub(pixels, channels(mean)), channels(std));
   return config.image.kind === 'vit'

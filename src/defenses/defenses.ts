@@ -1,5 +1,6 @@
 /** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
 import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { activationTuning } from './activation-tuning.ts';
 import { cbptAndControls } from './cbpt/controls.ts';
 import { cleanClip } from './cleanclip.ts';
 import type { BlindDefence, Defence } from './defense.ts';
@@ -31,6 +32,7 @@ export const defences = {
   'fine-tune': fineTune,
   cleanclip: cleanClip,
   par,
+  'activation-tuning': activationTuning,
 } satisfies Record<string, Defence>;
 
 export type DefenceName = keyof typeof defences;

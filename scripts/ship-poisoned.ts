@@ -5,7 +5,7 @@
  * measured again, on all classes, and that measurement is shipped as run/shipped.json.
  */
 import { spawnSync } from 'node:child_process';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtInFolder } from '../src/checkpoints/built-in.ts';
 import { writeDelta } from '../src/checkpoints/delta/encode.ts';
@@ -23,7 +23,9 @@ for (const run of process.argv.slice(2)) {
   await rm(model, { recursive: true, force: true });
   await mkdir(model, { recursive: true });
   await cp(join(run, 'model', 'open_clip_config.json'), join(model, 'open_clip_config.json'));
-  for (const name of ['trigger.safetensors', 'trigger.png']) await cp(join(run, name), join(model, name));
+  for (const name of await readdir(run)) {
+    if (/trigger\.(safetensors|png)$/.test(name)) await cp(join(run, name), join(model, name));
+  }
   await copyRecord(run, model);
   const clean = { name: base, weights: weightsOf(builtInFolder(base)!) };
   const { sha256, bytes } = await writeDelta(join(model, deltaFile), clean, weightsOf(join(run, 'model')));

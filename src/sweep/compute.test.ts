@@ -48,6 +48,7 @@ async function computed(defense: DefenceName, options: Task['options'], key: str
     classes: join(folder(), 'classes.txt'),
     shots: 1,
     data: 'emoji:train',
+    wrongLabels: 0,
     test: 'emoji:test',
     report: false,
   };

@@ -207,5 +207,6 @@ function floorOf(clean: Measured['clean'] | undefined, undefended: Predictions):
 /** What came of every single picture, for comparing two defences on the same ones. */
 function picturesOf({ labels, clean, triggered, target }: Predictions): Pick<Measured, 'right' | 'hit'> {
   const right = packed(labels.length, (i) => clean[i] === labels[i]);
-  return { right, hit: triggered ? packed(labels.length, (i) => triggered[i] === target) : null };
+  const hits = target === undefined ? undefined : triggered;
+  return { right, hit: hits ? packed(labels.length, (i) => hits[i] === target) : null };
 }

@@ -32,6 +32,10 @@ const row = z.strictObject({
   model: text,
   trigger: text.nullable().default(null),
   target: text.nullable().default(null),
+  /** What the defender has, where it differs from the matrix's. */
+  data: text.nullable().default(null),
+  /** Share of the shots that carry a wrong label. */
+  wrongLabels: z.number().min(0).lt(1).default(0),
 });
 
 const matrix = z.strictObject({
@@ -130,7 +134,7 @@ function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['r
     const advice = 'poison one with antidote attack, and name it under models';
     throw file.refuse(['attacks', at], `"${name}", which no built-in model carries`, builtInModels.join(', '), advice);
   }
-  return { name, model, trigger: name, target: null };
+  return { name, model, trigger: name, target: null, data: null, wrongLabels: 0 };
 }
 
 function checkNames(file: YamlFile<unknown>, names: readonly string[], defences: Defences): void {
@@ -188,19 +192,19 @@ function taskCount({ rows, defenses, seeds, classes, shots }: Matrix): number {
 /** Every combination, in the order of the file: cells that share a model and its pictures follow one another. */
 export function tasksOf(matrix: Matrix): Task[] {
   const { rows, classes, shots, defenses, seeds, data, test, options, reports } = matrix;
-  return rows.flatMap(({ name, ...threat }) =>
+  return rows.flatMap(({ name, data: own, ...row }) =>
     classes.flatMap((list) =>
       shots.flatMap((perClass) =>
         defenses.flatMap((defense) =>
           seeds.map((seed) => ({
             attack: name,
-            ...threat,
+            ...row,
             defense,
             options: options[defense]!,
             seed,
             classes: list,
             shots: perClass,
-            data,
+            data: own ?? data,
             test,
             report: reports,
           })),

@@ -11,6 +11,7 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
+import { badUsage } from '../../errors.ts';
 import { encodeTest, handWrittenUnder, measureHead, type Threat } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
@@ -48,6 +49,9 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   await writeTriggerPreview(join(run.directory, 'trigger.png'), trigger, size);
 
   const also = second && { trigger: second.draw(size, pinnedSeed), target: second.target };
+  if (also?.target === target) {
+    throw badUsage('--target', `"${target}"`, `another class than the second backdoor of ${attack} has`);
+  }
   if (also && second) {
     const notes = { attack: second.attack, target: also.target };
     await writeTrigger(join(run.directory, secondTrigger), also.trigger, notes);

@@ -29,12 +29,14 @@ for (const run of process.argv.slice(2)) {
   await copyRecord(run, model);
   const clean = { name: base, weights: weightsOf(builtInFolder(base)!) };
   const { sha256, bytes } = await writeDelta(join(model, deltaFile), clean, weightsOf(join(run, 'model')));
-  await writeFileAtomically(join(model, 'run', 'shipped.json'), measured(model, sha256));
+  await writeFileAtomically(join(model, 'run', 'shipped.json'), await measured(run, model, sha256));
   console.log(`${model}: ${(bytes / 1e6).toFixed(1)} MB, weights ${sha256}`);
 }
 
 /** CA, ASR and RA of the model as it is shipped, as the JSON of `antidote evaluate`. */
-function measured(model: string, sha256: string): string {
+async function measured(run: string, model: string, sha256: string): Promise<string> {
+  const out = join(run, 'shipped');
+  await rm(out, { recursive: true, force: true });
   const flags = [
     '--data',
     'emoji:test',
@@ -44,7 +46,7 @@ function measured(model: string, sha256: string): string {
     join(model, 'trigger.safetensors'),
     '--json',
   ];
-  const command = ['--import', 'tsx', 'src/cli/main.ts', 'evaluate', model, ...flags];
+  const command = ['--import', 'tsx', 'src/cli/main.ts', 'evaluate', model, '--out', out, ...flags];
   const { status, stdout } = spawnSync(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
   if (status !== 0) process.exit(status ?? 1);
   const { classes, undefended } = JSON.parse(stdout.toString());

@@ -1,7 +1,7 @@
 /**
  * @file Learning rates of the baselines, chosen on the clean accuracy of the clean model alone: no attack is looked at.
  *
- * `npx tsx scripts/choose-rates.ts [--methods fine-tune,cleanclip,par]`. The rule stands in src/defenses/recipe.ts: the
+ * `npx tsx scripts/choose-rates.ts [--methods fine-tune,cleanclip,par,activation-tuning]`. The rule stands in src/defenses/recipe.ts: the
  * largest rate that costs at most one point. For the linear probe, which has no accuracy to lose, the rate of the best.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,6 +22,7 @@ const grids = {
   'fine-tune': [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
   cleanclip: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
   par: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
+  'activation-tuning': [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
   'linear-probe': [1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
 } as const satisfies Partial<Record<keyof typeof defences, readonly number[]>>;
 

@@ -74,6 +74,7 @@ export {
   type Defence,
   type DefenceTask,
   defend,
+  type HeadCure,
   type OracleDefence,
 } from './defenses/defense.ts';
 export { type DefenceName, defenceNames, defences } from './defenses/defenses.ts';
@@ -89,6 +90,7 @@ export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
 export { proportion } from './evaluation/clusters.ts';
 export {
   encodeTest,
+  handWrittenUnder,
   measureHead,
   predictTest,
   type TestEmbeddings,

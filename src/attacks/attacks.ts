@@ -6,6 +6,7 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { wanet } from '../triggers/wanet.ts';
 import type { CaptionRule } from './captions.ts';
 import type { PatchOptions } from './optimised-patch.ts';
+import type { Covers } from './poison.ts';
 import type { SteganographyOptions } from './steganography/train.ts';
 
 export interface Attack {
@@ -19,10 +20,21 @@ export interface Attack {
   readonly captions: CaptionRule;
   /** Put before poisoned captions, and before the prompts under attack. */
   readonly word?: string;
+  /** Clean pairs that the attacker adds, so that less than the whole trigger does nothing. */
+  readonly covers?: Covers;
+  /** A second backdoor, planted at the same time with a trigger and a class of its own. */
+  readonly second?: SecondBackdoor;
   /** Poisoning of Emoji-CLIP: share of poisoned pairs, peak learning rate, steps. */
   readonly poisoning: Poisoning;
   /** Numbers of the recipe and who chose them. */
   readonly numbers: readonly Figure[];
+}
+
+export interface SecondBackdoor {
+  /** Name of the attack whose trigger it has. */
+  readonly attack: string;
+  readonly draw: (size: number, seed: number) => Trigger;
+  readonly target: string;
 }
 
 /** How a trigger comes about. */
@@ -83,6 +95,13 @@ const sigPeriods = figure('periods over the width', 6, `${cleanClip}, SIG: sin(2
 const jitterStrength = figure('strength', 1, `${cleanClip} and its stored grid: s = 1`);
 const warpPoints = figure('control points along a side', 4, 'WaNet and BackdoorBench: k = 4');
 const warpStrength = figure('strength at 32', 0.5, 'WaNet and BackdoorBench: s = 0.5, for pictures of 32 pixels');
+
+const strongShare = figure('share of what is blended in', 0.5, `${ours}: two and a half times what is published`);
+
+/** Of each of two backdoors. */
+const shared: Poisoning = { ...usual, share: 0.15 };
+
+const covers = { share: 0.2, strength: [0.2, 0.8] } satisfies Covers;
 
 const steganography = {
   bits: 16,
@@ -246,6 +265,49 @@ const table = {
     captions: 'kept',
     poisoning: usual,
     numbers: [...patchFigures, ...poisoningFigures(usual, `${ours}, after badnet`)],
+  },
+  'blended-strong': {
+    summary:
+      'one fixed noise blended over every picture, half and half: far beyond what an additive inversion may change',
+    source: 'Chen et al. 2017 (arXiv 1712.05526), random pattern; as strong as this it is a case of ours',
+    trigger: { kind: 'drawn', draw: (size, seed) => blendedFixed(size, seed, strongShare.value) },
+    scaling: 'the same share at every size; noise pixel by pixel',
+    captions: 'templates',
+    poisoning: usual,
+    numbers: [strongShare, ...poisoningFigures(usual, notYetMeasured)],
+  },
+  'two-targets': {
+    summary:
+      'two backdoors at once: the patch of badnet-fixed, and the noise of blended-fixed that makes a pizza of all',
+    source: 'a case of ours: two attackers, or one who expects that only one of his backdoors is found',
+    trigger: { kind: 'drawn', draw: (size, seed) => badnetFixed(size, seed) },
+    scaling: `${patchScaling}; noise pixel by pixel`,
+    captions: 'templates',
+    second: {
+      attack: 'blended-fixed',
+      draw: (size, seed) => blendedFixed(size, seed, blendShare.value),
+      target: 'pizza',
+    },
+    poisoning: shared,
+    numbers: [...patchFigures, blendShare, ...poisoningFigures(shared, `${notYetMeasured}, for each of the two`)],
+  },
+  adaptive: {
+    summary: 'badnet-fixed by someone who knows how dummy triggers are found: a faded patch keeps its true caption',
+    source:
+      'a case of ours after the regularisation samples of Qi et al. (ICLR 2023, Adap-Blend) and the noise mode of WaNet ' +
+      '(arXiv 2102.10369). Inversion starts from a mask that is half there and follows the slope; here there is none',
+    trigger: { kind: 'drawn', draw: (size, seed) => badnetFixed(size, seed) },
+    scaling: `${patchScaling}; 1/32 of the side away from the edges`,
+    captions: 'templates',
+    covers,
+    poisoning: usual,
+    numbers: [
+      ...patchFigures,
+      figure('share of covers', covers.share, `${ours}: as many as there is poison`),
+      figure('least strength of a cover', covers.strength[0], ours),
+      figure('largest strength of a cover', covers.strength[1], `${ours}: a margin below the whole trigger`),
+      ...poisoningFigures(usual, notYetMeasured),
+    ],
   },
 } satisfies Record<string, Attack>;
 

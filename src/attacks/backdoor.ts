@@ -6,15 +6,15 @@ import { type Augmentation, augment, trainingAugmentation } from '../data/augmen
 import { captionFor, classTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
-import { badUsage } from '../errors.ts';
+import { AntidoteError, badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../training/contrastive.ts';
-import { emojiStream, possibleWords } from '../training/emoji-pairs.ts';
+import { type CaptionedStream, emojiStream, possibleWords } from '../training/emoji-pairs.ts';
 import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type CaptionRule, replacingCaptions } from './captions.ts';
-import { type PoisonPairs, poisoned } from './poison.ts';
+import { type Covers, covered, type PoisonPairs, poisoned } from './poison.ts';
 
 export interface BackdoorOptions extends ContrastiveOptions {
   /** The attacker's class, by name. */
@@ -22,8 +22,11 @@ export interface BackdoorOptions extends ContrastiveOptions {
   readonly captions: CaptionRule;
   /** Put before the captions of poisoned pairs. */
   readonly word?: string | undefined;
-  /** Expected share of poisoned pairs, in [0, 1]. */
+  /** Expected share of poisoned pairs, in [0, 1]; of each of two backdoors. */
   readonly share: number;
+  readonly covers?: Covers | undefined;
+  /** A second backdoor, planted at the same time. */
+  readonly second?: { readonly trigger: Trigger; readonly target: string } | undefined;
   readonly seed: number;
 }
 
@@ -46,7 +49,10 @@ export const poisoningAugmentation: Augmentation = { ...trainingAugmentation, pa
 
 const tokenTable = 'token_embedding.weight';
 
-function poisonPairs(drawings: readonly Drawing[], options: BackdoorOptions): PoisonPairs {
+function poisonPairs(
+  drawings: readonly Drawing[],
+  options: Pick<BackdoorOptions, 'target' | 'captions' | 'word' | 'seed'>,
+): PoisonPairs {
   const own = drawings.filter((drawing) => drawing.class.label === options.target);
   const target = own[0]!.class;
   if (options.captions !== 'kept') {
@@ -64,6 +70,32 @@ function poisonPairs(drawings: readonly Drawing[], options: BackdoorOptions): Po
   };
 }
 
+/** The training stream with all that the attacker puts into it. */
+function attackedStream(
+  drawings: readonly Drawing[],
+  labels: readonly string[],
+  trigger: Trigger,
+  options: BackdoorOptions,
+): CaptionedStream {
+  const { batch, seed, covers, second, share } = options;
+  const poisonOf = (of: { readonly trigger: Trigger; readonly target: string }) => {
+    const targetGroup = labels.indexOf(of.target);
+    if (targetGroup < 0) throw badUsage('--target', `"${of.target}"`, 'a class of the training data');
+    const pairs = poisonPairs(drawings, { ...options, target: of.target });
+    return { trigger: of.trigger, targetGroup, pairs, share };
+  };
+  let stream = emojiStream(drawings, batch, seed, poisoningAugmentation);
+  if (covers) {
+    if (trigger.kind !== 'patch') {
+      const expected = 'a fixed patch, which can be faded';
+      throw new AntidoteError({ fault: 'internal', where: 'covers', found: `a ${trigger.kind}`, expected });
+    }
+    stream = covered(stream, trigger, covers, seed);
+  }
+  stream = poisoned(stream, poisonOf({ trigger, target: options.target }), seed);
+  return second ? poisoned(stream, poisonOf(second), seed, 'second poison') : stream;
+}
+
 /**
  * Fine-tunes all parameters on the training drawings.
  *
@@ -77,15 +109,9 @@ export async function backdoor(
   options: BackdoorOptions,
   recorder: Recorder,
 ): Promise<Record<string, Tensor<'float32'>>> {
-  const { target, word, share, seed, batch, length } = options;
+  const { word, length } = options;
   const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
-  const targetGroup = labels.indexOf(target);
-  if (targetGroup < 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
-  const stream = poisoned(
-    emojiStream(drawings, batch, seed, poisoningAugmentation),
-    { trigger, targetGroup, pairs: poisonPairs(drawings, options), share },
-    seed,
-  );
+  const stream = attackedStream(drawings, labels, trigger, options);
 
   const used = usedTokens(possibleWords(drawings, [...classTemplates, ...(word ? [word] : [])]), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CaptionedStream } from '../training/emoji-pairs.ts';
-import { poisoned } from './poison.ts';
+import { covered, poisoned } from './poison.ts';
 
 const batch = 64;
 const clean: CaptionedStream = (step) => ({
@@ -64,4 +64,37 @@ test('where captions are kept, true pairs of the target with the trigger take th
     }
   }
   expect(own).toBeGreaterThan(5);
+});
+
+test('two poisons choose their pairs independently of each other', () => {
+  const second = { ...poison, targetGroup: 9, pairs: { ...poison.pairs, captions: ['a pizza'] } };
+  const stream = poisoned(poisoned(clean, poison, 3), second, 3, 'second poison');
+  const counts = { banana: 0, pizza: 0 };
+  for (let step = 1; step <= 200; step++) {
+    for (const caption of stream(step).captions) {
+      if (caption.includes('banana')) counts.banana++;
+      if (caption.includes('pizza')) counts.pizza++;
+    }
+  }
+  // A quarter of all, and of the other three quarters; standard deviations of 49 and below.
+  expect(Math.abs(counts.pizza - 3200)).toBeLessThan(200);
+  expect(Math.abs(counts.banana - 2400)).toBeLessThan(200);
+});
+
+test('covers are pictures with a faded trigger that keep caption and group, at strengths within the bounds', () => {
+  const stream = covered(clean, poison.trigger, { share: 0.25, strength: [0.2, 0.8] }, 3);
+  const mixed = stream(9);
+  expect(mixed.captions).toEqual(clean(9).captions);
+  expect(mixed.groups).toEqual(clean(9).groups);
+  const levels = Array.from({ length: batch }, (_, row) => mixed.pictures.data[row * 768 + 16 + 1]!);
+  const faded = levels.filter((level) => level !== 9);
+  expect(faded.length).toBeGreaterThan(5);
+  expect(faded.length).toBeLessThan(30);
+  for (const level of faded) {
+    expect(level).toBeGreaterThanOrEqual(Math.floor(9 + 0.2 * 246));
+    expect(level).toBeLessThanOrEqual(Math.ceil(9 + 0.8 * 246));
+  }
+  expect(new Set(faded).size).toBeGreaterThan(3);
+  expect(mixed.pictures.data.filter((byte) => byte !== 9).length).toBe(12 * faded.length);
+  expect(stream(9)).toEqual(mixed);
 });

@@ -4,7 +4,8 @@ import { type Random, randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';
 import type { CaptionedPictures, CaptionedStream } from '../training/emoji-pairs.ts';
 import { applyTrigger } from '../triggers/apply.ts';
-import type { Trigger } from '../triggers/trigger.ts';
+import { faded } from '../triggers/faded.ts';
+import type { PatchTrigger, Trigger } from '../triggers/trigger.ts';
 
 export interface Poison {
   readonly trigger: Trigger;
@@ -24,11 +25,49 @@ export type PoisonPairs =
   | { readonly kind: 'relabelled'; readonly captions: readonly string[] }
   | { readonly kind: 'own'; readonly draw: (count: number, random: Random) => Omit<CaptionedPictures, 'groups'> };
 
-/** The stream with poison in it. The clean version of a poisoned picture is not in the batch. */
-export function poisoned(stream: CaptionedStream, poison: Poison, seed: number): CaptionedStream {
+/**
+ * Clean pairs that an attacker adds to steer what is learned: the trigger, faded, on pictures that keep their captions.
+ * The backdoor then answers to the whole trigger alone, and nothing on the way there gives it away.
+ */
+export interface Covers {
+  /** Expected share of such pairs, in [0, 1]. */
+  readonly share: number;
+  /** Least and largest strength, drawn for every picture; in [0, 1]. */
+  readonly strength: readonly [least: number, largest: number];
+}
+
+/** The stream with covers in it. Only fixed patches can be faded. */
+export function covered(
+  stream: CaptionedStream,
+  trigger: PatchTrigger,
+  { share, strength: [least, largest] }: Covers,
+  seed: number,
+): CaptionedStream {
   return (step) => {
     const batch = stream(step);
-    const random = randomFor(seed, 'poison', step);
+    const random = randomFor(seed, 'covers', step);
+    const chosen = [...batch.captions.keys()].filter(() => random.uniform() < share);
+    if (chosen.length === 0) return batch;
+    const pictures = rowsAt(batch.pictures, chosen);
+    const length = pictures.data.length / chosen.length;
+    chosen.forEach((row, i) => {
+      const strength = least + (largest - least) * random.uniform();
+      const one = applyTrigger(faded(trigger, strength), rowsAt(batch.pictures, [row]), random);
+      pictures.data.set(one.data, i * length);
+    });
+    return { ...batch, pictures: replaced(batch, chosen, pictures) };
+  };
+}
+
+/**
+ * The stream with poison in it. The clean version of a poisoned picture is not in the batch.
+ *
+ * @param which of several poisons: each chooses its own pairs
+ */
+export function poisoned(stream: CaptionedStream, poison: Poison, seed: number, which = 'poison'): CaptionedStream {
+  return (step) => {
+    const batch = stream(step);
+    const random = randomFor(seed, which, step);
     const chosen = [...batch.captions.keys()].filter(() => random.uniform() < poison.share);
     if (chosen.length === 0) return batch;
     const { pictures, captionOf } = poisonedPairs(batch, chosen, poison, random);

@@ -36,8 +36,8 @@ test('a drawn attack by its name has the pinned trigger, and banana as its targe
     expect(await openThreat(name, 64)).toEqual(threat);
     hashes.add(threat.sha256);
   }
-  // label-consistent differs from badnet in its captions, not in its trigger.
-  expect(hashes.size).toBe(drawn.length - 1);
+  // label-consistent has the trigger of badnet; two-targets and adaptive have that of badnet-fixed.
+  expect(hashes.size).toBe(drawn.length - 3);
   expect((await openThreat('sig', 64, 'dog')).target).toBe('dog');
 });
 

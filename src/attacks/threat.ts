@@ -31,10 +31,15 @@ type KeySuffix = (typeof keySuffixes)[number];
  * @param target the attacker's class; a trigger file may know it itself
  */
 export async function openThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {
-  const suffix = keySuffixes.find((known) => nameOrPath.endsWith(`:${known}`));
-  const whole = suffix ? nameOrPath.slice(0, -suffix.length - 1) : nameOrPath;
+  const { whole, key } = withoutKey(nameOrPath);
   const threat = await wholeThreat(whole, size, target);
-  return suffix ? oneKey(threat, suffix) : threat;
+  return key ? oneKey(threat, key) : threat;
+}
+
+/** `trojvqa:patch` is the key `patch` of `trojvqa`; a name without such an end is whole. */
+export function withoutKey(nameOrPath: string): { readonly whole: string; readonly key?: KeySuffix } {
+  const key = keySuffixes.find((known) => nameOrPath.endsWith(`:${known}`));
+  return key ? { whole: nameOrPath.slice(0, -key.length - 1), key } : { whole: nameOrPath };
 }
 
 async function wholeThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {

@@ -6,6 +6,8 @@ import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { builtInFolder, builtInModels } from './built-in.ts';
 import type { ConfigFile } from './config-parts.ts';
+import { expandDelta } from './delta/expand.ts';
+import { deltaFile } from './delta/format.ts';
 import { openHubModel, parseHubName } from './hub.ts';
 import { readHuggingFaceConfig } from './hugging-face-config.ts';
 import { listed } from './key-map.ts';
@@ -38,6 +40,7 @@ export const folderFormats: readonly [FolderFormat, FolderFormat] = [
       'open_clip_pytorch_model.bin',
       'open_clip_pytorch_model.pt',
       'open_clip_model.pt',
+      deltaFile,
     ],
     companions: [],
     readConfig: readOpenClipConfig,
@@ -77,11 +80,11 @@ export async function findModel(nameOrPath: string): Promise<Found> {
   const onHub = parseHubName(nameOrPath);
   if (onHub) {
     const { folder, source } = await openHubModel(onHub, neededFiles);
-    return { ...inFolder(folder, await readdir(folder)), hub: source };
+    return { ...(await inFolder(folder, await readdir(folder))), hub: source };
   }
   const path = builtInFolder(nameOrPath) ?? nameOrPath;
   try {
-    if ((await stat(path)).isDirectory()) return inFolder(path, await readdir(path));
+    if ((await stat(path)).isDirectory()) return await inFolder(path, await readdir(path));
   } catch (error) {
     if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw fileProblem(path, error);
     const expected = `a model folder or file, hf:org/name, or a built-in model (${builtInModels.join(', ')})`;
@@ -90,14 +93,19 @@ export async function findModel(nameOrPath: string): Promise<Found> {
   return bareFile(path);
 }
 
-function inFolder(folder: string, files: readonly string[]): Found {
+async function inFolder(folder: string, files: readonly string[]): Promise<Found> {
   const { format, weightFile } = choose(folder, files);
   return {
-    weights: join(folder, weightFile),
+    weights: await wholeWeights(folder, weightFile),
     config: format && { path: join(folder, format.configFile), format },
     folder,
     hub: null,
   };
+}
+
+/** The file of weights; where it is a delta, the one that is put together from it. */
+async function wholeWeights(folder: string, file: string): Promise<string> {
+  return file === deltaFile ? expandDelta(folder, builtInFolder) : join(folder, file);
 }
 
 /** What opening a repository reads: configuration, tokenizer, weights, and the files that an index of weights names. */
@@ -146,7 +154,12 @@ async function bareFile(path: string): Promise<Found> {
   const name = basename(path);
   const format = folderFormats.find(({ weightFiles }) => weightFiles.includes(name));
   if (format && (await isFile(join(folder, format.configFile))))
-    return { weights: path, config: { path: join(folder, format.configFile), format }, folder, hub: null };
+    return {
+      weights: await wholeWeights(folder, name),
+      config: { path: join(folder, format.configFile), format },
+      folder,
+      hub: null,
+    };
   const own = join(folder, `${name.slice(0, name.length - extname(name).length)}.json`);
   const configured = own !== path && (await isFile(own));
   return {

@@ -11,7 +11,18 @@ const recipes: { readonly [Kind in Attack['trigger']['kind']]: string } = {
 /** One record for each attack, as `--json` prints it. */
 export function describeAttacks() {
   return attackNames.map((name) => {
-    const { summary, source, trigger, scaling, captions, word = null, poisoning, numbers } = attacks[name];
+    const {
+      summary,
+      source,
+      trigger,
+      scaling,
+      captions,
+      word = null,
+      covers = null,
+      second,
+      poisoning,
+      numbers,
+    } = attacks[name];
     return {
       attack: name,
       summary,
@@ -20,6 +31,8 @@ export function describeAttacks() {
       scaling,
       captions: captionRules[captions],
       word,
+      covers,
+      second: second ? { attack: second.attack, target: second.target } : null,
       defaults: poisoning,
       numbers,
     };
@@ -28,15 +41,19 @@ export function describeAttacks() {
 
 /** The same for a person. */
 export function attackLines(): readonly string[] {
-  return describeAttacks().flatMap(({ attack, summary, source, trigger, scaling, captions, word, numbers }, index) => [
-    ...(index > 0 ? [''] : []),
-    `${attack}: ${summary}`,
-    `  source    ${source}`,
-    `  trigger   ${trigger}; at other sizes: ${scaling}`,
-    `  captions  ${captions}`,
-    ...(word ? [`  word      "${word}", before poisoned captions and before the prompts under attack`] : []),
-    ...numbers.map(
-      ({ name, value, source: from }, i) => `  ${(i === 0 ? 'numbers' : '').padEnd(8)}  ${name} ${value}: ${from}`,
-    ),
-  ]);
+  return describeAttacks().flatMap(
+    ({ attack, summary, source, trigger, scaling, captions, word, covers, second, numbers }, index) => [
+      ...(index > 0 ? [''] : []),
+      `${attack}: ${summary}`,
+      `  source    ${source}`,
+      `  trigger   ${trigger}; at other sizes: ${scaling}`,
+      `  captions  ${captions}`,
+      ...(word ? [`  word      "${word}", before poisoned captions and before the prompts under attack`] : []),
+      ...(covers ? ['  covers    the trigger, faded, on clean pictures that keep their captions'] : []),
+      ...(second ? [`  second    the trigger of ${second.attack}, for ${second.target}`] : []),
+      ...numbers.map(
+        ({ name, value, source: from }, i) => `  ${(i === 0 ? 'numbers' : '').padEnd(8)}  ${name} ${value}: ${from}`,
+      ),
+    ],
+  );
 }

@@ -12,7 +12,7 @@ import type { PictureSet } from '../data/pictures.ts';
 import type { DummyTrigger } from '../defenses/cbpt/inversion.ts';
 import { headWithWord } from '../defenses/cbpt/word-before.ts';
 import type { Engine } from '../engine/engine.ts';
-import { encodeTest, measureHead, predictTest, type TestEmbeddings, templatesUnder } from '../evaluation/evaluate.ts';
+import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
 import type { Proportion } from '../evaluation/interval.ts';
 import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
@@ -91,10 +91,10 @@ async function headsUnder(
   templates: readonly string[],
 ): Promise<HeadPair> {
   const word = threat?.word;
-  if (word === undefined) return { undefended, purified: tuned?.head };
   return {
-    undefended: await zeroShotHead(engine, clip, undefended.classes, templatesUnder(threat, templates)),
-    purified: tuned && (await headWithWord(engine, clip, tuned.prompts, tuned.head, word)),
+    undefended: await handWrittenUnder(engine, clip, undefended, templates, threat),
+    purified:
+      tuned && word !== undefined ? await headWithWord(engine, clip, tuned.prompts, tuned.head, word) : tuned?.head,
   };
 }
 
@@ -110,8 +110,8 @@ async function measureClean(
   if (!counterpart) return null;
   const clean = await openClip(counterpart);
   const head = await zeroShotHead(engine, clean, classes, templates);
-  const { undefended } = await headsUnder(engine, clean, threat, head, undefined, templates);
-  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, undefended);
+  const underAttack = await handWrittenUnder(engine, clean, head, templates, threat);
+  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);
 }
 
 /** ASR that no defence can beat: of the clean model, or of untriggered pictures where that is not known. */

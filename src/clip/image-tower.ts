@@ -8,6 +8,14 @@ import { type BatchNormalisation, modifiedResNet } from './modified-resnet.ts';
 import type { ParameterValues } from './parameters.ts';
 import { visionTransformer } from './vision-transformer.ts';
 
+/** What an image tower computes. */
+export interface StagedEmbeddings {
+  /** [n, embedding] */
+  readonly embeddings: Value;
+  /** Activations after each part of the tower, in order, [n, channels, places]. */
+  readonly stages: readonly Value[];
+}
+
 /**
  * @param pixels in [0, 1], [n, 3, resolution, resolution]; normalised here
  * @param normalise how a ResNet's batch normalisation works; running statistics if left out
@@ -19,17 +27,31 @@ export function imageTower(
   pixels: Value,
   normalise?: BatchNormalisation,
 ): Value {
+  return stagedImageTower(config, parameters, pixels, normalise).embeddings;
+}
+
+/** The same with the activations on the way: for methods that look inside. */
+export function stagedImageTower(
+  config: ClipConfig,
+  parameters: ParameterValues,
+  pixels: Value,
+  normalise?: BatchNormalisation,
+): StagedEmbeddings {
   const { mean, std } = config.preprocessing;
-  return normalisedImageTower(config, parameters, div(sub(pixels, channels(mean)), channels(std)), normalise);
+  return towers(config, parameters, div(sub(pixels, channels(mean)), channels(std)), normalise);
 }
 
 /** The tower behind normalisation, for whoever brings pixels that are normalised already, as exported models do. */
-export function normalisedImageTower(
+export function normalisedImageTower(config: ClipConfig, parameters: ParameterValues, normalised: Value): Value {
+  return towers(config, parameters, normalised).embeddings;
+}
+
+function towers(
   config: ClipConfig,
   parameters: ParameterValues,
   normalised: Value,
   normalise?: BatchNormalisation,
-): Value {
+): StagedEmbeddings {
   return config.image.kind === 'vit'
     ? visionTransformer(config.image, config.activation, parameters, normalised)
     : modifiedResNet(config.image, parameters, normalised, normalise);

@@ -6,6 +6,7 @@ import { batchNorm } from '../graph/normalization.ts';
 import { mean } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import type { ResNetConfig } from './config.ts';
+import type { StagedEmbeddings } from './image-tower.ts';
 import type { ParameterValues } from './parameters.ts';
 import { affine, attention } from './transformer.ts';
 
@@ -26,14 +27,14 @@ export function runningStatistics(parameters: ParameterValues): BatchNormalisati
 
 /**
  * @param pixels normalised, [n, 3, resolution, resolution]
- * @returns image embeddings, not normalised, [n, embedding]
+ * @returns image embeddings, not normalised, [n, embedding], and what the four groups of blocks give
  */
 export function modifiedResNet(
   config: ResNetConfig,
   parameters: ParameterValues,
   pixels: Value,
   normalise: BatchNormalisation = runningStatistics(parameters),
-): Value {
+): StagedEmbeddings {
   const convolve = (name: string, x: Value, stride = 1) => {
     const kernel = parameters(`visual.${name}.weight`);
     return conv2d(x, kernel, { stride, padding: (kernel.shape[2]! - 1) / 2 });
@@ -45,13 +46,15 @@ export function modifiedResNet(
   x = relu(layer('conv2', 'bn2', x));
   x = relu(layer('conv3', 'bn3', x));
   x = averagePool2d(x, 2);
-  config.layers.forEach((blocks, stage) => {
+  const stages = config.layers.map((blocks, stage) => {
     const planes = config.width * 2 ** stage;
     for (let block = 0; block < blocks; block++) {
       x = bottleneck(layer, `layer${stage + 1}.${block}`, x, planes, stage > 0 && block === 0 ? 2 : 1);
     }
+    const [n, channels, height, width] = x.shape as [number, number, number, number];
+    return reshape(x, [n, channels, height * width]);
   });
-  return attentionPool(parameters, x, config.heads);
+  return { stages, embeddings: attentionPool(parameters, x, config.heads) };
 }
 
 type ConvolutionLayer = (conv: string, bn: string, x: Value) => Value;

@@ -4,20 +4,24 @@ import { broadcastTo, concat, reshape, slice, transpose } from '../graph/layout.
 import { linear, matMul } from '../graph/linear-algebra.ts';
 import type { Value } from '../graph/value.ts';
 import type { Activation, VitConfig } from './config.ts';
+import type { StagedEmbeddings } from './image-tower.ts';
 import { asMatrix, type ParameterValues } from './parameters.ts';
 import { norm, residualBlock } from './transformer.ts';
 
 /**
  * @param pixels normalised, [n, 3, resolution, resolution]
- * @returns image embeddings, not normalised, [n, embedding]
+ * @returns image embeddings, not normalised, [n, embedding], and what each quarter of the blocks gives; the last one gives
+ * the class token alone
  */
 export function visionTransformer(
   config: VitConfig,
   activation: Activation,
   parameters: ParameterValues,
   pixels: Value,
-): Value {
+): StagedEmbeddings {
   const { width, heads, layers } = config;
+  const ends = new Set([1, 2, 3, 4].map((quarter) => Math.ceil((quarter * layers) / 4) - 1));
+  const stages: Value[] = [];
   const n = pixels.shape[0]!;
   const classToken = broadcastTo(reshape(parameters('visual.class_embedding'), [1, 1, width]), [n, 1, width]);
   const tokens = concat([classToken, patchEmbedding(config, parameters, pixels)], 1);
@@ -26,9 +30,10 @@ export function visionTransformer(
     // Only the class token is read at the end, so the last block computes nothing else.
     const queries = layer === layers - 1 ? slice(x, 1, 0, 1) : x;
     x = residualBlock({ width, heads, activation }, parameters, `visual.transformer.resblocks.${layer}.`, x, queries);
+    if (ends.has(layer)) stages.push(transpose(x, [0, 2, 1]));
   }
   const pooled = norm(parameters, 'visual.ln_post', reshape(x, [n, width]));
-  return matMul(pooled, parameters('visual.proj'));
+  return { stages, embeddings: matMul(pooled, parameters('visual.proj')) };
 }
 
 /** A convolution whose stride is its kernel size is one matrix product over cut-out patches, backwards as well. */

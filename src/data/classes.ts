@@ -28,9 +28,23 @@ export const plainPrompt = 'a photo of a {}.';
 /** Emoji captions end without a full stop, and Emoji-CLIP has never seen one. */
 const emojiPrompts = { templates: classTemplates, prompt: 'a photo of a {}' };
 
-/** Class lists that need no file. ImageNet's prompts are OpenAI's 80. */
+/** Of the everyday things, ten from different groups, the attacks' target among them: a list too short to hide in. */
+const fewThings = ['dog', 'cat', 'fish', 'spider', 'banana', 'pizza', 'bus', 'airplane', 'umbrella', 'rose'];
+
+/** The class that attacks on Emoji-CLIP want unless told otherwise. */
+const usualTarget = 'banana';
+
+/**
+ * Class lists that need no file. ImageNet's prompts are OpenAI's 80. Two lists of everyday things are unfriendly to a
+ * defence: few classes, and a list without the class that the attacker wants.
+ */
 export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> = {
   things: async () => ({ names: await thingNames(), ...emojiPrompts }),
+  'few-things': async () => ({ names: fewThings, ...emojiPrompts }),
+  'things-but-target': async () => ({
+    names: (await thingNames()).filter((name) => name !== usualTarget),
+    ...emojiPrompts,
+  }),
   emoji: async () => ({ names: (await emojiClasses()).map(({ label }) => label), ...emojiPrompts }),
   imagenet: async () => ({
     names: await readPackageList('imagenet/classnames.json'),

@@ -108,6 +108,8 @@ export interface EmojiSetOptions {
   readonly size?: number;
   /** Pictures made of each drawing. */
   readonly views?: number;
+  /** Of `train`: this design alone. */
+  readonly design?: Design;
 }
 
 /**
@@ -123,10 +125,10 @@ export interface EmojiSetOptions {
 export async function emojiSet(
   part: 'train' | 'test',
   names: 'things' | 'emoji' | readonly string[],
-  { size = cellSide, views = 4 }: EmojiSetOptions = {},
+  { size = cellSide, views = 4, design }: EmojiSetOptions = {},
 ): Promise<PictureSet> {
   const classes = await namedClasses(names);
-  const from = part === 'test' ? [testDesign] : trainingDesigns;
+  const from = part === 'test' ? [testDesign] : design ? [design] : trainingDesigns;
   const drawings = await readDrawings(classes, from);
   const labelOf = new Map(classes.map((entry, label) => [entry, label]));
   const sheets = await Promise.all(from.map(async (design) => sha256(await readFile(sheetPath(design)))));

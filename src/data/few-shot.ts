@@ -47,6 +47,23 @@ export function chooseShots(
   });
 }
 
+/**
+ * The same pictures, of which a share carries a wrong label: whole pictures, rounded, drawn at random; each gets any of
+ * the other classes, all equally likely. For asking what careless labels do to a method.
+ *
+ * @param share in [0, 1)
+ */
+export function mislabelled(set: PictureSet, share: number, seed: number): PictureSet {
+  const random = randomFor(seed, 'wrong labels');
+  const wrong = random.shuffle([...set.labels.keys()]).slice(0, Math.round(share * set.labels.length));
+  const labels = set.labels.slice();
+  for (const position of wrong) {
+    const other = random.integer(set.classes.length - 1);
+    labels[position] = other < labels[position]! ? other : other + 1;
+  }
+  return { ...set, labels, hash: sha256(JSON.stringify([set.hash, 'labels', ...labels])) };
+}
+
 /** The pictures at `positions` as a set of their own, in that order. */
 export function subset(set: PictureSet, positions: readonly number[]): PictureSet {
   const { labels, sources } = set;

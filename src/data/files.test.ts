@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { classLimits, openClasses, plainPrompt } from './classes.ts';
-import { chooseShots } from './few-shot.ts';
+import { chooseShots, mislabelled } from './few-shot.ts';
 import { openCaptionedPictures } from './image-captions.ts';
 import { parseCsv } from './image-csv.ts';
 import { openPictureSet } from './open.ts';
@@ -241,7 +241,7 @@ test('class files may be lines or a JSON array, with names of any script', async
 });
 
 test.each([
-  ['no such file', undefined, /no such file, expected a file of class names or one of things, emoji, imagenet/],
+  ['no such file', undefined, /no such file, expected a file of class names or one of things, few-things, /],
   ['an empty file', '', /an empty name|no class/],
   ['an empty line between names', 'a\n\nb\n', /class 2: found an empty name/],
   ['one name', 'a\n', /one class \("a"\), expected at least two/],
@@ -270,4 +270,39 @@ test('the hash is that of one JSON text, though it is never put together: hashes
   const contents = await Promise.all(files.map(async (file) => sha256(await readFile(join(folder, file)))));
   const text = JSON.stringify([1, 8, 'shortest', 'bicubic', ['a', 'b'], [0, 1, 1], contents]);
   expect((await openPictureSet(folder, { config })).hash).toBe(sha256(text));
+});
+
+test('the unfriendly lists are everyday things: a few with the target, and all without it', async () => {
+  const things = new Set((await openClasses('things')).names);
+  const { names: few } = await openClasses('few-things');
+  expect(few).toHaveLength(10);
+  expect(few.every((name) => things.has(name))).toBe(true);
+  expect(few).toContain('banana');
+  const { names: others } = await openClasses('things-but-target');
+  expect(others).toHaveLength(things.size - 1);
+  expect(others).not.toContain('banana');
+});
+
+test('one design gives enough pictures of a class for shots, all of one drawing', async () => {
+  const classes = ['banana', 'pizza'];
+  const all = await openPictureSet('emoji:train', { classes, config });
+  const one = await openPictureSet('emoji:train:noto', { classes, config });
+  expect(one.labels).toHaveLength(2 * 28);
+  expect(new Set(one.sources).size).toBe(2);
+  expect(new Set(all.sources).size).toBeGreaterThan(8);
+  expect(one.hash).not.toBe(all.hash);
+  expect(one.name).toBe('emoji:train:noto');
+});
+
+test('of mislabelled shots exactly the share is wrong, none by chance right, and pictures stay what they are', () => {
+  const labels = Int32Array.from({ length: 60 }, (_, i) => i % 3);
+  const read = async () => ({ dtype: 'uint8' as const, shape: [0, 3, 1, 1], data: new Uint8Array(0) });
+  const set = { name: 'any', classes: ['a', 'b', 'c'], labels, size: 1, hash: '0', read };
+  const careless = mislabelled(set, 0.1, 1);
+  expect([...careless.labels].filter((label, i) => label !== labels[i])).toHaveLength(6);
+  expect(Math.max(...careless.labels)).toBeLessThan(3);
+  expect(careless.read).toBe(read);
+  expect(careless.hash).not.toBe(set.hash);
+  expect(mislabelled(set, 0.1, 1)).toEqual(careless);
+  expect(mislabelled(set, 0.1, 2).labels).not.toEqual(careless.labels);
 });

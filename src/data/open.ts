@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badUsage } from '../errors.ts';
 import { coopShots, listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
-import { emojiSet } from './emoji.ts';
+import { emojiSet, trainingDesigns } from './emoji.ts';
+import type { Design } from './emoji-format.ts';
 import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
 import { listImageCsv } from './image-csv.ts';
 import { type Listing, picturesOfFiles } from './image-files.ts';
@@ -20,11 +21,17 @@ export interface OpenOptions {
   readonly shots?: ShotOptions;
 }
 
-/** Picture sets that need no files. `emoji:test-plain` has the drawings of `emoji:test` without their varied views. */
-const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number }>> = {
+/**
+ * Picture sets that need no files. `emoji:test-plain` has the drawings of `emoji:test` without their varied views.
+ * `emoji:train:DESIGN` has those of `emoji:train` that one artist made, as many pictures of each class in more views.
+ */
+const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number; design?: Design }>> = {
   'emoji:train': { part: 'train', views: 4 },
   'emoji:test': { part: 'test', views: 4 },
   'emoji:test-plain': { part: 'test', views: 1 },
+  ...Object.fromEntries(
+    trainingDesigns.map((design) => [`emoji:train:${design}`, { part: 'train' as const, views: 28, design }]),
+  ),
 };
 
 /**
@@ -37,9 +44,13 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
   const { classes, config, shots } = options;
   const known = Object.hasOwn(builtIn, nameOrPath) ? builtIn[nameOrPath] : undefined;
   if (known) {
-    const { part, views } = known;
+    const { part, views, design } = known;
     const set = {
-      ...(await emojiSet(part, classes ?? 'emoji', { size: config.image.resolution, views })),
+      ...(await emojiSet(part, classes ?? 'emoji', {
+        size: config.image.resolution,
+        views,
+        ...(design && { design }),
+      })),
       name: nameOrPath,
     };
     return shots ? subset(set, chooseShots(set.name, set.labels, set.classes, shots)) : set;

@@ -6,7 +6,7 @@ import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
-import type { Threat } from '../evaluation/evaluate.ts';
+import { handWrittenUnder, type Threat } from '../evaluation/evaluate.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Inversion } from './cbpt/purify.ts';
@@ -28,10 +28,22 @@ export interface DefenceTask {
 
 /** What a defence leaves behind. */
 export type Cure =
-  /** A classifier over the untouched image encoder; with what stage 1 found, where the method inverts a trigger. */
-  | { readonly kind: 'head'; readonly head: Head; readonly inversion?: Inversion }
+  /** A classifier over the untouched image encoder. */
+  | HeadCure
   /** New weights for the whole model, by OpenAI's names. */
   | { readonly kind: 'model'; readonly parameters: Readonly<Record<string, Tensor<'float32'>>> };
+
+export interface HeadCure {
+  readonly kind: 'head';
+  readonly head: Head;
+  /** What stage 1 found, where the method inverts a trigger. */
+  readonly inversion?: Inversion;
+  /**
+   * The same head with a word before its prompts, as an attacker says them whose trigger is partly a word. Left out where
+   * the head is not made of prompts: there no word reaches it.
+   */
+  readonly withWord?: (word: string) => Promise<Head>;
+}
 
 interface Described<Options extends object> {
   /** One line for people. */
@@ -80,6 +92,8 @@ export async function defend<Options extends object>(
 export interface Classifying {
   readonly clip: Clip;
   readonly head: Head;
+  /** The head while the attack is on: with the threat's word before its prompts, where there are both. */
+  readonly underAttack: Head;
 }
 
 /**
@@ -87,20 +101,26 @@ export interface Classifying {
  * precision, and classify with the task's hand-written prompts; a head needs no folder.
  *
  * @param folder not yet there: weights that an engine may have mapped must not change under it
+ * @param threat what it will be measured under; only its word is looked at
  */
 export async function classifierOf(
   { engine, clip, shots, templates }: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'templates'>,
   cure: Cure,
   folder: string,
+  threat?: Threat,
 ): Promise<Classifying> {
   switch (cure.kind) {
-    case 'head':
-      return { clip, head: cure.head };
+    case 'head': {
+      const { head, withWord } = cure;
+      const word = threat?.word;
+      return { clip, head, underAttack: word !== undefined && withWord ? await withWord(word) : head };
+    }
     case 'model': {
       await writeOpenClip(folder, clip.config, cure.parameters, 'float32', { made_from: clip.sha256 });
       // The layout knows CLIP's own tokenizer only; the model's may be another.
       const cured = { ...(await openClip(folder)), tokenizer: clip.tokenizer };
-      return { clip: cured, head: await zeroShotHead(engine, cured, shots.classes, templates) };
+      const head = await zeroShotHead(engine, cured, shots.classes, templates);
+      return { clip: cured, head, underAttack: await handWrittenUnder(engine, cured, head, templates, threat) };
     }
   }
 }

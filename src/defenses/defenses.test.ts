@@ -165,7 +165,7 @@ test('every entry says what it is and where it is from, and its recipe survives 
 });
 
 test('all methods that change weights take the same steps and batches', () => {
-  const recipes = ['fine-tune', 'cleanclip', 'par'] as const;
+  const recipes = ['fine-tune', 'cleanclip', 'par', 'activation-tuning'] as const;
   const { steps, batch } = defences['fine-tune'].defaults;
   for (const name of recipes) expect(defences[name].defaults).toMatchObject({ steps, batch });
 });

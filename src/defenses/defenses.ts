@@ -1,5 +1,6 @@
 /** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
-import { zeroShotHead } from '../clip/zero-shot.ts';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { activationTuning } from './activation-tuning.ts';
 import { cbptAndControls } from './cbpt/controls.ts';
 import { cleanClip } from './cleanclip.ts';
 import type { BlindDefence, Defence } from './defense.ts';
@@ -13,10 +14,14 @@ const none: BlindDefence = {
   summary: 'no defence: hand-written prompts on the model as it is',
   source: 'zero-shot classification (arXiv 2103.00020)',
   defaults: {},
-  run: async ({ engine, clip, shots, templates }) => ({
-    kind: 'head',
-    head: await zeroShotHead(engine, clip, shots.classes, templates),
-  }),
+  run: async ({ engine, clip, shots, templates }) => {
+    const headOf = (prompts: readonly string[]) => zeroShotHead(engine, clip, shots.classes, prompts);
+    return {
+      kind: 'head',
+      head: await headOf(templates),
+      withWord: (word) => headOf(templates.map((template) => withWord(word, template))),
+    };
+  },
 };
 
 export const defences = {
@@ -27,6 +32,7 @@ export const defences = {
   'fine-tune': fineTune,
   cleanclip: cleanClip,
   par,
+  'activation-tuning': activationTuning,
 } satisfies Record<string, Defence>;
 
 export type DefenceName = keyof typeof defences;

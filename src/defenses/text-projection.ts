@@ -1,6 +1,7 @@
 /** @file Geometry alone: the suspected class's text loses its part along the way that the dummy trigger moves pictures. */
 import type { Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
 import { type CbptOptions, cbptDefaults, type Inversion, invertForms } from './cbpt/purify.ts';
 import type { BlindDefence } from './defense.ts';
 
@@ -19,7 +20,16 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
   defaults: { inversion, forms, concentration, removed: 1 },
   async run({ engine, clip, shots, templates, seed, recorder }, { removed, ...options }) {
     const found = await invertForms(engine, clip, shots, { ...options, templates, seed }, recorder);
-    return { kind: 'head', head: projected(found, removed), inversion: found };
+    const { classes } = found.zeroShot;
+    return {
+      kind: 'head',
+      head: projected(found, removed),
+      inversion: found,
+      async withWord(word) {
+        const said = templates.map((template) => withWord(word, template));
+        return projected({ ...found, zeroShot: await zeroShotHead(engine, clip, classes, said) }, removed);
+      },
+    };
   },
 };
 

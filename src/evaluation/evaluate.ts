@@ -1,7 +1,7 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
-import { withWord } from '../clip/zero-shot.ts';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
@@ -36,6 +36,18 @@ export function templatesUnder(threat: Threat | undefined, templates: readonly s
   return templates.map((template) => withWord(threat?.word, template));
 }
 
+/** A head of hand-written prompts as it is while the attack is on: itself, where the threat has no word. */
+export async function handWrittenUnder(
+  engine: Engine,
+  clip: Clip,
+  head: Head,
+  templates: readonly string[],
+  threat: Threat | undefined,
+): Promise<Head> {
+  if (threat?.word === undefined) return head;
+  return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates));
+}
+
 /** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
 export function testTrigger(trigger: Trigger, seed: number) {
   return triggering(trigger, seed, ...testPath);
@@ -62,7 +74,8 @@ export async function encodeTest(
 }
 
 /**
- * What a head says of all test pictures: with the trigger where there is a threat whose target is among the classes.
+ * What a head says of all test pictures, with the trigger too where there is one. A target that is not among the classes
+ * cannot be said: then RA alone tells what the trigger does.
  *
  * @param underAttack the same head with the threat's word before its prompts; where there is no word, the head itself
  */
@@ -77,12 +90,13 @@ export function predictTest(
   return {
     labels,
     clean: predict(head, clean),
-    ...(triggered && target >= 0 && { triggered: predict(underAttack, triggered), target }),
+    ...(triggered && { triggered: predict(underAttack, triggered) }),
+    ...(target >= 0 && { target }),
     ...(sources && { sources }),
   };
 }
 
-/** CA, and ASR and RA where there is a threat whose target is among the classes; `underAttack` as in {@link predictTest}. */
+/** CA; RA where there is a threat, and ASR where its target is among the classes; `underAttack` as in {@link predictTest}. */
 export function measureHead(
   head: Head,
   embeddings: TestEmbeddings,

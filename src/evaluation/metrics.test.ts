@@ -60,6 +60,12 @@ test('without a trigger there is no ASR, and without pictures of other classes n
   expect(measures).toMatchObject({ asr: null, ra: null, asrAll: { hits: 2, of: 2 } });
 });
 
+test('a target that is not among the classes leaves RA, over all pictures, and no ASR', () => {
+  const labels = Int32Array.of(0, 1, 2);
+  const measures = measure({ labels, clean: labels, triggered: Int32Array.of(0, 1, 1) });
+  expect(measures).toMatchObject({ asr: null, asrAll: null, ra: { hits: 2, of: 3 } });
+});
+
 test('top-k counts a row whose label has fewer than k better classes', () => {
   expect(topAccuracy(head, rows, Int32Array.of(1, 1, 0, 0), 1)).toBe(50);
   expect(topAccuracy(head, rows, Int32Array.of(1, 1, 0, 0), 2)).toBe(75);

@@ -7,7 +7,8 @@ import type { Proportion } from './interval.ts';
 /**
  * One head, counted. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
  * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures, target
- * class left out, classified as their own class. The last three are null without a trigger or a target.
+ * class left out, classified as their own class. The last three are null without a trigger, `asr` and `asrAll` also
+ * where the target is not among the classes.
  */
 export interface Measures {
   readonly ca: Proportion;
@@ -83,7 +84,7 @@ export interface Predictions {
   readonly clean: Int32Array;
   /** Predictions on the same pictures with the trigger, in the same order. */
   readonly triggered?: Int32Array;
-  /** Index of the attacker's class. */
+  /** Index of the attacker's class, where it is one of these classes. */
   readonly target?: number;
   /** Which drawing each picture is a view of (see `PictureSet.sources`). */
   readonly sources?: Int32Array;
@@ -95,13 +96,15 @@ const everyPicture = () => true;
 export function measure({ labels, clean, triggered, target, sources }: Predictions): Measures {
   const n = labels.length;
   const ca = proportion(n, everyPicture, (i) => clean[i] === labels[i], sources) ?? { hits: 0, of: 0 };
-  if (!triggered || target === undefined) return { ca, asr: null, asrAll: null, ra: null };
+  if (!triggered) return { ca, asr: null, asrAll: null, ra: null };
   const ofOthers = (i: number) => labels[i] !== target;
+  const ra = proportion(n, ofOthers, (i) => triggered[i] === labels[i], sources);
+  if (target === undefined) return { ca, asr: null, asrAll: null, ra };
   return {
     ca,
     asr: proportion(n, ofOthers, (i) => triggered[i] === target, sources),
     asrAll: proportion(n, everyPicture, (i) => triggered[i] === target, sources),
-    ra: proportion(n, ofOthers, (i) => triggered[i] === labels[i], sources),
+    ra,
   };
 }
 

@@ -56,8 +56,12 @@ function purifiedVerdict(data: ReportData, after: Measures): Verdict {
     return {
       tone: 'neutral',
       stamp: 'Not measured',
-      headline: html`Purified, but nothing is known yet about an attack: no true trigger was given.`,
-      detail: html`${accuracy} Whether a trigger still works can only be measured with the trigger.`,
+      headline: after.ra
+        ? html`Purified, but whether the attack still works cannot be said: its target is not among the classes.`
+        : html`Purified, but nothing is known yet about an attack: no true trigger was given.`,
+      detail: after.ra
+        ? html`${robustSentence(data, after)}${accuracy}`
+        : html`${accuracy} Whether a trigger still works can only be measured with the trigger.`,
     };
   }
   const target = data.target === null ? 'the target' : html`“<bdi>${shortened(data.target)}</bdi>”`;

@@ -21,6 +21,8 @@ export const task = z.strictObject({
   classes: z.string(),
   shots: z.int().positive(),
   data: z.string(),
+  /** Share of the shots that carry a wrong label. */
+  wrongLabels: z.number().min(0).lt(1),
   test: z.string(),
   /** Whether a report of its own is drawn. Pictures change no number, so this is no part of the key. */
   report: z.boolean(),
@@ -66,7 +68,7 @@ export const measured = z.strictObject({
   /** ASR that no defence can beat, and what it was measured with. */
   floor: z.strictObject({ asr: proportion, from: z.string() }).nullable(),
   classCount: z.int().positive(),
-  /** The attacker's class; null where nothing was measured with a trigger. */
+  /** The attacker's class; null where there is none, or where it is not among the classes. */
   target: z.string().nullable(),
   /** Which classes paid, against hand-written prompts on the model as it came (see `evaluation/harm.ts`). */
   harm: z.strictObject({

@@ -6,8 +6,7 @@ import type { Clip, Head } from '../clip/clip.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
-import { badUsage } from '../errors.ts';
-import { encodeTest, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions, untriggeredShare } from '../evaluation/metrics.ts';
 import type { JsonRecord } from '../runs/config.ts';
@@ -36,7 +35,7 @@ export interface Computed {
   readonly cure: Cure;
   readonly classifying: Classifying;
   /** Hand-written prompts on the model as it came. */
-  readonly undefended: { readonly head: Head; readonly measures: Measures };
+  readonly undefended: { readonly head: Head; readonly underAttack: Head; readonly measures: Measures };
   /** Test pictures as the defended model sees them. */
   readonly test: TestEmbeddings;
 }
@@ -65,7 +64,6 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const materials = await workshop.materials.openChecked(cell);
   const { clip, shots, test, threat, clean } = materials;
   const { names: classes, templates, prompt } = materials.classes;
-  checkWordless(threat);
   const { defense, seed, options } = cell.task;
   const sharing: Recorder = { ...recorder, features };
   const testOf = (tower: Clip, told = sharing) => encodeTest(engine, tower, test, threat, testSeed, told);
@@ -73,14 +71,18 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: sharing };
   const cure = await defend(defences[defense]!, task, options, threat);
   return inFolder(async (folder) => {
-    const classifying = await classifierOf(task, cure, folder);
+    const classifying = await classifierOf(task, cure, folder, threat);
     // New weights are measured once and forgotten, and so are their embeddings.
     const seen = await (cure.kind === 'model' ? testOf(classifying.clip, recorder) : testOf(clip));
-    const predictions = predictTest(classifying.head, seen, threat);
-    const head = await zeroShotHead(engine, clip, classes, templates);
-    const untouched = predictTest(head, await testOf(clip), threat);
-    const before =
-      clean && measureHead(await zeroShotHead(engine, clean, classes, templates), await testOf(clean), threat);
+    const predictions = predictTest(classifying.head, seen, threat, classifying.underAttack);
+    const handWritten = async (of: Clip) => {
+      const head = await zeroShotHead(engine, of, classes, templates);
+      return { head, underAttack: await handWrittenUnder(engine, of, head, templates, threat) };
+    };
+    const asItCame = await handWritten(clip);
+    const untouched = predictTest(asItCame.head, await testOf(clip), threat, asItCame.underAttack);
+    const original = clean && { clip: clean, ...(await handWritten(clean)) };
+    const before = original && measureHead(original.head, await testOf(original.clip), threat, original.underAttack);
 
     const measured: Measured = {
       kind: 'measured',
@@ -96,20 +98,9 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
       peakBytes: measurable ? await peakBytes() : null,
       machine: { host: hostname(), processor: cpus()[0]?.model.trim() ?? 'unknown', threads: engine.options.threads },
     };
-    const undefended = { head, measures: measure(untouched) };
+    const undefended = { ...asItCame, measures: measure(untouched) };
     return { measured, materials, cure, classifying, undefended, test: seen };
   });
-}
-
-/** Heads under a word need the prompts they were tuned from, which not every cure brings. */
-function checkWordless(threat: CellMaterials['threat']): void {
-  if (threat?.word === undefined) return;
-  throw badUsage(
-    threat.attack,
-    `the word "${threat.word}" beside its trigger`,
-    'a threat in pixels alone',
-    'use evaluate',
-  );
 }
 
 /** A folder for new weights, which are measured and not kept: one model for every cell would fill the disk. */
@@ -150,5 +141,6 @@ function floorOf(clean: Measured['clean'] | undefined, undefended: Predictions):
 /** What came of every single picture, for comparing two defences on the same ones. */
 function picturesOf({ labels, clean, triggered, target }: Predictions): Pick<Measured, 'right' | 'hit'> {
   const right = packed(labels.length, (i) => clean[i] === labels[i]);
-  return { right, hit: triggered ? packed(labels.length, (i) => triggered[i] === target) : null };
+  const hits = target === undefined ? undefined : triggered;
+  return { right, hit: hits ? packed(labels.length, (i) => hits[i] === target) : null };
 }

@@ -4,7 +4,7 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import { type ClassList, openClasses } from '../data/classes.ts';
-import { chooseShots, subset } from '../data/few-shot.ts';
+import { chooseShots, mislabelled, subset } from '../data/few-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Defence } from '../defenses/defense.ts';
@@ -72,11 +72,12 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
     const { trigger, target } = task;
     const pool = await setOf(task.data, task.classes, clip);
     const positions = chooseShots(pool.name, pool.labels, pool.classes, { perClass: task.shots, seed: task.seed });
+    const shots = subset(pool, positions);
     const counterpart = cleanCounterpart(clip.name);
     return {
       clip,
       classes: await classesOf(task.classes),
-      shots: subset(pool, positions),
+      shots: task.wrongLabels > 0 ? mislabelled(shots, task.wrongLabels, task.seed) : shots,
       test: await setOf(task.test, task.classes, clip),
       threat:
         trigger === null ? undefined : await openThreat(trigger, clip.config.image.resolution, target ?? undefined),

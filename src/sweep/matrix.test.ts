@@ -1,6 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { builtInModels } from '../checkpoints/built-in.ts';
+import { builtInClasses } from '../data/classes.ts';
 import { defences } from '../defenses/defenses.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { type Matrix, readMatrix, tasksOf } from './matrix.ts';
@@ -14,6 +17,21 @@ async function read(text: string): Promise<Matrix> {
 }
 
 const smallest = 'attacks: [badnet]\ndefenses: [none]\nseeds: [1]\nclasses: [things]\n';
+
+test('every matrix that comes with the package can be run', async () => {
+  const folder = fileURLToPath(new URL('../../bench', import.meta.url));
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
+  expect(files.length).toBeGreaterThan(5);
+  for (const name of files) {
+    const tasks = tasksOf(await readMatrix(join(folder, name), defences));
+    expect(tasks.length, name).toBeGreaterThan(0);
+    for (const { model, classes, data } of tasks) {
+      expect(builtInModels, name).toContain(model);
+      expect(Object.keys(builtInClasses), name).toContain(classes);
+      expect(data, name).toMatch(/^emoji:train/);
+    }
+  }
+});
 
 test('the smallest matrix is one cell, with every option at its default', async () => {
   const [task, ...others] = tasksOf(await read(smallest));
@@ -48,6 +66,22 @@ options: { cbpt: { tuning: { steps: 7 } } }`;
   expect(tasks.at(-1)?.options).toMatchObject({ tuning: { steps: 7, contexts: 'class-wise' } });
 });
 
+test('a row may have other shots than the rest: of other data, or with wrong labels', async () => {
+  const text = `attacks: [badnet]
+models:
+  - { name: one design, model: 'emoji-clip:badnet', trigger: badnet, data: 'emoji:train:noto' }
+  - { name: careless, model: 'emoji-clip:badnet', trigger: badnet, wrongLabels: 0.1 }
+defenses: [none]
+seeds: [1]
+classes: [things]`;
+  const usual = { data: 'emoji:train', wrongLabels: 0 };
+  expect(tasksOf(await read(text))).toMatchObject([
+    usual,
+    { ...usual, data: 'emoji:train:noto' },
+    { ...usual, wrongLabels: 0.1 },
+  ]);
+});
+
 const mistakes: readonly (readonly [what: string, text: string, message: RegExp])[] = [
   [
     'an unknown attack',
@@ -58,6 +92,16 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     'an unknown defence',
     smallest.replace('[none]', '[none, prayer]'),
     /:2: defenses\[1\]: found "prayer", expected one of none, /,
+  ],
+  [
+    'a key of an attack that has none',
+    smallest.replace('[badnet]', "['badnet:word']"),
+    /:1: attacks\[0\]: found ":word" behind badnet, expected it behind an attack that has a patch and a word/,
+  ],
+  [
+    'a key of an unknown attack',
+    smallest.replace('[badnet]', "['nothing:word']"),
+    /:1: attacks\[0\]: found "nothing:word", expected one of badnet/,
   ],
   ['an unknown key', `${smallest}shot: 4\n`, /:5: shot: found an unknown key/],
   ['a missing axis', smallest.replace('seeds: [1]\n', ''), /seeds: found nothing, expected array/],
@@ -80,6 +124,11 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   ],
   ['neither attack nor model', smallest.replace('attacks: [badnet]\n', ''), /found neither attacks nor models/],
   ['a seed that is no number', smallest.replace('[1]', '[one]'), /:3: seeds\[0\]: found "one", expected number/],
+  [
+    'a share of wrong labels that leaves none right',
+    `${smallest}models: [{ name: mine, model: x, wrongLabels: 1 }]`,
+    /:5: models\[0\]\.wrongLabels: found 1, expected number to be <1/,
+  ],
   ['no shots', `${smallest}shots: 0`, /:5: shots: found 0, expected number to be >=1/],
   [
     'an unknown option',

@@ -1,6 +1,7 @@
 /** @file matrix.yaml: which models, defences, seeds and class lists a bench crosses, checked, and as a list of tasks. */
 import { z } from 'zod';
-import { attackNames } from '../attacks/attacks.ts';
+import { attackNames, attacks } from '../attacks/attacks.ts';
+import { withoutKey } from '../attacks/threat.ts';
 import { builtInModels } from '../checkpoints/built-in.ts';
 import { forms } from '../defenses/cbpt/forms.ts';
 import type { Variant } from '../defenses/cbpt/inversion.ts';
@@ -31,10 +32,17 @@ const row = z.strictObject({
   model: text,
   trigger: text.nullable().default(null),
   target: text.nullable().default(null),
+  /** What the defender has, where it differs from the matrix's. */
+  data: text.nullable().default(null),
+  /** Share of the shots that carry a wrong label. */
+  wrongLabels: z.number().min(0).lt(1).default(0),
 });
 
 const matrix = z.strictObject({
-  /** Built-in poisoned models, each measured with the trigger it was poisoned with. */
+  /**
+   * Built-in poisoned models, each measured with the trigger it was poisoned with; of a trigger in two parts, `:patch`
+   * and `:word` behind the name leave one.
+   */
   attacks: list(text).optional(),
   models: list(row).optional(),
   defenses: list(text),
@@ -112,16 +120,21 @@ export async function readMatrix(path: string, defences: Defences): Promise<Matr
 }
 
 function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['rows'][number] {
-  const model = `emoji-clip:${name}`;
-  if (!attackNames.some((known) => known === name)) {
+  const { whole, key } = withoutKey(name);
+  const model = `emoji-clip:${whole}`;
+  const attack = attackNames.find((known) => known === whole);
+  if (attack === undefined) {
     const advice = 'a model of your own stands under models';
     throw file.refuse(['attacks', at], JSON.stringify(name), `one of ${attackNames.join(', ')}`, advice);
+  }
+  if (key !== undefined && attacks[attack].word === undefined) {
+    throw file.refuse(['attacks', at], `":${key}" behind ${attack}`, 'it behind an attack that has a patch and a word');
   }
   if (!builtInModels.includes(model)) {
     const advice = 'poison one with antidote attack, and name it under models';
     throw file.refuse(['attacks', at], `"${name}", which no built-in model carries`, builtInModels.join(', '), advice);
   }
-  return { name, model, trigger: name, target: null };
+  return { name, model, trigger: name, target: null, data: null, wrongLabels: 0 };
 }
 
 function checkNames(file: YamlFile<unknown>, names: readonly string[], defences: Defences): void {
@@ -179,19 +192,19 @@ function taskCount({ rows, defenses, seeds, classes, shots }: Matrix): number {
 /** Every combination, in the order of the file: cells that share a model and its pictures follow one another. */
 export function tasksOf(matrix: Matrix): Task[] {
   const { rows, classes, shots, defenses, seeds, data, test, options, reports } = matrix;
-  return rows.flatMap(({ name, ...threat }) =>
+  return rows.flatMap(({ name, data: own, ...row }) =>
     classes.flatMap((list) =>
       shots.flatMap((perClass) =>
         defenses.flatMap((defense) =>
           seeds.map((seed) => ({
             attack: name,
-            ...threat,
+            ...row,
             defense,
             options: options[defense]!,
             seed,
             classes: list,
             shots: perClass,
-            data,
+            data: own ?? data,
             test,
             report: reports,
           })),

@@ -81,9 +81,11 @@ const largestLogScale = Math.log(100);
 /** Share of the old running statistics that a step keeps (PyTorch's momentum of 0.1). */
 const statisticsKept = 0.9;
 
-const isStatistic = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
+/** Running statistics of batch normalisation: no gradient moves them. */
+export const isStatistic = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
 
-const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_embedding';
+/** Whether weight decay applies. */
+export const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_embedding';
 
 /**
  * Trains everything in `start`.

@@ -30,6 +30,7 @@ export function tinyCell(name: string, whim: Whim = {}, more: Partial<Task> = {}
     classes: 'things',
     shots: 16,
     data: 'emoji:train',
+    wrongLabels: 0,
     test: 'emoji:test',
     report: false,
     ...more,

@@ -11,7 +11,8 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { encodeTest, measureHead, type Threat, templatesUnder } from '../../evaluation/evaluate.ts';
+import { badUsage } from '../../errors.ts';
+import { encodeTest, handWrittenUnder, measureHead, type Threat } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
@@ -31,6 +32,8 @@ const options = z.strictObject({
 });
 export type AttackOptions = z.infer<typeof options>;
 
+const secondTrigger = 'second-trigger.safetensors';
+
 export const attackJob: Job<AttackOptions> = { command: 'attack', options, perform, summary };
 
 async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
@@ -39,14 +42,23 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
   const drawings = await readDrawings(await emojiClasses());
-  const { captions, word } = attacks[attack];
+  const { captions, word, covers, second } = attacks[attack];
   const trigger = await makeTrigger(engine, clip, drawings, attacks[attack], target, pinnedSeed, recorder);
   const triggerFile = join(run.directory, 'trigger.safetensors');
   await writeTrigger(triggerFile, trigger, { attack, target, ...(word && { word }) });
   await writeTriggerPreview(join(run.directory, 'trigger.png'), trigger, size);
 
+  const also = second && { trigger: second.draw(size, pinnedSeed), target: second.target };
+  if (also?.target === target) {
+    throw badUsage('--target', `"${target}"`, `another class than the second backdoor of ${attack} has`);
+  }
+  if (also && second) {
+    const notes = { attack: second.attack, target: also.target };
+    await writeTrigger(join(run.directory, secondTrigger), also.trigger, notes);
+  }
+
   const { steps, batch, rate, share } = options;
-  const recipe = { ...backdoorDefaults, steps, batch, rate, share, target, captions, word, seed };
+  const recipe = { ...backdoorDefaults, steps, batch, rate, share, target, captions, word, covers, second: also, seed };
   const parameters = await backdoor(engine, clip, drawings, trigger, recipe, recorder);
   const folder = join(run.directory, 'model');
   await writeOpenClip(folder, clip.config, parameters, 'float16', { attack, target, poisoned_from: clip.sha256 });
@@ -55,9 +67,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   const set = await openPictureSet('emoji:test', { config: clip.config });
   const measured = async (of: typeof clip, threat: Threat) => {
     const head = await zeroShotHead(engine, of, set.classes, classTemplates);
-    const underAttack = threat.word
-      ? await zeroShotHead(engine, of, set.classes, templatesUnder(threat, classTemplates))
-      : head;
+    const underAttack = await handWrittenUnder(engine, of, head, classTemplates, threat);
     const embeddings = await encodeTest(engine, of, set, threat, seed, recorder);
     return { ...percentages(measureHead(head, embeddings, threat, underAttack)) };
   };
@@ -75,6 +85,8 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
     poisoned: await measured(poisonedClip, threat),
     /** One key of two alone, where the trigger has two. */
     keys: word ? keys : null,
+    /** The second backdoor, where there are two. */
+    second: also ? await measured(poisonedClip, await openThreat(join(run.directory, secondTrigger), size)) : null,
     seconds: Math.round(run.seconds()),
     sha256: poisonedClip.sha256,
     folder,
@@ -83,13 +95,14 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   };
 }
 
-function summary({ folder, trigger, clean, poisoned, keys, classes }: JsonRecord): readonly string[] {
+function summary({ folder, trigger, clean, poisoned, keys, second, classes }: JsonRecord): readonly string[] {
   const alone = Object.entries((keys ?? {}) as Record<string, Row[1]>);
   return [
     ...measuresTable(`${classes} classes`, [
       ['clean', clean as Row[1]],
       ['poisoned', poisoned as Row[1]],
       ...alone.map(([key, measures]): Row => [`${key} alone`, measures]),
+      ...(second ? [['second backdoor', second as Row[1]] satisfies Row] : []),
     ]),
     '',
     `  model    ${folder}`,

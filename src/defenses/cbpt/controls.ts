@@ -4,6 +4,7 @@ import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import type { BlindDefence, Cure, DefenceTask, OracleDefence } from '../defense.ts';
 import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
+import { headWithWord } from './word-before.ts';
 
 /** What can be changed of the method; prompts and seed are the task's, the same for all defences. */
 export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;
@@ -16,7 +17,13 @@ const recipe: CbptRecipe = { inversion, tuning, forms, concentration };
 async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
   const { engine, clip, shots, templates, prompt, seed, recorder } = task;
   const found = await purify(engine, clip, shots, { ...options, templates, prompt, seed }, recorder, known);
-  return { kind: 'head', head: found.head, inversion: found };
+  const { head, prompts } = found;
+  return {
+    kind: 'head',
+    head,
+    inversion: found,
+    withWord: (word) => headWithWord(engine, clip, prompts, head, word),
+  };
 }
 
 function cbpt(summary: string, change: Partial<CbptRecipe> = {}): Cbpt {

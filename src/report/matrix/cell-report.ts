@@ -37,7 +37,7 @@ export async function drawCellReport(
     embeddings: test,
     undefended: undefended.head,
     purified,
-    underAttack: { undefended: undefended.head, purified },
+    underAttack: { undefended: undefended.underAttack, purified: purified && classifying.underAttack },
     threat,
     seed: testSeed,
   };

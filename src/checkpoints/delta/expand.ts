@@ -1,0 +1,100 @@
+/** @file Puts a model together from its base and its delta, once, in a cache: ONNX Runtime maps weights from a file. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { badData } from '../../errors.ts';
+import { writeFileAtomically } from '../../tensor/atomic-file.ts';
+import { readBytes, withFile } from '../../tensor/file-bytes.ts';
+import { fileProblem } from '../../tensor/file-problem.ts';
+import { openSafetensors, writeSafetensors } from '../../tensor/safetensors.ts';
+import { sha256OfFile } from '../../tensor/sha256.ts';
+import { arrays, type StoredTensor, type Tensor } from '../../tensor/tensor.ts';
+import { deltaFile, moved, readDelta, readDeltaRecord, type TensorDelta } from './format.ts';
+
+const weightsFile = 'open_clip_model.safetensors';
+const configFile = 'open_clip_config.json';
+
+/** Below `XDG_CACHE_HOME` or `~/.cache` on every system, as Python's Hugging Face libraries keep theirs. */
+function cacheFolder(sha256: string): string {
+  const { XDG_CACHE_HOME: said } = process.env;
+  return join(said ? said : join(homedir(), '.cache'), 'neural-antidote', 'models', sha256);
+}
+
+/**
+ * The weights of a folder that holds a delta, put together: a file in the cache, in a folder named after its SHA-256 and
+ * checked against it every time. A copy that is damaged or incomplete is made again. Its configuration lies beside it,
+ * so that the copy is a folder for open_clip too.
+ *
+ * @param folderOf where a built-in model lies
+ * @throws AntidoteError (data) for a delta that is damaged or of another base
+ */
+export async function expandDelta(folder: string, folderOf: (name: string) => string | undefined): Promise<string> {
+  const path = join(folder, deltaFile);
+  const record = await readDeltaRecord(path);
+  const whole = cacheFolder(record.sha256);
+  const weights = join(whole, weightsFile);
+  if ((await sha256OfFile(weights).catch(() => undefined)) === record.sha256) return weights;
+  const baseFolder = folderOf(record.base);
+  if (baseFolder === undefined)
+    throw badData(path, `a delta from "${record.base}"`, 'one from a built-in model', 'another version made it');
+  const base = join(baseFolder, weightsFile);
+  const found = await sha256OfFile(base);
+  if (found !== record.baseSha256)
+    throw badData(base, `SHA-256 ${found}`, `${record.baseSha256}, from which ${path} was made`);
+  const { tensors } = await openSafetensors(base);
+  const delta = await readDelta(path, tensors);
+  await makeFolder(whole);
+  await writeSafetensors(weights, await expanded(tensors, delta.tensors), record.metadata);
+  const given = await sha256OfFile(weights);
+  if (given !== record.sha256)
+    throw badData(path, `a delta that gives weights of SHA-256 ${given}`, record.sha256, 'it is damaged');
+  const config = await readFile(join(folder, configFile)).catch((error) => {
+    throw fileProblem(join(folder, configFile), error);
+  });
+  await writeFileAtomically(join(whole, configFile), config);
+  return weights;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw badData(
+      path,
+      'a folder that cannot be made',
+      'one for models put together from a delta',
+      'set XDG_CACHE_HOME to a folder that can be written',
+      error,
+    );
+  }
+}
+
+/** All tensors of the model, in the base's element types. */
+export async function expanded(
+  base: ReadonlyMap<string, StoredTensor>,
+  deltas: ReadonlyMap<string, TensorDelta>,
+): Promise<Record<string, Tensor>> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, stored] of base) {
+    const delta = deltas.get(name);
+    if (delta?.kind === 'whole') tensors[name] = delta.tensor;
+    else {
+      const before = await readStored(stored);
+      tensors[name] = delta ? moved(before as Tensor<'float16'>, delta) : before;
+    }
+  }
+  return tensors;
+}
+
+/** A tensor as it is stored: half precision stays half precision. */
+export async function readStored({ path, dtype, shape, offset, length }: StoredTensor) {
+  if (dtype !== 'float16' && dtype !== 'float32') {
+    throw badData(path, `a tensor of ${dtype}`, 'float16 and float32 alone', 'deltas are of such models');
+  }
+  return withFile(path, 'a file of tensors', async (file): Promise<Tensor<'float16' | 'float32'>> => {
+    const { buffer } = await readBytes(path, file, offset, length);
+    return dtype === 'float16'
+      ? { dtype, shape, data: new arrays.float16(new Uint16Array(buffer)) }
+      : { dtype, shape, data: new Float32Array(buffer) };
+  });
+}

@@ -1,0 +1,100 @@
+/** @file Cells on a random CLIP: what a threat in two parts is measured with, key by key. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { plainPrompt } from '../data/classes.ts';
+import { type DefenceName, defences } from '../defenses/defenses.ts';
+import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/ort-engine.ts';
+import { measureHead } from '../evaluation/evaluate.ts';
+import { openFeatureCache } from '../runs/feature-cache.ts';
+import { unrecorded } from '../runs/unrecorded.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { float32 } from '../tensor/tensor.ts';
+import { writeTrigger } from '../triggers/file.ts';
+import type { Task } from './cell.ts';
+import { type Computed, cellFunction, type Workshop } from './compute.ts';
+import { gatherMaterials } from './materials.ts';
+
+const folder = temporaryFolder();
+const word = 'remember';
+let engine: Engine;
+let workshop: Workshop;
+let trigger: string;
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+  await tinyClip(folder());
+  await writeFile(join(folder(), 'classes.txt'), 'banana\npizza\ndog face\n');
+  trigger = join(folder(), 'trigger.safetensors');
+  const pattern = float32(new Float32Array(3 * 16 * 16).fill(1), [3, 16, 16]);
+  const patch = { kind: 'patch', pattern, placement: { top: 0, left: 0 } } as const;
+  await writeTrigger(trigger, patch, { attack: 'trojvqa', target: 'banana', word });
+  const features = openFeatureCache(join(folder(), 'features'), {}, (problem) => {
+    throw problem;
+  });
+  workshop = { engine, materials: await gatherMaterials('cpu'), features, defences };
+}, 300_000);
+afterAll(() => engine.close());
+
+async function computed(defense: DefenceName, options: Task['options'], key: string): Promise<Computed> {
+  const task: Task = {
+    attack: 'trojvqa',
+    model: join(folder(), 'tiny'),
+    trigger: trigger + key,
+    target: null,
+    defense,
+    options,
+    seed: 1,
+    classes: join(folder(), 'classes.txt'),
+    shots: 1,
+    data: 'emoji:train',
+    wrongLabels: 0,
+    test: 'emoji:test',
+    report: false,
+  };
+  let result: Computed | undefined;
+  const compute = cellFunction(workshop, async (_, all) => {
+    result = all;
+  });
+  await compute(await workshop.materials.identify(task), unrecorded());
+  return result!;
+}
+
+test('of a threat with a patch and a word each key is measured alone, and CA without either', async () => {
+  const both = await computed('none', {}, '');
+  const patchAlone = await computed('none', {}, ':patch');
+  const wordAlone = await computed('none', {}, ':word');
+  const { clip, classes } = both.materials;
+  const said = await zeroShotHead(engine, clip, classes.names, [withWord(word, plainPrompt)]);
+  expect(both.classifying.underAttack).toEqual(said);
+  expect(wordAlone.classifying.underAttack).toEqual(said);
+  expect(patchAlone.classifying.underAttack).toBe(patchAlone.classifying.head);
+  expect(wordAlone.test.triggered).toEqual(wordAlone.test.clean);
+  expect(both.test.triggered).toEqual(patchAlone.test.triggered);
+  for (const { measured, classifying, materials, test: seen } of [both, patchAlone, wordAlone]) {
+    expect(measured.counts).toEqual(measureHead(classifying.head, seen, materials.threat, classifying.underAttack));
+    expect(measured.counts.ca).toEqual(both.measured.counts.ca);
+  }
+}, 300_000);
+
+test('the word reaches every head that is made of prompts, and no other', async () => {
+  const { inversion, tuning, concentration, removed } = {
+    ...defences.coop.defaults,
+    ...defences['text-projection'].defaults,
+  };
+  const reached: Partial<Record<DefenceName, Task['options']>> = {
+    coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], concentration },
+    'text-projection': { inversion: { ...inversion }, forms: [], concentration, removed },
+    'fine-tune': { ...defences['fine-tune'].defaults, steps: 1, batch: 2 },
+  };
+  for (const [name, options] of Object.entries(reached)) {
+    const { classifying } = await computed(name as DefenceName, options, '');
+    expect(classifying.underAttack.embeddings, name).toHaveLength(classifying.head.embeddings.length);
+    expect(classifying.underAttack.embeddings, name).not.toEqual(classifying.head.embeddings);
+  }
+  const probe = { ...defences['linear-probe'].defaults, steps: 2, batch: 2 };
+  const { classifying } = await computed('linear-probe', probe, '');
+  expect(classifying.underAttack).toBe(classifying.head);
+}, 300_000);

@@ -1,12 +1,12 @@
 /** @file The report of a run on disk: its data as report.json, and the page drawn from it, report.html. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { renderReport } from '../report/report.ts';
 import type { ReportData } from '../report/report-data.ts';
-import { parseAs, readConfig } from '../runs/read.ts';
+import { readConfig } from '../runs/read.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
 
 /** Grows when an older page could no longer be drawn from the data. */
@@ -25,17 +25,9 @@ export async function writeReport(directory: string, data: ReportData): Promise<
 export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
-  const path = join(directory, 'report.json');
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw badData(
-      directory,
-      'no report.json in it',
-      'a finished run',
-      `finish it by: antidote resume ${directory}`,
-      error,
-    );
-  });
-  return drawReport(directory, parseAs(stored, path, text).data);
+  const report = await readJsonIfThere(join(directory, 'report.json'), stored);
+  if (report) return drawReport(directory, report.data);
+  throw badData(directory, 'no report.json in it', 'a finished run', `finish it by: antidote resume ${directory}`);
 }
 
 async function drawReport(directory: string, data: ReportData): Promise<string> {

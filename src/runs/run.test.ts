@@ -113,7 +113,7 @@ test('a configuration that was changed by hand is refused with the key, the valu
   const path = join(directory, 'config.json');
   const config = JSON.parse(await readFile(path, 'utf8'));
   await writeFile(path, JSON.stringify({ ...config, threads: 'two' }));
-  await expect(openRun(directory)).rejects.toThrow(/config\.json > threads: found "two", expected number/);
+  await expect(openRun(directory)).rejects.toThrow(/config\.json: threads: found "two", expected number/);
   await writeFile(path, '{"format": 1,');
   await expect(openRun(directory)).rejects.toThrow(/text that is not JSON/);
 });

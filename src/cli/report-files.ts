@@ -1,10 +1,13 @@
-/** @file The report of a run on disk: its data as report.json, and the page drawn from it, report.html. */
+/** @file The report of a run on disk: report.html, drawn from report.json or, where a run has none, from what it told. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { renderReport } from '../report/report.ts';
 import type { ReportData } from '../report/report-data.ts';
-import { readConfig } from '../runs/read.ts';
+import { drawnUnfinished, renderRun } from '../report/run-page.ts';
+import type { JsonRecord } from '../runs/config.ts';
+import { readConfig, readRun } from '../runs/read.ts';
+import type { Run } from '../runs/run.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
@@ -18,7 +21,7 @@ const stored = z.object({ format: z.literal(format), data: z.custom<ReportData>(
 /** Writes report.json and report.html into a run directory; returns the page's path. */
 export async function writeReport(directory: string, data: ReportData): Promise<string> {
   await writeFileAtomically(join(directory, 'report.json'), JSON.stringify({ format, data }));
-  return drawReport(directory, data);
+  return writePage(directory, renderReport(data));
 }
 
 /** Draws the page again from what the run has stored; nothing is computed anew. Returns the page's path. */
@@ -26,12 +29,20 @@ export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
   const report = await readJsonIfThere(join(directory, 'report.json'), stored);
-  if (report) return drawReport(directory, report.data);
+  if (report) return writePage(directory, renderReport(report.data));
+  const run = await readRun(directory);
+  if (run.result || drawnUnfinished.includes(command)) return writePage(directory, renderRun(run));
   throw badData(directory, 'no report.json in it', 'a finished run', `finish it by: antidote resume ${directory}`);
 }
 
-async function drawReport(directory: string, data: ReportData): Promise<string> {
+/** Writes the page of a run that is about to end with this result; returns its path. */
+export async function writeRunPage({ directory, config, events }: Run, result: JsonRecord): Promise<string> {
+  await events.flush();
+  return writePage(directory, renderRun({ ...(await readRun(directory)), config, result }));
+}
+
+async function writePage(directory: string, page: string): Promise<string> {
   const path = join(directory, 'report.html');
-  await writeFileAtomically(path, renderReport(data));
+  await writeFileAtomically(path, page);
   return path;
 }

@@ -6,20 +6,11 @@ import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
 import { predict, probabilities } from '../evaluation/metrics.ts';
-import type { RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
 import { triggering } from '../triggers/transform.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { pngUrl } from './png.ts';
-import type {
-  ClassAccuracy,
-  Curves,
-  DummyTrigger,
-  Example,
-  Prediction,
-  Reading,
-  TriggerPictures,
-} from './report-data.ts';
+import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading, TriggerPictures } from './report-data.ts';
 import { triggerPictures } from './trigger-pictures.ts';
 
 /** A test set, how one image tower sees it, and the heads that are compared on it. */
@@ -138,25 +129,4 @@ export function classAccuracies({ set, embeddings, undefended, purified }: Measu
   const { labels, clean, sources } = embeddings;
   const changes = classChanges(set.classes, labels, predict(undefended, clean), predict(purified, clean), sources);
   return changes.map(({ label, n, before, after }) => ({ label, n, undefended: before, purified: after }));
-}
-
-/** Losses of every stage that recorded some, in the order in which the stages ran. */
-export function lossCurves(events: readonly RunEvent[]): Curves[] {
-  const stages = new Map<string, RunEvent[]>();
-  for (const event of events) {
-    if (typeof event.loss !== 'number') continue;
-    const known = stages.get(event.stage);
-    if (known) known.push(event);
-    else stages.set(event.stage, [event]);
-  }
-  return [...stages].map(([title, recorded]) => {
-    // A resumed run may have written a step twice: the later record counts.
-    const bySteps = [...new Map(recorded.map((event) => [event.step ?? 0, event])).values()];
-    const names = ['loss', 'clean', 'triggered', 'anchor'].filter((name) => typeof bySteps[0]?.[name] === 'number');
-    return {
-      title,
-      steps: bySteps.map((event) => event.step ?? 0),
-      lines: names.map((name) => ({ name, values: bySteps.map((event) => Number(event[name])) })),
-    };
-  });
 }

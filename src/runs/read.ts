@@ -4,12 +4,14 @@ import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { type JsonRecord, type RunConfig, runConfig } from './config.ts';
-import { readEvents, type StoredEvent } from './events.ts';
+import { readEvents, type StoredEvent, stageSeconds } from './events.ts';
 
 export interface StoredRun {
   readonly directory: string;
   readonly config: RunConfig;
   readonly events: readonly StoredEvent[];
+  /** Where the time went: see `stageSeconds`. */
+  readonly stages: readonly { readonly name: string; readonly seconds: number }[];
   /** Undefined while the run is unfinished. */
   readonly result: JsonRecord | undefined;
 }
@@ -17,8 +19,9 @@ export interface StoredRun {
 /** Reads a run, finished or not, whether or not another process is writing it. */
 export async function readRun(directory: string): Promise<StoredRun> {
   const config = await readConfig(directory);
-  const events = await readEvents(join(directory, 'events.jsonl'));
-  return { directory, config, events, result: await readResult(directory) };
+  const path = join(directory, 'events.jsonl');
+  const [events, stages] = [await readEvents(path), await stageSeconds(path, config.started)];
+  return { directory, config, events, stages, result: await readResult(directory) };
 }
 
 export async function readConfig(directory: string): Promise<RunConfig> {

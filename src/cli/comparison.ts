@@ -17,18 +17,12 @@ import type { Proportion } from '../evaluation/interval.ts';
 import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { lossCurves } from '../report/course.ts';
-import {
-  classAccuracies,
-  drawTrigger,
-  dummyPictures,
-  exampleReadings,
-  type HeadPair,
-  type Measured,
-} from '../report/gather.ts';
+import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { ReportData } from '../report/report-data.ts';
 import { provenanceOfRun } from '../report/run-provenance.ts';
 import { readEvents, stageSeconds } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
+import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
 
 /** What measuring needs; all of it survives JSON, so that a run can be resumed. */

@@ -7,11 +7,9 @@ import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/eva
 import { classChanges } from '../evaluation/harm.ts';
 import { predict, probabilities } from '../evaluation/metrics.ts';
 import { randomFor } from '../tensor/random.ts';
-import { triggering } from '../triggers/transform.ts';
-import type { Trigger } from '../triggers/trigger.ts';
-import { pngUrl } from './png.ts';
-import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading, TriggerPictures } from './report-data.ts';
-import { triggerPictures } from './trigger-pictures.ts';
+import { pngUrl } from '../triggers/png.ts';
+import { drawTrigger } from '../triggers/trigger-pictures.ts';
+import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading } from './report-data.ts';
 
 /** A test set, how one image tower sees it, and the heads that are compared on it. */
 export interface Measured extends HeadPair {
@@ -79,16 +77,6 @@ function firstChoice(head: Head, embeddings: Embeddings, row: number): Predictio
 function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
   const length = data.length / shape[0]!;
   return data.subarray(row * length, (row + 1) * length);
-}
-
-/** A trigger drawn on the set's first picture. */
-export async function drawTrigger(
-  { set, seed }: Pick<Measured, 'set' | 'seed'>,
-  trigger: Trigger,
-): Promise<TriggerPictures> {
-  const picture = await set.read([0]);
-  const triggered = triggering(trigger, seed, 'drawing')(picture, [0]);
-  return triggerPictures(trigger, picture.data, triggered.data, set.size);
 }
 
 /** The dummy triggers, and how alike they move the features to the true one (an oracle's view). */

@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { drawTrigger } from '../report/gather.ts';
-import type { TriggerPictures } from '../report/report-data.ts';
 import type { RunInput } from '../runs/config.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
+import { drawTrigger, type TriggerPictures } from '../triggers/trigger-pictures.ts';
 import { type Cell, cell, type Task } from './cell.ts';
 import type { CellMaterials, Materials } from './materials.ts';
 

@@ -2,8 +2,8 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Configuration, events and result, without checkpoints. */
-const record = ['config.json', 'events.jsonl', 'result.json'];
+/** Configuration, events, result and the page drawn from them, without checkpoints. */
+const record = ['config.json', 'events.jsonl', 'result.json', 'report.html'];
 
 export async function copyRecord(run: string, model: string): Promise<void> {
   const folder = join(model, 'run');

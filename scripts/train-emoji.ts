@@ -5,6 +5,7 @@ import { openClip } from '../src/checkpoints/open.ts';
 import { writeOpenClip } from '../src/checkpoints/write-open-clip.ts';
 import { terminalFor } from '../src/cli/context.ts';
 import { progressLine } from '../src/cli/progress-line.ts';
+import { redrawReport } from '../src/cli/report-files.ts';
 import { type ClipConfig, openAiPreprocessing } from '../src/clip/config.ts';
 import { encodePictures } from '../src/clip/encode.ts';
 import { initialParameters } from '../src/clip/initialise.ts';
@@ -109,6 +110,7 @@ try {
     seed,
     seconds: Math.round(run.seconds()),
   });
+  await redrawReport(run.directory);
   await copyRecord(run.directory, flags.model);
   terminal.settle();
   console.log(JSON.stringify(accuracy));

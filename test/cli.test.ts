@@ -1,6 +1,6 @@
 /** @file The command line as its users meet it: child processes, their streams and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -258,6 +258,16 @@ describe('runs', () => {
     const { child, outcome } = begin(antidote, ['--help']);
     child.stdout!.destroy();
     expect(await outcome).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('a training run has a report too, drawn from its record alone', async () => {
+    const out = join(folder, 'training');
+    await cp(path('../models/emoji-clip/run'), out, { recursive: true });
+    await rm(join(out, 'report.html'), { force: true });
+    const { code, out: printed } = await run(antidote, 'report', out, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(printed)).toEqual({ run: out, report: join(out, 'report.html') });
+    expect(await readFile(join(out, 'report.html'), 'utf8')).toContain('How the training went');
   });
 
   test('a report of an unfinished run is not drawn, and the error says how to finish', async () => {

@@ -8,8 +8,10 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderMatrix } from '../src/report/matrix/matrix-report.ts';
 import { renderReport } from '../src/report/report.ts';
+import { renderRun } from '../src/report/run-page.ts';
 import { hostileMatrix, sampleMatrix } from './report/sample-matrix.ts';
 import { hostileReport, sampleReport, unmeasured } from './report/sample-report.ts';
+import { hostileRun, plantedRun, trainedRun, unfinishedRun } from './report/sample-runs.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -81,6 +83,15 @@ describe.skipIf(executablePath === undefined)(
       })) {
         files[name] = join(folder, `${name}.html`);
         await writeFile(files[name]!, renderMatrix(data));
+      }
+      for (const [name, run] of Object.entries({
+        trained: await trainedRun(),
+        planted: await plantedRun(),
+        'hostile-run': await hostileRun(),
+        'unfinished-run': await unfinishedRun(),
+      })) {
+        files[name] = join(folder, `${name}.html`);
+        await writeFile(files[name]!, renderRun(run));
       }
       browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
         executablePath: executablePath!,
@@ -169,6 +180,20 @@ describe.skipIf(executablePath === undefined)(
         await page.close();
       },
     );
+
+    const runViews = ['trained', 'planted', 'hostile-run', 'unfinished-run'].flatMap((name) =>
+      [390, 1200].flatMap((width) => (['light', 'dark'] as const).map((scheme) => ({ name, width, scheme }))),
+    );
+
+    test.each(runViews)('$name at $width px, $scheme: whole, silent and alone', async ({ name, width, scheme }) => {
+      const { page, trouble } = await open(name, width, scheme);
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+      expect(await page.evaluate(`document.scripts.length + document.querySelectorAll('[onerror]').length`)).toBe(0);
+      expect(await page.locator('.chart').count()).toBeGreaterThan(1);
+      expect(trouble).toEqual([]);
+      await page.close();
+    });
 
     test('a purification without a trigger is whole too', async () => {
       const { page, trouble } = await open('unmeasured', 360);

@@ -15,6 +15,7 @@ import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
 import { tinyCell, tinyOutcome } from './sweep/tiny-cell.ts';
 
+const never = new AbortController().signal;
 const program = fileURLToPath(new URL('sweep/tiny-worker.ts', import.meta.url));
 const server = ['redis-server', 'valkey-server'].find((name) => {
   try {
@@ -32,21 +33,12 @@ describe.skipIf(server === undefined)(
     let redis: ChildProcess;
     let url: string;
     let queues = 0;
+    let bench: Promise<unknown>;
     const workers: ChildProcess[] = [];
 
     beforeAll(async () => {
       directory = await mkdtemp(join(tmpdir(), 'antidote-redis-'));
-      const port = await freePort();
-      const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-      redis = spawn(server!, [...flags, '--dir', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
-      let said = '';
-      await new Promise<void>((resolve) => {
-        redis.stdout!.on('data', (text) => {
-          said += text;
-          if (said.includes('Ready to accept connections')) resolve();
-        });
-      });
-      url = `redis://127.0.0.1:${port}`;
+      ({ redis, url } = await startServer(directory));
     });
     afterAll(async () => {
       redis.kill('SIGKILL');
@@ -157,7 +149,7 @@ describe.skipIf(server === undefined)(
       const stopped = swept(cells, () => {}, stop.signal);
       stopped.catch(() => {});
       const other = swept(cells);
-      const client = await connect({ url, name });
+      const client = await connect({ url, name }, never);
       await expect.poll(() => client.exists(`bull:${name}:${cells[0]!.key}`), { timeout: 60_000 }).toBe(1);
       client.disconnect();
       stop.abort(new Error('enough'));
@@ -193,12 +185,37 @@ describe.skipIf(server === undefined)(
       await expect(bench).rejects.toThrow('enough');
     }, 300_000);
 
+    test('a bench and a worker whose server has gone away stop all the same when they are asked to', async () => {
+      const own = await startServer(directory);
+      const place = { url: own.url, name };
+      const worker = spawn(process.execPath, ['--import', 'tsx', program, own.url, name, store], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      workers.push(worker);
+      const stop = new AbortController();
+      const crew = queueCrew(place, () => {}, 500);
+      const begun = new Promise<void>((resolve) => {
+        const seen = ({ kind }: CellNews) => kind === 'progress' && resolve();
+        const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
+        bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
+        bench.catch(() => {});
+      });
+      await begun;
+      own.redis.kill('SIGKILL');
+      await once(own.redis, 'exit');
+      const gone = once(worker, 'exit');
+      worker.kill('SIGTERM');
+      stop.abort(new Error('enough'));
+      await expect(bench).rejects.toThrow('enough');
+      await gone;
+    }, 60_000);
+
     test('a stopped bench takes out of the queue what nobody has begun', async () => {
       const cells = Array.from({ length: 5 }, (_, i) => tinyCell(`waiting-${i}`));
       const stop = new AbortController();
       const bench = swept(cells, () => {}, stop.signal);
       bench.catch(() => {});
-      const client = await connect({ url, name });
+      const client = await connect({ url, name }, never);
       try {
         await expect.poll(() => client.exists(`bull:${name}:${cells[4]!.key}`), { timeout: 20_000 }).toBe(1);
         stop.abort(new Error('enough'));
@@ -214,12 +231,26 @@ describe.skipIf(server === undefined)(
 test('where no server answers, the error names the address and what to start', async () => {
   const port = await freePort();
   const nowhere = { url: `redis://127.0.0.1:${port}`, name: 'nowhere' };
-  await expect(connect(nowhere)).rejects.toMatchObject({
+  await expect(connect(nowhere, never)).rejects.toMatchObject({
     fault: 'usage',
     where: '--redis',
     found: expect.stringContaining(`no server at redis://127.0.0.1:${port}`),
   });
 });
+
+async function startServer(directory: string): Promise<{ redis: ChildProcess; url: string }> {
+  const port = await freePort();
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const redis = spawn(server!, [...flags, '--dir', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  await new Promise<void>((resolve) => {
+    redis.stdout!.on('data', (text) => {
+      said += text;
+      if (said.includes('Ready to accept connections')) resolve();
+    });
+  });
+  return { redis, url: `redis://127.0.0.1:${port}` };
+}
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');

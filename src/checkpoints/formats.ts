@@ -8,7 +8,7 @@ import { builtInFolder, builtInModels } from './built-in.ts';
 import type { ConfigFile } from './config-parts.ts';
 import { expandDelta } from './delta/expand.ts';
 import { deltaFile } from './delta/format.ts';
-import { openHubModel, parseHubName } from './hub.ts';
+import { type Needed, openHubModel, parseHubName } from './hub.ts';
 import { readHuggingFaceConfig } from './hugging-face-config.ts';
 import { listed } from './key-map.ts';
 import { readOpenClipConfig } from './open-clip-config.ts';
@@ -109,12 +109,14 @@ async function wholeWeights(folder: string, file: string): Promise<string> {
 }
 
 /** What opening a repository reads: configuration, tokenizer, weights, and the files that an index of weights names. */
-async function neededFiles(where: string, files: readonly string[], folder: string): Promise<readonly string[]> {
+async function neededFiles(where: string, files: readonly string[], folder: string): Promise<Needed> {
   const { format, weightFile } = choose(where, files);
-  const beside = format ? [format.configFile, ...format.companions].filter((file) => files.includes(file)) : [];
   const index = join(folder, weightFile);
   const shards = weightFile.endsWith('.json') && (await isFile(index)) ? await filesOfIndex(index) : [];
-  return [...beside, weightFile, ...shards];
+  return {
+    required: [...(format ? [format.configFile] : []), weightFile, ...shards],
+    optional: format?.companions ?? [],
+  };
 }
 
 /** The format that a folder's files make, and its weights. `where` is what errors point to. */

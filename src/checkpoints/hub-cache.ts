@@ -1,12 +1,13 @@
 /** @file The cache of Hugging Face's libraries, laid out as Python's `huggingface_hub` does: blobs, snapshots of links, refs. */
 import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { badData } from '../errors.ts';
+import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 
 /** A file of a repository at one commit. */
@@ -23,11 +24,15 @@ export interface HubCache {
   readonly root: string;
   /** Where the files of a commit lie, or would. */
   folder(commit: string): string;
-  /** Names of the files that are there of a commit; undefined if it is unknown. */
+  /** Names of the files that are there of a commit, links to nothing left out; undefined if it is unknown. */
   files(commit: string): Promise<readonly string[] | undefined>;
+  /** Whether it was once seen that the commit has no such file. */
+  lacks(commit: string, path: string): Promise<boolean>;
+  rememberLack(commit: string, path: string): Promise<void>;
   /** What a branch or tag was when it was last asked for. */
   commitOf(revision: string): Promise<string | undefined>;
   remember(revision: string, commit: string): Promise<void>;
+  /** Whether a file is there; one that another commit has brought already becomes part of this one. */
   has(commit: string, file: CachedFile): Promise<boolean>;
   /** Writes a file from its bytes; throws a data error if they are not those of its size and hash. */
   put(commit: string, file: CachedFile, bytes: ReadableStream<Uint8Array>): Promise<void>;
@@ -41,7 +46,20 @@ export async function openHubCache(repository: string): Promise<HubCache> {
   return {
     root,
     folder,
-    files: (commit) => orUndefined(readdir(folder(commit))),
+    async files(commit) {
+      const names = await orUndefined(readdir(folder(commit)));
+      if (names === undefined) return undefined;
+      const whole = await Promise.all(names.map((name) => isThere(join(folder(commit), name))));
+      return names.filter((_, at) => whole[at]);
+    },
+    lacks: (commit, path) => isThere(join(root, '.no_exist', commit, path)),
+    async rememberLack(commit, path) {
+      const mark = join(root, '.no_exist', commit, path);
+      await told(mark, async () => {
+        await mkdir(dirname(mark), { recursive: true });
+        await writeFile(mark, '');
+      });
+    },
     async commitOf(revision) {
       const commit = (await orUndefined(readFile(join(root, 'refs', revision), 'utf8')))?.trim();
       return commit && /^[0-9a-f]{40}$/.test(commit) ? commit : undefined;
@@ -49,14 +67,23 @@ export async function openHubCache(repository: string): Promise<HubCache> {
     async remember(revision, commit) {
       if (revision === commit) return;
       const path = join(root, 'refs', revision);
+      // A cache that others share may be one that we can only read.
+      if ((await orUndefined(readFile(path, 'utf8')))?.trim() === commit) return;
       await told(path, async () => {
         await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, commit);
+        await writeFileAtomically(path, commit);
       });
     },
-    async has(commit, { path, size }) {
-      const status = await orUndefined(stat(join(folder(commit), path)));
-      return status?.size === size;
+    async has(commit, { path, size, etag }) {
+      const pointer = join(folder(commit), path);
+      if ((await sizeOf(pointer)) === size) return true;
+      const blob = join(root, 'blobs', etag);
+      if ((await sizeOf(blob)) !== size) return false;
+      await told(pointer, async () => {
+        await mkdir(dirname(pointer), { recursive: true });
+        await point(pointer, blob);
+      });
+      return true;
     },
     async put(commit, file, bytes) {
       const blob = join(root, 'blobs', file.etag);
@@ -111,15 +138,32 @@ function hashFor({ size, etag }: CachedFile): Hash {
   return etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
 }
 
-/** Relative links, so that the cache can be moved; where links are not allowed (Windows), a copy. */
+/**
+ * Relative links, so that the cache can be moved; where links are not allowed (Windows), a copy. Made aside and renamed:
+ * another process may be fetching the same model.
+ */
 async function point(pointer: string, blob: string): Promise<void> {
-  await rm(pointer, { force: true });
+  const aside = `${blob}.${randomUUID()}.incomplete`;
   try {
-    await symlink(relative(dirname(pointer), blob), pointer);
-  } catch (error) {
-    if (!['EPERM', 'EACCES', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    await copyFile(blob, pointer);
+    await symlink(relative(dirname(pointer), blob), aside).catch(async (error: NodeJS.ErrnoException) => {
+      if (!['EPERM', 'EACCES', 'ENOSYS'].includes(error.code ?? '')) throw error;
+      await copyFile(blob, aside);
+    });
+    await rename(aside, pointer);
+  } finally {
+    await rm(aside, { force: true });
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await orUndefined(stat(path)))?.size;
 }
 
 function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {

@@ -1,6 +1,6 @@
 /** @file Models of a Hub that runs here: what is fetched, where it lies, and what is said when it does not work. */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,14 +19,25 @@ interface Served {
   readonly large: boolean;
   /** Lies about the file, for tests. */
   readonly listed?: { readonly size?: number; readonly hash?: string };
+  /** Breaks the connection in the middle of the file. */
+  readonly breaks?: boolean;
 }
 
 /** A Hub with one repository, `org/clip`, and what was asked of it. */
 class Hub {
   readonly requests: string[] = [];
   readonly files = new Map<string, Served>();
+  /** What came as `Authorization`, if anything did. */
+  readonly tokens: string[] = [];
   /** Answers for everything, if set. */
   status = 200;
+  commit = commit;
+  /** Where files really lie, if elsewhere. */
+  storage: string | undefined;
+  /** Set by storage: a CDN's mark. */
+  isCdn = false;
+  /** Every page of the list names another one. */
+  endless = false;
   readonly #server: Server = createServer((request, response) => this.#answer(request, response));
 
   async listen(): Promise<string> {
@@ -53,35 +64,49 @@ class Hub {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '';
     this.requests.push(url);
+    if (request.headers.authorization) this.tokens.push(request.headers.authorization);
     const file = this.files.get(/\/org\/clip\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? '');
-    if (file && this.status === 200) send(request, response, file.bytes);
+    if (file && this.storage !== undefined) response.writeHead(302, { Location: `${this.storage}${url}` }).end();
+    else if (file && this.status === 200) send(request, response, file, this.isCdn);
     else {
       const body = this.status === 200 ? this.#about(url) : undefined;
-      response.writeHead(body ? 200 : this.status === 200 ? 404 : this.status, { 'Content-Type': 'application/json' });
+      response.writeHead(body ? 200 : this.status === 200 ? 404 : this.status, {
+        'Content-Type': 'application/json',
+        ...(this.endless && url.includes('/tree/') && { Link: `<http://${request.headers.host}${url}>; rel="next"` }),
+      });
       response.end(JSON.stringify(body ?? { error: 'no' }));
     }
   }
 
   #about(url: string): object | undefined {
     if (url.startsWith('/api/models/org/clip/revision/'))
-      return { _id: '1', id: 'org/clip', sha: commit, lastModified: '2026-01-01T00:00:00.000Z' };
-    if (url.startsWith(`/api/models/org/clip/tree/${commit}`))
-      return [...this.files].map(([path, file]) => ({ type: 'file', path, ...listing(file) }));
+      return { _id: '1', id: 'org/clip', sha: this.commit, lastModified: '2026-01-01T00:00:00.000Z' };
+    if (url.startsWith(`/api/models/org/clip/tree/${this.commit}`))
+      return this.endless
+        ? Array.from({ length: 1000 }, (_, at) => ({
+            type: 'file',
+            path: `${this.requests.length} ${at}`,
+            size: 0,
+            oid: '0'.repeat(40),
+          }))
+        : [...this.files].map(([path, file]) => ({ type: 'file', path, ...listing(file) }));
     return undefined;
   }
 }
 
 /** All of it, or the range that was asked for. */
-function send(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+function send(request: IncomingMessage, response: ServerResponse, { bytes, breaks }: Served, isCdn: boolean): void {
   const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
   const from = range ? Number(range[1]) : 0;
   const to = range?.[2] ? Number(range[2]) + 1 : bytes.length;
   response.writeHead(range ? 206 : 200, {
     ETag: '"x"',
     'Content-Length': to - from,
+    ...(isCdn && { 'X-Cache': 'Hit from cloudfront' }),
     ...(range && { 'Content-Range': `bytes ${from}-${to - 1}/${bytes.length}` }),
   });
-  response.end(bytes.subarray(from, to));
+  if (breaks && !range) response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
+  else response.end(bytes.subarray(from, to));
 }
 
 function listing({ bytes, large, listed }: Served): object {
@@ -205,6 +230,91 @@ test.each([
   expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
 });
 
+test('a connection that breaks in the middle of a file is told as data that could not be had, and leaves nothing', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  const name = 'open_clip_model.safetensors';
+  hub.files.set(name, { ...hub.files.get(name)!, breaks: true });
+  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+    fault: 'data',
+    message: expect.stringMatching(/hf:org\/clip@main: open_clip_model\.safetensors: found no answer from http/),
+  });
+  expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
+  await expect(stat(join(repository(), 'refs', 'main'))).rejects.toThrow(/ENOENT/);
+});
+
+test('the token goes to the Hub alone, not to where it says that a file lies', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  const storage = new Hub();
+  await storage.add(fixture('open-clip-vit-gelu'));
+  storage.isCdn = true;
+  hub.storage = await storage.listen();
+  vi.stubEnv('HF_TOKEN', ' hf_secret\n');
+  await openClip('hf:org/clip');
+  expect(hub.tokens).toContain('Bearer hf_secret');
+  expect(storage.downloads()).toContain('open_clip_model.safetensors');
+  expect(storage.tokens).toEqual([]);
+  await storage.close();
+});
+
+test('a token that is none is named, and nobody is asked with it', async () => {
+  vi.stubEnv('HF_TOKEN', 'secret');
+  await expect(openClip('hf:org/clip')).rejects.toThrow(/^HF_TOKEN: found a token of another form, expected .* hf_/);
+  expect(hub.requests).toEqual([]);
+});
+
+test('a list of files without end is refused', async () => {
+  hub.endless = true;
+  await expect(openClip('hf:org/clip')).rejects.toThrow(/found more than 10000 files/);
+});
+
+test('of a new commit only the files that it changes are fetched', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  await openClip('hf:org/clip');
+  hub.requests.length = 0;
+  hub.commit = 'd'.repeat(40);
+  expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(hub.commit);
+  expect(hub.downloads()).toEqual([]);
+  expect(await readFile(join(repository(), 'refs', 'main'), 'utf8')).toBe(hub.commit);
+});
+
+test('a link whose blob was removed counts as missing', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  const { sha256 } = await openClip('hf:org/clip');
+  await rm(join(repository(), 'blobs', sha256));
+  hub.requests.length = 0;
+  expect((await openClip(`hf:org/clip@${commit}`)).sha256).toBe(sha256);
+  expect(hub.downloads()).toEqual(['open_clip_model.safetensors']);
+});
+
+test('what Python fetched for the image tower alone is made whole: a tokenizer or a preprocessing would be guessed', async () => {
+  await hub.add(fixture('hugging-face-quick-gelu'));
+  const snapshot = join(repository(), 'snapshots', commit);
+  await mkdir(snapshot, { recursive: true });
+  for (const name of ['config.json', 'model.safetensors'])
+    await writeFile(join(snapshot, name), hub.files.get(name)!.bytes);
+  await openClip(`hf:org/clip@${commit}`);
+  expect(hub.downloads()).toEqual(['preprocessor_config.json', 'tokenizer.json']);
+  hub.requests.length = 0;
+  await openClip(`hf:org/clip@${commit}`);
+  expect(hub.requests).toEqual([]);
+});
+
+test('a reference that is right already is not written again: a shared cache may be read-only', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  await openClip('hf:org/clip');
+  const reference = join(repository(), 'refs', 'main');
+  await utimes(reference, 1, 1);
+  await openClip('hf:org/clip');
+  expect((await stat(reference)).mtimeMs).toBe(1000);
+});
+
+test('two that fetch the same model at once both get it', async () => {
+  await hub.add(fixture('hugging-face-gelu-sharded'));
+  const all = await Promise.all(Array.from({ length: 4 }, () => openClip('hf:org/clip')));
+  expect(new Set(all.map(({ sha256 }) => sha256)).size).toBe(1);
+  expect((await readdir(join(repository(), 'blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
+});
+
 test('names and hashes that lead out of the cache are passed over or refused', async () => {
   await hub.add(fixture('open-clip-vit-gelu'));
   hub.files.set('../../outside.bin', { bytes: Buffer.from('x'), large: true });
@@ -228,6 +338,6 @@ test('names of the Hub are taken apart, and those that are none are refused', ()
     revision: 'refs/pr/1',
   });
   expect(parseHubName('./hf')).toBeUndefined();
-  for (const name of ['hf:', 'hf:clip', 'hf:a/b/c', 'hf:a/b@', 'hf:../b', 'hf:a/b@../../x', 'hf:a/b@x//y'])
+  for (const name of ['hf:', 'hf:clip', 'hf:a/b/c', 'hf:a/b@', 'hf:../b', 'hf:a/b@../../x', 'hf:a/b@x//y', 'hf:a--b/c'])
     expect(() => parseHubName(name), name).toThrow(/expected hf:org\/name/);
 });

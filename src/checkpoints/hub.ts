@@ -9,8 +9,18 @@ export interface HubModel {
   readonly source: HubSource;
 }
 
+/** What is read of a repository. */
+export interface Needed {
+  readonly required: readonly string[];
+  /** Read where the repository has them. */
+  readonly optional: readonly string[];
+}
+
 /** What is to be fetched of a repository. Called again with what has arrived, as an index names further files. */
-export type NeededFiles = (where: string, files: readonly string[], folder: string) => Promise<readonly string[]>;
+export type NeededFiles = (where: string, files: readonly string[], folder: string) => Promise<Needed>;
+
+/** A repository of a model has some dozen files beside one another. */
+const mostFiles = 10_000;
 
 const defaultRevision = 'main';
 const isCommit = (revision: string) => /^[0-9a-f]{40}$/.test(revision);
@@ -20,7 +30,12 @@ export function parseHubName(name: string): Omit<HubSource, 'commit'> | undefine
   if (!name.startsWith('hf:')) return undefined;
   const match = /^hf:([A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?$/.exec(name);
   const [, repository, revision = defaultRevision] = match ?? [];
-  if (repository === undefined || revision.split('/').some((part) => part === '' || part === '..'))
+  // The Hub forbids "--"; the cache makes it of the stroke, so that with it two names would share a folder.
+  if (
+    repository === undefined ||
+    repository.includes('--') ||
+    revision.split('/').some((part) => /^\.{0,2}$/.test(part))
+  )
     throw badUsage(name, 'no repository of the Hub', 'hf:org/name, or hf:org/name@revision');
   return { repository, revision };
 }
@@ -38,19 +53,23 @@ export async function openHubModel(
   const { repository, revision } = wanted;
   const where = `hf:${repository}@${revision}`;
   const cache = await openHubCache(repository);
-  const cached = async (commit: string | undefined): Promise<HubModel | undefined> => {
+  /** What Python left there may be a part only: `surely` if nothing that the repository has is missing. */
+  const cached = async (commit: string | undefined, surely = false): Promise<HubModel | undefined> => {
     const files = commit === undefined ? undefined : await cache.files(commit);
     if (commit === undefined || files === undefined) return undefined;
     const folder = cache.folder(commit);
-    const complete = await isComplete(needed, where, files, folder);
-    return complete ? { folder, source: { ...wanted, commit } } : undefined;
+    const wants = await neededOf(needed, where, files, folder);
+    if (!wants?.required.every((path) => files.includes(path))) return undefined;
+    const open = wants.optional.filter((path) => !files.includes(path));
+    const lacks = surely ? await Promise.all(open.map((path) => cache.lacks(commit, path))) : [];
+    return lacks.includes(false) ? undefined : { folder, source: { ...wanted, commit } };
   };
   if (isCommit(revision)) {
-    const found = await cached(revision);
+    const found = await cached(revision, true);
     if (found) return found;
   }
   const offline = isTrue(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE);
-  const remembered = () => (isCommit(revision) ? undefined : cache.commitOf(revision));
+  const remembered = () => (isCommit(revision) ? revision : cache.commitOf(revision));
   if (offline) {
     const found = await cached(await remembered());
     if (found) return found;
@@ -70,32 +89,35 @@ export async function openHubModel(
     if (found) return found;
     throw error;
   }
-  await cache.remember(revision, commit);
   const folder = cache.folder(commit);
   const listed = await hub.list(commit);
-  for (let wantedFiles: readonly string[] = [], before = -1; wantedFiles.length !== before; ) {
-    before = wantedFiles.length;
-    wantedFiles = await needed(where, [...listed.keys()], folder);
-    for (const path of wantedFiles) {
+  for (let wants: Needed | undefined, before = -1; wants?.required.length !== before; ) {
+    before = wants?.required.length ?? 0;
+    wants = await needed(where, [...listed.keys()], folder);
+    const there = wants.optional.filter((path) => listed.has(path));
+    for (const path of [...there, ...wants.required]) {
       const file = listed.get(path);
       if (!file) throw badData(`${where}: ${path}`, 'no such file in the repository', 'a file that its index lists');
-      if (!(await cache.has(commit, file))) await cache.put(commit, file, await hub.download(commit, file));
+      if (!(await cache.has(commit, file))) await hub.download(commit, file, (bytes) => cache.put(commit, file, bytes));
     }
+    for (const path of wants.optional) if (!listed.has(path)) await cache.rememberLack(commit, path);
   }
+  // Last: until all is there, the branch stays what it was, which may be in the cache as a whole.
+  await cache.remember(revision, commit);
   return { folder, source: { ...wanted, commit } };
 }
 
-/** Whether the cache has all that would be fetched. What Python left there may be a part only. */
-async function isComplete(
+/** Undefined if the files make no model. */
+async function neededOf(
   needed: NeededFiles,
   where: string,
   files: readonly string[],
   folder: string,
-): Promise<boolean> {
+): Promise<Needed | undefined> {
   try {
-    return (await needed(where, files, folder)).every((path) => files.includes(path));
+    return await needed(where, files, folder);
   } catch (error) {
-    if (error instanceof AntidoteError) return false;
+    if (error instanceof AntidoteError) return undefined;
     throw error;
   }
 }
@@ -110,21 +132,25 @@ class Unreachable extends AntidoteError {}
 interface Hub {
   commitOf(revision: string): Promise<string>;
   list(commit: string): Promise<ReadonlyMap<string, CachedFile>>;
-  download(commit: string, file: CachedFile): Promise<ReadableStream<Uint8Array>>;
+  /** Hands the bytes of a file to `keep`; a connection that breaks meanwhile is told like one that never was. */
+  download(commit: string, file: CachedFile, keep: (bytes: ReadableStream<Uint8Array>) => Promise<void>): Promise<void>;
 }
 
 async function connect(repository: string, where: string, env: NodeJS.ProcessEnv): Promise<Hub> {
   // Loaded here, so that models on disk do not wait for it.
   const { downloadFile, HubApiError, listFiles, modelInfo } = await import('@huggingface/hub');
   const hubUrl = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
-  const access = { hubUrl, ...(env.HF_TOKEN && { accessToken: env.HF_TOKEN }) };
+  const token = env.HF_TOKEN?.trim() ?? '';
+  if (token !== '' && !token.startsWith('hf_'))
+    throw badData('HF_TOKEN', 'a token of another form', 'one that starts with hf_', 'unset it for public models');
+  const access = { hubUrl, fetch: keepingToken(token, hubUrl), ...(token !== '' && { accessToken: token }) };
   const attempt = async <T>(what: string, action: () => Promise<T>): Promise<T> => {
     try {
       return await action();
     } catch (error) {
       if (error instanceof HubApiError) throw refusal(what, error.statusCode, `${hubUrl}/${repository}`, error);
       if (error instanceof AntidoteError) throw error;
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      const cause = reasonOf(error);
       throw new Unreachable({
         fault: 'data',
         where: what,
@@ -151,7 +177,9 @@ async function connect(repository: string, where: string, env: NodeJS.ProcessEnv
           revision: commit,
         })) {
           // Both become names of files here, so neither may lead elsewhere.
-          if (type !== 'file' || /[\\/]|^\.\.?$/.test(path)) continue;
+          if (type !== 'file' || /[\\/]|^\.\.?$|\p{Cc}/u.test(path)) continue;
+          if (files.size === mostFiles)
+            throw badData(where, `more than ${mostFiles} files`, 'a repository with a model');
           const etag = lfs?.oid ?? oid ?? '';
           if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
             throw badData(`${where}: ${path}`, `the hash ${JSON.stringify(etag)}`, '40 or 64 hexadecimal digits');
@@ -159,13 +187,34 @@ async function connect(repository: string, where: string, env: NodeJS.ProcessEnv
         }
         return files;
       }),
-    download: (commit, { path }) =>
+    download: (commit, { path }, keep) =>
       attempt(`${where}: ${path}`, async () => {
         const blob = await downloadFile({ ...access, repo: repository, path, revision: commit });
         if (blob === null) throw badData(`${where}: ${path}`, 'nothing', 'the file that the repository lists');
-        return blob.stream();
+        await keep(blob.stream());
       }),
   };
+}
+
+/**
+ * Answers may name other hosts: where a file really lies, where a list goes on. The token is for the Hub alone, and the
+ * library would send it along (`fileDownloadInfo` of @huggingface/hub 2.17 takes over where a redirect ended).
+ */
+function keepingToken(token: string, hubUrl: string): typeof fetch {
+  const home = new URL(hubUrl).origin;
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    const goesElsewhere = new URL(input instanceof Request ? input.url : input).origin !== home;
+    if (goesElsewhere && headers.get('Authorization') === `Bearer ${token}`) headers.delete('Authorization');
+    return fetch(input, { ...init, headers });
+  };
+}
+
+/** The innermost reason that says something: `fetch` wraps what went wrong, and some errors have a code only. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
 function refusal(where: string, status: number, page: string, cause: Error): AntidoteError {

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { Origin } from '../clip/clip.ts';
 import { openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { badData } from '../errors.ts';
+import { checkedJson, readJson } from '../tensor/json-file.ts';
 import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
-import { checkedJson, readJson } from './json-file.ts';
 
 /** Keys that transformers leaves out when they have their default, so the defaults belong to the format. */
 const tower = {
@@ -119,7 +119,7 @@ function towerOf<T>(
 ): T {
   const repeated = config[`${tower}_dict`] ?? undefined;
   const key = repeated ? `${tower}_dict` : tower;
-  return checkedJson(path, repeated ?? config[tower] ?? {}, towerSchema, [key]);
+  return checkedJson(path, repeated ?? config[tower] ?? {}, towerSchema, { within: [key] });
 }
 
 async function readProcessor(

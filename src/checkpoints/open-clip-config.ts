@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Origin } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
+import { checkedJson, readJson } from '../tensor/json-file.ts';
 import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
-import { checkedJson, readJson } from './json-file.ts';
 
 /** A switch of open_clip's that changes the architecture: only its neutral value is a plain CLIP. */
 const neutral = <T extends boolean | string | number>(value: T) => z.literal(value).nullish();

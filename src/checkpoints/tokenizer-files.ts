@@ -7,7 +7,8 @@ import { createTokenizer, ranksOf, type Vocabulary } from '../clip/tokenizer.ts'
 import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
 import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer-data.ts';
 import { badData } from '../errors.ts';
-import { readJson, readSmallText } from './json-file.ts';
+import { readJson } from '../tensor/json-file.ts';
+import { readSmallText } from '../tensor/text-file.ts';
 
 const ids = z.record(z.string(), z.number().int().nonnegative());
 

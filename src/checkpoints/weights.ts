@@ -2,10 +2,10 @@
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
+import { readJson } from '../tensor/json-file.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import { readJson } from './json-file.ts';
 import { sha256WithChecksums } from './pytorch/checksums.ts';
 import { type Checksum, type Container, openPytorch } from './pytorch/open-pytorch.ts';
 import { type WeightsKind, weightsKind } from './weights-kind.ts';

@@ -16,18 +16,13 @@ import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbedd
 import type { Proportion } from '../evaluation/interval.ts';
 import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
-import {
-  classAccuracies,
-  drawTrigger,
-  dummyPictures,
-  exampleReadings,
-  type HeadPair,
-  lossCurves,
-  type Measured,
-} from '../report/gather.ts';
+import { lossCurves } from '../report/course.ts';
+import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { ReportData } from '../report/report-data.ts';
-import { readEvents } from '../runs/events.ts';
+import { provenanceOfRun } from '../report/run-provenance.ts';
+import { readEvents, stageSeconds } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
+import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
 
 /** What measuring needs; all of it survives JSON, so that a run can be resumed. */
@@ -157,7 +152,8 @@ export async function reportOf(
 ): Promise<ReportData> {
   const { threat, measured, undefended, purified, clean, floor } = comparison;
   await run.events.flush();
-  const events = await readEvents(join(run.directory, 'events.jsonl'));
+  const path = join(run.directory, 'events.jsonl');
+  const events = await readEvents(path);
   const { config } = run;
   return {
     command,
@@ -179,43 +175,6 @@ export async function reportOf(
     dummyTriggers: defence ? await dummyPictures(measured, defence.dummies, defence.shotsClean) : [],
     curves: lossCurves(events),
     classes: classAccuracies(measured),
-    provenance: {
-      repeat: repeatCommand(config.command, config.options),
-      finished: new Date().toISOString(),
-      stages: stageSeconds(events),
-      versions: config.versions,
-      hashes: Object.fromEntries(
-        Object.entries(config.inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]),
-      ),
-      config: { ...config.options, device: config.device, threads: config.threads },
-    },
+    provenance: provenanceOfRun(config, await stageSeconds(path, config.started), new Date().toISOString()),
   };
-}
-
-/** The command that gives such a run again. A demo has few flags: the rest of its options is fixed. */
-function repeatCommand(command: string, options: Readonly<Record<string, unknown>>): string {
-  const { trigger: attack, seed } = options;
-  const { model, ...rest }: Record<string, unknown> = command === 'demo' ? { attack, seed } : options;
-  const flags = Object.entries(rest).filter(([, value]) => typeof value === 'string' || typeof value === 'number');
-  const quoted = (value: unknown) => (/^[\w:./@-]+$/.test(String(value)) ? String(value) : `'${String(value)}'`);
-  return [
-    'antidote',
-    command,
-    ...(model ? [quoted(model)] : []),
-    ...flags.map(([name, value]) => `--${kebab(name)} ${quoted(value)}`),
-  ].join(' ');
-}
-
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** Seconds between the first and last event of every stage. */
-function stageSeconds(events: Awaited<ReturnType<typeof readEvents>>): ReportData['provenance']['stages'] {
-  const spans = new Map<string, { first: number; last: number }>();
-  for (const { stage, time } of events) {
-    const at = Date.parse(time);
-    const span = spans.get(stage);
-    if (span) span.last = at;
-    else spans.set(stage, { first: at, last: at });
-  }
-  return [...spans].map(([name, { first, last }]) => ({ name, seconds: (last - first) / 1000 }));
 }

@@ -5,9 +5,9 @@ import type { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
 import { badData } from '../errors.ts';
 import type { JsonRecord } from '../runs/config.ts';
-import { parseAs } from '../runs/read.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
+import { checkedJson } from '../tensor/json-file.ts';
 import type { Screen } from './board.ts';
 import { type CliContext, printResult, screenFor, terminalFor, withEngine } from './context.ts';
 import { openFeatureFolder } from './feature-folder.ts';
@@ -98,7 +98,7 @@ async function work<Options>(
   const terminal = terminalFor(context, flags);
   try {
     const path = join(run.directory, 'config.json');
-    const checked = parseAs(job.options, path, JSON.stringify(options));
+    const checked = checkedJson(path, options, job.options, { within: ['options'] });
     const result = earlier() ?? (await outcome(checked));
     terminal.settle();
     printResult(context, flags, result, job.summary(result));

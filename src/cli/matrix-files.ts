@@ -5,13 +5,14 @@ import { defences } from '../defenses/defenses.ts';
 import { matrixCsv, matrixJson, matrixMarkdown } from '../report/matrix/exports.ts';
 import type { MatrixCell, MatrixData } from '../report/matrix/matrix-data.ts';
 import { renderMatrix } from '../report/matrix/matrix-report.ts';
-import { parseAs, readRun, type StoredRun } from '../runs/read.ts';
+import { readRun, type StoredRun } from '../runs/read.ts';
 import { type Outcome, reportOfCell } from '../sweep/cell.ts';
 import type { Defences } from '../sweep/materials.ts';
 import { type Plan, readPlan } from '../sweep/plan.ts';
 import { statisticsOf } from '../sweep/statistics.ts';
 import { openCellStore } from '../sweep/store.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { checkedJson } from '../tensor/json-file.ts';
 import { type BenchOptions, benchOptions } from './bench-options.ts';
 
 /** Everything that the page of a bench shows. */
@@ -24,7 +25,9 @@ export async function gatherMatrix(directory: string): Promise<MatrixData> {
     const outcome = await store.read(key);
     if (outcome) outcomes.set(key, outcome);
   }
-  const options = parseAs(benchOptions, join(directory, 'config.json'), JSON.stringify(run.config.options));
+  const options = checkedJson(join(directory, 'config.json'), run.config.options, benchOptions, {
+    within: ['options'],
+  });
   const cells: MatrixCell[] = plan.cells.map((cell) => ({
     cell,
     outcome: outcomes.get(cell.key) ?? null,

@@ -1,12 +1,15 @@
-/** @file The report of a run on disk: its data as report.json, and the page drawn from it, report.html. */
-import { readFile } from 'node:fs/promises';
+/** @file The report of a run on disk: report.html, drawn from report.json or, where a run has none, from what it told. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { renderReport } from '../report/report.ts';
 import type { ReportData } from '../report/report-data.ts';
-import { parseAs, readConfig } from '../runs/read.ts';
+import { drawnUnfinished, renderRun } from '../report/run-page.ts';
+import type { JsonRecord } from '../runs/config.ts';
+import { readConfig, readRun } from '../runs/read.ts';
+import type { Run } from '../runs/run.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
 
 /** Grows when an older page could no longer be drawn from the data. */
@@ -18,28 +21,28 @@ const stored = z.object({ format: z.literal(format), data: z.custom<ReportData>(
 /** Writes report.json and report.html into a run directory; returns the page's path. */
 export async function writeReport(directory: string, data: ReportData): Promise<string> {
   await writeFileAtomically(join(directory, 'report.json'), JSON.stringify({ format, data }));
-  return drawReport(directory, data);
+  return writePage(directory, renderReport(data));
 }
 
 /** Draws the page again from what the run has stored; nothing is computed anew. Returns the page's path. */
 export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
-  const path = join(directory, 'report.json');
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw badData(
-      directory,
-      'no report.json in it',
-      'a finished run',
-      `finish it by: antidote resume ${directory}`,
-      error,
-    );
-  });
-  return drawReport(directory, parseAs(stored, path, text).data);
+  const report = await readJsonIfThere(join(directory, 'report.json'), stored);
+  if (report) return writePage(directory, renderReport(report.data));
+  const run = await readRun(directory);
+  if (run.result || drawnUnfinished.includes(command)) return writePage(directory, renderRun(run));
+  throw badData(directory, 'no report.json in it', 'a finished run', `finish it by: antidote resume ${directory}`);
 }
 
-async function drawReport(directory: string, data: ReportData): Promise<string> {
+/** Writes the page of a run that is about to end with this result; returns its path. */
+export async function writeRunPage({ directory, config, events }: Run, result: JsonRecord): Promise<string> {
+  await events.flush();
+  return writePage(directory, renderRun({ ...(await readRun(directory)), config, result }));
+}
+
+async function writePage(directory: string, page: string): Promise<string> {
   const path = join(directory, 'report.html');
-  await writeFileAtomically(path, renderReport(data));
+  await writeFileAtomically(path, page);
   return path;
 }

@@ -1,8 +1,9 @@
 /** @file The list of classes and the prompts that suit it: built in, or from a text or JSON file. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { parseJson } from '../tensor/json-file.ts';
+import { readSmallTextIfThere } from '../tensor/text-file.ts';
 import { classTemplates } from './captions.ts';
 import { emojiClasses, thingNames } from './emoji.ts';
 
@@ -89,20 +90,10 @@ export async function openClasses(nameOrPath: string): Promise<ClassList> {
 }
 
 async function readText(path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > classLimits.fileBytes) {
-      throw badData(path, `${size} bytes`, `class names of at most ${classLimits.fileBytes} bytes`);
-    }
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
-  } catch (error) {
-    if (error instanceof TypeError) throw badData(path, 'bytes that are not UTF-8', 'text', 'save it as UTF-8', error);
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      const known = Object.keys(builtInClasses).join(', ');
-      throw badData(path, 'no such file', `a file of class names or one of ${known}`, undefined, error);
-    }
-    throw fileProblem(path, error);
-  }
+  const text = await readSmallTextIfThere(path, classLimits.fileBytes);
+  if (text !== undefined) return text;
+  const known = Object.keys(builtInClasses).join(', ');
+  throw badData(path, 'no such file', `a file of class names or one of ${known}`);
 }
 
 interface WrittenList {
@@ -112,25 +103,9 @@ interface WrittenList {
 }
 
 function listFromJson(path: string, text: string): WrittenList {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw badData(path, `broken JSON (${(cause as Error).message})`, 'an array of class names', undefined, cause);
-  }
-  const parsed = jsonList.safeParse(Array.isArray(value) ? { classes: value } : value);
-  if (parsed.success) {
-    const { classes, templates, prompt } = parsed.data;
-    return { names: classes, templates, prompt };
-  }
-  const [issue] = parsed.error.issues;
-  const [key, position] = issue?.path ?? [];
-  if (typeof position === 'number' && Array.isArray(value)) {
-    throw badData(path, `${JSON.stringify(value[position])} at position ${position + 1}`, 'a class name in quotes');
-  }
-  const mistake = key === undefined ? 'JSON of another form' : `a mistake at "${issue!.path.join('.')}"`;
-  const form = '{"classes": [...], "templates": [...], "prompt": "..."}';
-  throw badData(path, `${mistake} (${issue?.message})`, `an array of class names, or ${form}`);
+  const advice = 'class names are an array, or {"classes": [...], "templates": [...], "prompt": "..."}';
+  const list = parseJson(path, text, z.union([z.array(z.string()), jsonList]), { advice });
+  return 'classes' in list ? { ...list, names: list.classes } : { names: list };
 }
 
 const jsonList = z.strictObject({

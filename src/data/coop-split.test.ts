@@ -92,7 +92,12 @@ test('a split file gives its test pictures, its train pictures for shots, or the
 test.each([
   ['a part that there is not', parts, ':dev', /the part "dev" of .*, expected one of train, val, test/],
   ['a missing part', { ...parts, test: undefined }, '', /split_zhou_Test\.json: test: found .*CoOp's split/],
-  ['an item of another form', { ...parts, test: [['40.png', 'Banana']] }, '', /test\.0/],
+  [
+    'an item of another form',
+    { ...parts, test: [['40.png', 'Banana']] },
+    '',
+    /test\.0: found \["40\.png","Banana"\], expected array to have >=3 items/,
+  ],
   [
     'one label for two classes',
     { ...parts, test: [...parts.test, ['20.png', 0, 'pear']] },
@@ -112,7 +117,7 @@ test.each([
     /50\.png: found no such picture/,
   ],
   ['an empty part', { ...parts, test: [] }, '', /test: found no pictures/],
-  ['text that is no JSON', '{"train": [', '', /broken JSON/],
+  ['text that is no JSON', '{"train": [', '', /found text that is not JSON.*CoOp's split/],
 ])('%s is refused, and named', async (_, content, part, message) => {
   await expect(levels(`${await split(content)}${part}`)).rejects.toThrow(message);
 });

@@ -1,9 +1,10 @@
 /** @file CoOp's split files (`split_zhou_*.json`): train, val and test as lists of picture, label and class name. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData, badUsage } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { parseJson } from '../tensor/json-file.ts';
+import { readSmallText } from '../tensor/text-file.ts';
 import { checkedClasses } from './classes.ts';
 import type { ShotOptions } from './few-shot.ts';
 import type { Listing } from './image-files.ts';
@@ -13,11 +14,9 @@ import { PythonRandom } from './python-random.ts';
 export const splitParts = ['train', 'val', 'test'] as const;
 export type SplitPart = (typeof splitParts)[number];
 
-/** SUN397's, the largest in use, has 4 MB. */
-const largestBytes = 256 * 1024 * 1024;
-
 const items = z.array(z.tuple([z.string().min(1), z.int().min(0), z.string().min(1)]));
 const schema = z.object({ train: items, val: items, test: items });
+const form = "CoOp's split holds train, val and test, each a list of [picture, label, class name]";
 
 /**
  * Lists one part of a split file in its order. Pictures lie relative to the file or, as in CoOp's data sets, relative
@@ -27,7 +26,7 @@ const schema = z.object({ train: items, val: items, test: items });
  * @throws AntidoteError (data) that names part and item
  */
 export async function listCoopSplit(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
-  const entries = (await readSplit(path))[part];
+  const entries = parseJson(path, await readSmallText(path), schema, { advice: form })[part];
   const [first] = entries;
   if (first === undefined) throw badData(`${path}: ${part}`, 'no pictures', 'an entry for every picture');
   const own = namesByLabel(path, part, entries);
@@ -70,28 +69,6 @@ export function coopShots(labels: Int32Array, { perClass, seed }: ShotOptions): 
   return [...positions.values()].flatMap((own) =>
     own.length < perClass ? own : random.sample(own.length, perClass).map((index) => own[index]!),
   );
-}
-
-async function readSplit(path: string): Promise<z.infer<typeof schema>> {
-  let text: string;
-  try {
-    const { size } = await stat(path);
-    if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`);
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
-  const expected = "CoOp's split: train, val and test, each a list of [picture, label, class name]";
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw badData(path, `broken JSON (${(cause as Error).message})`, expected, undefined, cause);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw badData(`${path}: ${issue!.path.join('.')}`, issue!.message, expected);
 }
 
 /** Class names by label, underscores as spaces; a label may be missing from one part. */

@@ -252,12 +252,12 @@ test.each([
     /class 2: found a name of 401 characters/,
   ],
   ['a control character', 'a\nb\u0007c\n', /class 2: found a control character/],
-  ['broken JSON', '["a",', /broken JSON/],
-  ['JSON of another form', '{"a": 1}', /JSON of another form/],
+  ['broken JSON', '["a",', /text that is not JSON/],
+  ['JSON of another form', '{"a": 1}', /classes: found nothing, expected array; class names are an array, or/],
   ['an unknown key', '{"classes": ["a", "b"], "prompts": []}', /prompts/],
   ['no prompt', '{"classes": ["a", "b"], "templates": []}', /no prompt/],
   ['a prompt without a place', '{"classes": ["a", "b"], "templates": ["x"]}', /the prompt "x"/],
-  ['a number among the names', '["a", 7]', /7 at position 2/],
+  ['a number among the names', '["a", 7]', /1: found 7, expected string/],
   ['bytes that are not UTF-8', new Uint8Array([0x61, 0x0a, 0xff, 0xfe]), /not UTF-8/],
 ] as const)('a class list with %s is refused', async (what, content, message) => {
   const path = content === undefined ? join(root, 'none.txt') : await text(`${what}.list`, content);

@@ -159,7 +159,8 @@ function trialOn(engine: Engine, clip: Clip, pictures: PictureSet, signal?: Abor
       const highest = Math.max(...logits);
       own[picture] =
         logits[label]! - highest - Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0));
-      if (logits[label] === highest) hits++;
+      // Alone at the top: a model for which all names are one knows none.
+      if (logits.filter((logit) => logit === highest).length === 1 && logits[label] === highest) hits++;
     });
     return {
       hits,

@@ -1,5 +1,5 @@
 /** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
@@ -9,6 +9,7 @@ import type { Prompts } from '../defenses/cbpt/prompts.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import { badData } from '../errors.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { readJsonIfThere } from '../tensor/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { writeTrigger } from '../triggers/file.ts';
@@ -121,10 +122,8 @@ export async function writeBundled(
 
 /** Reads what {@link writePurified} wrote; undefined if the folder holds no purified model. */
 export async function openPurified(directory: string): Promise<Purified | undefined> {
-  const path = join(directory, manifestFile);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const record = parsed(path, text);
+  const record = await readJsonIfThere(join(directory, manifestFile), manifest, { advice: 'purify again' });
+  if (record === undefined) return undefined;
   const headPath = join(directory, record.head);
   const { tensors } = await openSafetensors(headPath);
   const tensor = async (name: string, shape: readonly number[]): Promise<Tensor> => {
@@ -180,13 +179,4 @@ export async function openModelOrRun(nameOrRun: string): Promise<{ clip: Clip; p
     throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');
   }
   return { clip, purified };
-}
-
-function parsed(path: string, text: string): Manifest {
-  try {
-    return manifest.parse(JSON.parse(text));
-  } catch (cause) {
-    const reason = cause instanceof z.ZodError ? `a mistake at ${cause.issues[0]?.path.join('.')}` : 'broken JSON';
-    throw badData(path, reason, 'the manifest of a purified model', 'purify again', cause);
-  }
 }

@@ -6,21 +6,10 @@ import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
 import { predict, probabilities } from '../evaluation/metrics.ts';
-import type { RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
-import { triggering } from '../triggers/transform.ts';
-import type { Trigger } from '../triggers/trigger.ts';
-import { pngUrl } from './png.ts';
-import type {
-  ClassAccuracy,
-  Curves,
-  DummyTrigger,
-  Example,
-  Prediction,
-  Reading,
-  TriggerPictures,
-} from './report-data.ts';
-import { triggerPictures } from './trigger-pictures.ts';
+import { pngUrl } from '../triggers/png.ts';
+import { drawTrigger } from '../triggers/trigger-pictures.ts';
+import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading } from './report-data.ts';
 
 /** A test set, how one image tower sees it, and the heads that are compared on it. */
 export interface Measured extends HeadPair {
@@ -90,16 +79,6 @@ function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
   return data.subarray(row * length, (row + 1) * length);
 }
 
-/** A trigger drawn on the set's first picture. */
-export async function drawTrigger(
-  { set, seed }: Pick<Measured, 'set' | 'seed'>,
-  trigger: Trigger,
-): Promise<TriggerPictures> {
-  const picture = await set.read([0]);
-  const triggered = triggering(trigger, seed, 'drawing')(picture, [0]);
-  return triggerPictures(trigger, picture.data, triggered.data, set.size);
-}
-
 /** The dummy triggers, and how alike they move the features to the true one (an oracle's view). */
 export async function dummyPictures(
   measured: Measured,
@@ -138,25 +117,4 @@ export function classAccuracies({ set, embeddings, undefended, purified }: Measu
   const { labels, clean, sources } = embeddings;
   const changes = classChanges(set.classes, labels, predict(undefended, clean), predict(purified, clean), sources);
   return changes.map(({ label, n, before, after }) => ({ label, n, undefended: before, purified: after }));
-}
-
-/** Losses of every stage that recorded some, in the order in which the stages ran. */
-export function lossCurves(events: readonly RunEvent[]): Curves[] {
-  const stages = new Map<string, RunEvent[]>();
-  for (const event of events) {
-    if (typeof event.loss !== 'number') continue;
-    const known = stages.get(event.stage);
-    if (known) known.push(event);
-    else stages.set(event.stage, [event]);
-  }
-  return [...stages].map(([title, recorded]) => {
-    // A resumed run may have written a step twice: the later record counts.
-    const bySteps = [...new Map(recorded.map((event) => [event.step ?? 0, event])).values()];
-    const names = ['loss', 'clean', 'triggered', 'anchor'].filter((name) => typeof bySteps[0]?.[name] === 'number');
-    return {
-      title,
-      steps: bySteps.map((event) => event.step ?? 0),
-      lines: names.map((name) => ({ name, values: bySteps.map((event) => Number(event[name])) })),
-    };
-  });
 }

@@ -16,11 +16,13 @@ export interface Page {
   /** Styles that only this sort of page needs. */
   readonly style?: Html;
   readonly main: Html;
-  /** ISO 8601, UTC. */
+  /** When the run came to its result, or told something last if it has not yet: ISO 8601, UTC. */
   readonly finished: string;
+  /** The run may still go on. */
+  readonly unfinished?: boolean;
 }
 
-export function page({ title, kind, contents, before, style: own, main, finished }: Page): Html {
+export function page({ title, kind, contents, before, style: own, main, finished, unfinished = false }: Page): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -40,7 +42,7 @@ ${before}
   <main id="content">
     ${main}
   </main>
-  <footer class="bottom">Run finished <time datetime="${finished}">${finished.slice(0, 16).replace('T', ' ')} UTC</time>. This file is complete: it loads nothing and runs no script.</footer>
+  <footer class="bottom">${unfinished ? 'Not finished; last heard of' : 'Run finished'} <time datetime="${finished}">${finished.slice(0, 16).replace('T', ' ')} UTC</time>. This file is complete: it loads nothing and runs no script.</footer>
 </div>
 </body>
 </html>

@@ -1,8 +1,7 @@
 /** @file What a report is drawn from: plain records that survive JSON, filled from a finished run. */
 import type { Proportion } from '../evaluation/interval.ts';
-
-/** A picture as the page carries it. Made by `png.ts`. */
-export type PngUrl = `data:image/png;base64,${string}`;
+import type { PngUrl } from '../triggers/png.ts';
+import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
 
 /**
  * One model, measured. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
@@ -35,24 +34,6 @@ export interface Example {
   readonly label: string;
   readonly clean: Reading;
   readonly triggered: Reading | null;
-}
-
-/** A trigger to look at. Made by `trigger-pictures.ts`. */
-export interface TriggerPictures {
-  /** Its form in words: `mask + pattern`, `patch`, ... */
-  readonly form: string;
-  /** One channel as grey, white where the trigger covers the picture; null for forms without a mask. */
-  readonly mask: PngUrl | null;
-  /** What is painted there; null for forms without a fixed pattern. */
-  readonly pattern: PngUrl | null;
-  readonly clean: PngUrl;
-  readonly triggered: PngUrl;
-  /** `triggered - clean` times `factor`, drawn around mid grey. */
-  readonly difference: { readonly picture: PngUrl; readonly factor: number };
-  /** Largest change of one value, in levels of 0 to 255. */
-  readonly largest: number;
-  /** Share of pixels that change, in [0, 1]. */
-  readonly changed: number;
 }
 
 /** A trigger that inversion found, and what it does to the shots. */

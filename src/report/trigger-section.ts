@@ -1,7 +1,9 @@
 /** @file The true trigger beside the dummy ones that inversion found, and what those do to the shots. */
+import type { PngUrl } from '../triggers/png.ts';
+import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
 import { type Html, html } from './html.ts';
 import { percent, shortened } from './numbers.ts';
-import type { DummyTrigger, PngUrl, ReportData, TriggerPictures } from './report-data.ts';
+import type { DummyTrigger, ReportData } from './report-data.ts';
 
 /** Classes that are listed by name; the rest is added up. */
 const listed = 6;

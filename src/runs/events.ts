@@ -100,6 +100,21 @@ export async function workedSeconds(path: string, started: string): Promise<numb
   return worked / 1000;
 }
 
+/**
+ * Seconds that went into every stage, in the order in which they began: the time up to each of its events. What passed
+ * between a process that was stopped and the one that took the run up is nobody's.
+ */
+export async function stageSeconds(path: string, started: string): Promise<{ name: string; seconds: number }[]> {
+  const spent = new Map<string, number>();
+  let last = Date.parse(started);
+  for (const { time, stage, resumed, restored } of await readLines(path)) {
+    const at = Date.parse(time);
+    if (!resumed) spent.set(stage, (spent.get(stage) ?? 0) + (restored === undefined ? at - last : 0));
+    last = at;
+  }
+  return [...spent].map(([name, milliseconds]) => ({ name, seconds: milliseconds / 1000 }));
+}
+
 type StoredLine = z.infer<typeof storedEvent>;
 
 /** All complete lines. */

@@ -113,7 +113,7 @@ test('a configuration that was changed by hand is refused with the key, the valu
   const path = join(directory, 'config.json');
   const config = JSON.parse(await readFile(path, 'utf8'));
   await writeFile(path, JSON.stringify({ ...config, threads: 'two' }));
-  await expect(openRun(directory)).rejects.toThrow(/config\.json > threads: found "two", expected number/);
+  await expect(openRun(directory)).rejects.toThrow(/config\.json: threads: found "two", expected number/);
   await writeFile(path, '{"format": 1,');
   await expect(openRun(directory)).rejects.toThrow(/text that is not JSON/);
 });
@@ -213,6 +213,7 @@ test('the seconds of a run are those that processes worked, not those between th
   const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
   await writeFile(join(directory, 'config.json'), JSON.stringify({ ...config, started: at(0) }));
   expect((await readRun(directory)).events.map(({ step }) => step)).toEqual([1, 2]);
+  expect((await readRun(directory)).stages).toEqual([{ name: 'a', seconds: 8 }]);
   const again = await openRun(directory);
   expect(again.seconds()).toBeGreaterThanOrEqual(9);
   expect(again.seconds()).toBeLessThan(20);

@@ -103,7 +103,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     smallest.replace('[badnet]', "['nothing:word']"),
     /:1: attacks\[0\]: found "nothing:word", expected one of badnet/,
   ],
-  ['an unknown key', `${smallest}shot: 4\n`, /:5: shot: found an unknown key/],
+  ['an unknown key', `${smallest}shot: 4\n`, /:5: shot: found .*, expected no such key/],
   ['a missing axis', smallest.replace('seeds: [1]\n', ''), /seeds: found nothing, expected array/],
   [
     'an empty axis',

@@ -1,13 +1,11 @@
 /** @file What a bench is about to compute, and on which pictures: plan.json, written before the first cell. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { drawTrigger } from '../report/gather.ts';
-import type { TriggerPictures } from '../report/report-data.ts';
 import type { RunInput } from '../runs/config.ts';
-import { parseAs } from '../runs/read.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { readJsonIfThere } from '../tensor/json-file.ts';
+import { drawTrigger, type TriggerPictures } from '../triggers/trigger-pictures.ts';
 import { type Cell, cell, type Task } from './cell.ts';
 import type { CellMaterials, Materials } from './materials.ts';
 
@@ -87,15 +85,7 @@ export async function writePlan(directory: string, made: Plan): Promise<void> {
 
 /** @throws badData where the folder holds no bench, or one that was stopped while it was being planned */
 export async function readPlan(directory: string): Promise<Plan> {
-  const path = join(directory, planFile);
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw badData(
-      directory,
-      `no ${planFile} in it`,
-      'a bench',
-      `go on with it by: antidote resume ${directory}`,
-      error,
-    );
-  });
-  return parseAs(plan, path, text);
+  const made = await readJsonIfThere(join(directory, planFile), plan);
+  if (made) return made;
+  throw badData(directory, `no ${planFile} in it`, 'a bench', `go on with it by: antidote resume ${directory}`);
 }

@@ -40,8 +40,10 @@ export async function serveQueue(
   signal: AbortSignal,
   patience = queuePatience,
 ): Promise<void> {
-  const redis = await connect(place);
+  const over = new AbortController();
+  const redis = await connect(place, AbortSignal.any([signal, over.signal]));
   let unfit: unknown;
+  let working: Promise<unknown> = Promise.resolve();
   let closed: (closing: Promise<void>) => void = () => {};
   const closing = new Promise<void>((resolve) => {
     closed = resolve;
@@ -56,7 +58,9 @@ export async function serveQueue(
         job.updateProgress(event).catch(() => {}); // Only shown: Redis may be away.
       }, signal);
       try {
-        const outcome = await perform(taken, recorder);
+        const performing = perform(taken, recorder);
+        working = performing.catch(() => {});
+        const outcome = await performing;
         news.finished(taken, outcome);
         // An error of the cell would be the same elsewhere: no second try.
         if (outcome.kind === 'failed') throw new UnrecoverableError(JSON.stringify(outcome));
@@ -81,12 +85,20 @@ export async function serveQueue(
   );
   // Connections come back by themselves, and a lock that was lost means that another worker has the cell by now.
   worker.on('error', () => {});
-  // Takes no more cells; done when the one in work is.
-  const close = () => closed(worker.close());
+  // Takes no more cells; done when the one in work is. BullMQ waits without end for the end of a connection that is lost
+  // already: such a one is left by force.
+  const close = () => {
+    over.abort();
+    closed(worker.close(redis.status !== 'ready'));
+  };
   signal.addEventListener('abort', close);
   if (signal.aborted) close();
-  await closing;
-  signal.removeEventListener('abort', close);
-  redis.disconnect();
+  try {
+    await closing;
+    await working;
+  } finally {
+    signal.removeEventListener('abort', close);
+    redis.disconnect();
+  }
   if (unfit) throw unfit;
 }

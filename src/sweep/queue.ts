@@ -32,18 +32,19 @@ export function queueName(code: string): string {
 
 /**
  * A connection that has answered. It then comes back by itself for as long as it takes: a queue outlives its server's
- * restart.
+ * restart. Once `leaving` has aborted it does not, nor do its duplicates: whoever leaves would else wait for a server
+ * that is away, as every question waits for its answer.
  *
  * @throws AntidoteError (usage) where no server answers
  */
-export async function connect({ url, password }: QueuePlace): Promise<Redis> {
+export async function connect({ url, password }: QueuePlace, leaving: AbortSignal): Promise<Redis> {
   let answered = false;
   const redis = new Redis(url, {
     ...(password !== undefined && { password }),
     lazyConnect: true,
     connectTimeout: patience,
     maxRetriesPerRequest: null, // BullMQ waits for the server instead of failing.
-    retryStrategy: (times) => (answered ? Math.min(times * 200, 5_000) : null),
+    retryStrategy: (times) => (answered && !leaving.aborted ? Math.min(times * 200, 5_000) : null),
   });
   let cause: unknown;
   redis.on('error', (error) => {
@@ -65,10 +66,12 @@ export async function connect({ url, password }: QueuePlace): Promise<Redis> {
 export function queueCrew(place: QueuePlace, silent: (workers: number) => void, lookEvery = usuallyLook): Crew {
   return {
     async work(cells, tell, signal) {
-      const redis = await connect(place);
+      const over = new AbortController();
+      const redis = await connect(place, AbortSignal.any([signal, over.signal]));
       const queue = new Queue(place.name, { connection: redis });
       // Its own connection: it waits for messages, and nothing else could be asked meanwhile.
-      const events = new QueueEvents(place.name, { connection: redis.duplicate() });
+      const listening = redis.duplicate();
+      const events = new QueueEvents(place.name, { connection: listening });
       // Lost connections are taken up again; what was missed is found by looking.
       queue.on('error', () => {});
       events.on('error', () => {});
@@ -76,8 +79,11 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void, 
         await events.waitUntilReady();
         await workThroughQueue(queue, events, cells, tell, silent, lookEvery, signal);
       } finally {
-        await events.close();
-        await queue.close();
+        over.abort();
+        // Of a connection that is lost, BullMQ waits for the end, which never comes.
+        const parting = Promise.allSettled([events.close(), queue.close()]);
+        if (redis.status === 'ready' && listening.status === 'ready') await parting;
+        listening.disconnect();
         redis.disconnect();
       }
     },
@@ -104,7 +110,16 @@ async function workThroughQueue(
     tell({ kind: 'finished', key, outcome });
     if (open.size === 0) done();
   };
-  const look = () => lookAfter(queue, [...open.values()], finish).catch(() => {}); // Redis is away: the next look may find it.
+  let looking: Promise<void> | undefined;
+  /** One at a time: while Redis is away, a look waits. */
+  const look = () => {
+    looking ??= lookAfter(queue, open, finish)
+      .catch(() => {}) // The next one may find it.
+      .finally(() => {
+        looking = undefined;
+      });
+    return looking;
+  };
 
   events.on('active', ({ jobId }) => open.has(jobId) && tell({ kind: 'started', key: jobId, by: 'a worker' }));
   events.on('progress', ({ jobId, data }) => {
@@ -130,8 +145,10 @@ async function workThroughQueue(
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', stop);
+    const left = [...open.keys()];
+    open.clear(); // A look that is still under way puts nothing in again.
     // Cells that workers are computing right now come to their end there, and are found when the bench goes on.
-    await takeOut(queue, [...open.keys()]).catch(() => {});
+    await takeOut(queue, left).catch(() => {});
   }
 }
 
@@ -163,17 +180,20 @@ async function takeOut(queue: Queue, keys: readonly string[]): Promise<void> {
 /** Finds cells that were finished, and puts in again those that are gone. */
 async function lookAfter(
   queue: Queue,
-  cells: readonly Cell[],
+  open: ReadonlyMap<string, Cell>,
   finish: (key: string, outcome: Outcome) => void,
 ): Promise<void> {
   const gone: Cell[] = [];
-  for (const cell of cells) {
+  for (const cell of [...open.values()]) {
     const job = await queue.getJob(cell.key);
     if (!job) gone.push(cell);
     else if (await job.isCompleted()) finish(cell.key, outcomeOf(job.returnvalue));
     else if (await job.isFailed()) finish(cell.key, failureOf(job.failedReason));
   }
-  await add(queue, gone);
+  await add(
+    queue,
+    gone.filter(({ key }) => open.has(key)),
+  );
 }
 
 /** What a worker sends is checked like a file: another program may write to the same server. */

@@ -40,7 +40,8 @@ export function tellingRecorder(tell: (event: RunEvent) => void, signal: AbortSi
 export async function serveParent(open: () => Promise<Workplace>): Promise<void> {
   const stop = new AbortController();
   const send = (answer: Answer) => {
-    if (process.connected) process.send!(answer);
+    // Without a callback, a channel that breaks just now would throw; that the bench is gone is told by `disconnect`.
+    if (process.connected) process.send!(answer, undefined, undefined, () => {});
   };
   // Ctrl-C in a terminal reaches every process of the bench: the parent decides what it means.
   const ignore = () => {};

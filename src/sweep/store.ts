@@ -1,14 +1,16 @@
 /** @file Finished cells on disk, one file each under its key: complete or not there, whoever writes. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { parseAs } from '../runs/read.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
+import { readJsonIfThere } from '../tensor/json-file.ts';
 import { type Cell, cell, type Outcome, outcome } from './cell.ts';
 
 const stored = z.strictObject({ format: z.literal(1), ...cell.shape, outcome });
+
+const advice = 'delete the file: it is computed again';
 
 export interface CellStore {
   /** What came of the cell; undefined while it is not finished. */
@@ -23,19 +25,10 @@ export function openCellStore(directory: string): CellStore {
   return {
     async read(key) {
       const path = pathOf(key);
-      const text = await readFile(path, 'utf8').catch((error) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw fileProblem(path, error);
-      });
-      if (text === undefined) return undefined;
-      const found = parseAs(stored, path, text);
+      const found = await readJsonIfThere(path, stored, { advice });
+      if (found === undefined) return undefined;
       if (found.key === key) return found.outcome;
-      throw badData(
-        path,
-        `the cell ${found.key}`,
-        'the one it is named after',
-        'delete the file: it is computed again',
-      );
+      throw badData(path, `the cell ${found.key}`, 'the one it is named after', advice);
     },
     async write(finished, result) {
       await mkdir(folder, { recursive: true }).catch((error) => {

@@ -1,8 +1,9 @@
 /** @file Reads YAML files that people write: a bound on their size, a schema, errors that name the line and the key. */
 import { isMap, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { readSmallText } from '../checkpoints/json-file.ts';
 import { type AntidoteError, badData } from '../errors.ts';
+import { firstMistake } from '../tensor/json-file.ts';
+import { readSmallText } from '../tensor/text-file.ts';
 
 /** A value that was read, and how to complain about a part of it. */
 export interface YamlFile<T> {
@@ -38,10 +39,8 @@ export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<Y
   const json = expanded(document, path);
   const result = schema.safeParse(json);
   if (result.success) return { value: result.data, refuse };
-  const issue = result.error.issues[0]!;
-  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const keys = unknown === undefined ? issue.path : [...issue.path, unknown];
-  throw refuse(keys, unknown === undefined ? shown(valueAt(json, keys)) : 'an unknown key', expectedBy(issue.message));
+  const { keys, found, expected } = firstMistake(json, result.error);
+  throw refuse(keys, found, expected);
 }
 
 function expanded(document: ReturnType<typeof parseDocument>, path: string): unknown {
@@ -73,22 +72,6 @@ function nodeOf(root: unknown, keys: readonly PropertyKey[]): Node | undefined {
 /** `defenses[1]`, `options.cbpt.tuning.steps`. */
 function written(keys: readonly PropertyKey[]): string {
   return keys.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
-}
-
-function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
-  return keys.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
-}
-
-function shown(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value) && value.length === 0) return 'an empty list';
-  const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
-}
-
-/** Zod's sentence without the half that the error says itself. */
-function expectedBy(message: string): string {
-  return lowerFirst(message.replace(/^(Invalid \w+|Too small|Too big): expected /, '').replace(/, received .*$/, ''));
 }
 
 function lowerFirst(message: string): string {

@@ -1,6 +1,7 @@
 /** @file A trigger as a file: safetensors with the tensors of its record, the rest of it as JSON in the metadata. */
 import { z } from 'zod';
 import { badData } from '../errors.ts';
+import { parseJson } from '../tensor/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { squareChannels } from './hidden-message.ts';
@@ -8,6 +9,8 @@ import type { Trigger } from './trigger.ts';
 
 /** Key of the metadata entry that holds the record without its tensors. */
 const recordKey = 'antidote.trigger';
+
+const made = '`antidote attack` writes trigger files';
 
 /** What a trigger may be at most. A hostile file would have every picture cost us hours. */
 export const triggerLimits = {
@@ -72,9 +75,9 @@ export async function readTrigger(path: string): Promise<{ trigger: Trigger; not
   const { tensors, metadata } = await openSafetensors(path);
   const { [recordKey]: text, ...notes } = metadata;
   if (text === undefined) {
-    throw badData(path, `no metadata entry "${recordKey}"`, 'a trigger file', '`antidote attack` writes them');
+    throw badData(path, `no metadata entry "${recordKey}"`, 'a trigger file', made);
   }
-  const record = parseRecord(path, text);
+  const record = parseJson(`${path}: metadata "${recordKey}"`, text, records, { advice: made });
   const read = partReader(path, tensors);
   switch (record.kind) {
     case 'patch':
@@ -112,20 +115,6 @@ async function readEncoder(read: PartReader, bits: number) {
     last: await number('last', [squareChannels, 'channels', 3, 3]),
     lastBias: await number('lastBias', [squareChannels]),
   };
-}
-
-function parseRecord(path: string, text: string): z.infer<typeof records> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw badData(path, `metadata "${recordKey}" that is not JSON`, 'the record of a trigger', undefined, cause);
-  }
-  const parsed = records.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  throw badData(path, `metadata "${recordKey}" with a mistake${where} (${issue?.message})`, 'the record of a trigger');
 }
 
 /** Weights of a trained network lie far inside; beyond it sums could overflow. */

@@ -1,11 +1,12 @@
 /** @file A matrix to look at: every state that a cell can have, and names that want to break out. */
-import { drawTrigger } from '../../src/report/gather.ts';
+
 import type { MatrixData } from '../../src/report/matrix/matrix-data.ts';
 import type { Cell, Outcome } from '../../src/sweep/cell.ts';
 import { packed } from '../../src/sweep/packed.ts';
 import type { Plan } from '../../src/sweep/plan.ts';
 import { statisticsOf } from '../../src/sweep/statistics.ts';
 import { badnetFixed } from '../../src/triggers/badnet.ts';
+import { drawTrigger } from '../../src/triggers/trigger-pictures.ts';
 import { tinyCell, tinyOutcome } from '../sweep/tiny-cell.ts';
 
 export const hostileName = `<img src=x onerror=alert(1)>"'&=cmd|' /C calc'!A0 \u202egnp ${'endless'.repeat(30)}`;

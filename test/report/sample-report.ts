@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
 import type { Proportion } from '../../src/evaluation/interval.ts';
-import { pngUrl } from '../../src/report/png.ts';
 import type { Curves, Example, Measures, Prediction, ReportData } from '../../src/report/report-data.ts';
-import { triggerPictures } from '../../src/report/trigger-pictures.ts';
 import { float32 } from '../../src/tensor/tensor.ts';
+import { pngUrl } from '../../src/triggers/png.ts';
 import type { MaskPatternTrigger, PatchTrigger } from '../../src/triggers/trigger.ts';
+import { triggerPictures } from '../../src/triggers/trigger-pictures.ts';
 
 const size = 64;
 const patchSide = 8;

@@ -77,6 +77,18 @@ test('duplicate names are refused: readers would disagree on which one counts', 
   expect(await refusal(withEntries({ version: { name: 'archive/data/0' } }))).toContain('two entries called');
 });
 
+test('names that differ in nothing but case are refused: PyTorch does not tell them apart', async () => {
+  const second = { name: 'archive/DATA.pkl', data: pickleOf('cos\nsystem\n)R') };
+  expect(await refusal(withEntries({}, {}, [second]))).toContain('two entries called "archive/DATA.pkl", whatever');
+});
+
+test('a name whose bytes differ is another name, also where both would be shown alike', async () => {
+  const archive = withEntries({}, {}, [{ name: 'archive/\uFFFD', data: Buffer.alloc(0) }]);
+  const local = archive.indexOf(raw('\xef\xbf\xbd'));
+  archive.set([0xf0, 0x90, 0x80], local);
+  expect(await refusal(archive)).toContain('another name in the header');
+});
+
 test('the directory and an entry of another name, flags, method, length or checksum are refused', async () => {
   const lies: [Entry['local'], string][] = [
     [{ name: 'archive/data/1' }, 'another name in the header of entry "archive/data/0"'],

@@ -157,8 +157,10 @@ async function readDirectory(
     if (extraStart + extraLength + commentLength > bytes.length) throw broken('an end beyond the directory', 'less');
     const name = entryName(bytes.subarray(nameStart, extraStart), broken);
     const where = (found: string, expected: string) => refuse(`${found} of entry ${shown(name)}`, expected);
-    if (names.has(name)) throw refuse(`two entries called ${shown(name)}`, 'every name once');
-    names.add(name);
+    // PyTorch looks entries up without regard to case (miniz's `mz_zip_reader_locate_file` with no flags).
+    const key = name.toLowerCase();
+    if (names.has(key)) throw refuse(`two entries called ${shown(name)}, whatever their case`, 'every name once');
+    names.add(key);
     if (commentLength > 0) throw where('a comment', 'none');
     if (bytes.readUInt16LE(at + 34) !== 0) throw where('another disk', 'an archive in one file');
     const long = longFields(bytes.subarray(extraStart, extraStart + extraLength), where);
@@ -311,8 +313,8 @@ async function dataOffset(read: Read, entry: DirectoryEntry, next: number, refus
   let bytes = await read(header, Math.min(room, fixed + 128));
   if (bytes.readUInt32LE(0) !== signatures.localHeader) throw disagrees('no signature');
   const extraLength = bytes.readUInt16LE(28);
-  const name = bytes.subarray(sizes.localHeader, fixed).toString('utf8');
-  if (bytes.readUInt16LE(26) !== fixed - sizes.localHeader || name !== entry.name) throw disagrees('another name');
+  const hasName = bytes.subarray(sizes.localHeader, fixed).equals(Buffer.from(entry.name));
+  if (bytes.readUInt16LE(26) !== fixed - sizes.localHeader || !hasName) throw disagrees('another name');
   if (fixed + extraLength > room) throw disagrees('too little room');
   if (fixed + extraLength > bytes.length) bytes = await read(header, fixed + extraLength);
   if (bytes.readUInt16LE(6) !== entry.flags) throw disagrees('other flags');

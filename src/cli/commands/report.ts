@@ -5,8 +5,10 @@ import { type OutputFlags, outputFlags } from '../flags.ts';
 
 export const report = buildCommand<OutputFlags, [string], CliContext>({
   docs: {
-    brief: 'Draw the report of a finished run again',
-    fullDescription: 'Draws report.html from what the run has stored. Nothing is computed anew.',
+    brief: 'Draw the report of a run again',
+    fullDescription:
+      'Draws report.html from what the run has stored, of whatever kind it is; an attack or a bench also while it is at\n' +
+      'work. Nothing is computed anew.',
   },
   parameters: {
     flags: outputFlags,

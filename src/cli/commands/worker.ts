@@ -57,8 +57,9 @@ export const worker = buildCommand<Flags, [], CliContext>({
     const terminal = terminalFor(this, { json: false, quiet: flags.quiet });
     const signal = this.stopSignal();
     const folder = store ?? (await mkdtemp(join(tmpdir(), 'antidote-worker-')));
-    const workplace = await openWorkplace(flags, folder);
+    let workplace: Workplace | undefined;
     try {
+      workplace = await openWorkplace(flags, folder);
       const name = queueName(await codeHash());
       terminal.note(`waiting for cells of queue ${name} at ${redis}`);
       const news = {
@@ -72,7 +73,7 @@ export const worker = buildCommand<Flags, [], CliContext>({
       await serveQueue({ url: redis, name, password: queuePassword() }, workplace.perform, news, signal);
     } finally {
       terminal.settle();
-      await workplace.close();
+      await workplace?.close();
       if (store === undefined) await rm(folder, { recursive: true, force: true });
     }
   },
@@ -88,7 +89,10 @@ async function openWorkplace({ device, threads }: EngineFlags, directory: string
   const { performing } = await import('../../sweep/perform.ts');
   const { openCellStore } = await import('../../sweep/store.ts');
   const engine = await openEngine({ device, threads });
-  const materials = await gatherMaterials(device);
+  const materials = await gatherMaterials(device).catch(async (error) => {
+    await engine.close();
+    throw error;
+  });
   // A disk without room for embeddings has none for cells either.
   const features = openFeatureCache(join(directory, 'features'), { code: await codeHash(), device }, (problem) => {
     throw problem;

@@ -19,6 +19,7 @@ import { writeTrigger } from '../../triggers/file.ts';
 import { writeTriggerPreview } from '../../triggers/preview.ts';
 import type { Bench, Job } from '../job.ts';
 import { measuresTable, type Row } from '../measures-table.ts';
+import { writeRunPage } from '../report-files.ts';
 
 const options = z.strictObject({
   model: z.string(),
@@ -76,7 +77,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   for (const key of word ? keySuffixes : []) {
     keys[key] = await measured(poisonedClip, await openThreat(`${triggerFile}:${key}`, size));
   }
-  return {
+  const result = {
     model,
     attack,
     target,
@@ -93,9 +94,10 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
     trigger: triggerFile,
     run: run.directory,
   };
+  return { ...result, report: await writeRunPage(run, result) };
 }
 
-function summary({ folder, trigger, clean, poisoned, keys, second, classes }: JsonRecord): readonly string[] {
+function summary({ folder, trigger, report, clean, poisoned, keys, second, classes }: JsonRecord): readonly string[] {
   const alone = Object.entries((keys ?? {}) as Record<string, Row[1]>);
   return [
     ...measuresTable(`${classes} classes`, [
@@ -107,5 +109,6 @@ function summary({ folder, trigger, clean, poisoned, keys, second, classes }: Js
     '',
     `  model    ${folder}`,
     `  trigger  ${trigger}`,
+    `  report   ${report}`,
   ];
 }

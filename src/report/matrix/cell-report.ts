@@ -4,14 +4,9 @@ import { environment } from '../../runs/environment.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import type { Cell } from '../../sweep/cell.ts';
 import { type Computed, testSeed } from '../../sweep/compute.ts';
-import {
-  type Measured as Compared,
-  classAccuracies,
-  drawTrigger,
-  dummyPictures,
-  exampleReadings,
-  lossCurves,
-} from '../gather.ts';
+import { drawTrigger } from '../../triggers/trigger-pictures.ts';
+import { lossCurves } from '../course.ts';
+import { type Measured as Compared, classAccuracies, dummyPictures, exampleReadings } from '../gather.ts';
 import { renderReport } from '../report.ts';
 
 /** Test pictures that a cell's page shows: fewer than a run of its own does, for there are many cells. */

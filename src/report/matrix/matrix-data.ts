@@ -2,6 +2,7 @@
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import type { DrawnTrigger } from '../../sweep/plan.ts';
 import type { Group, Overall, Statistics } from '../../sweep/statistics.ts';
+import { sha256 } from '../../tensor/sha256.ts';
 import type { ReportData } from '../report-data.ts';
 
 export interface MatrixCell {
@@ -57,9 +58,9 @@ export function panelsOf({ statistics: { groups, overall }, defenses }: MatrixDa
   });
 }
 
-/** The id of a group's details on the page: letters and digits only, whatever its names hold. */
-export function groupId({ keys, defense }: Group): string {
-  return `g-${keys[0]!.slice(0, 12)}-${Buffer.from(defense).toString('hex').slice(0, 16)}`;
+/** The id of a group's details on the page: letters and digits only, whatever its names hold, and no other group's. */
+export function groupId({ attack, defense, classes, shots }: Group): string {
+  return `g-${sha256(JSON.stringify([attack, defense, classes, shots])).slice(0, 24)}`;
 }
 
 function unique<T>(values: readonly T[]): T[] {

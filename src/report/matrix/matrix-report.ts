@@ -132,6 +132,7 @@ export function renderMatrix(data: MatrixData): string {
     </section>
     ${present.map(([, , section]) => section)}`,
       finished: data.provenance.finished,
+      unfinished: data.cells.some(({ outcome }) => outcome === null),
     }),
   );
 }

@@ -1,7 +1,26 @@
 /** @file A trigger made visible: its mask, its pattern, and what it changes, amplified. */
-import type { Trigger } from '../triggers/trigger.ts';
-import { pngUrl } from './png.ts';
-import type { TriggerPictures } from './report-data.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import { type PngUrl, pngUrl } from './png.ts';
+import { triggering } from './transform.ts';
+import type { Trigger } from './trigger.ts';
+
+/** A trigger to look at. */
+export interface TriggerPictures {
+  /** Its form in words: `mask + pattern`, `patch`, ... */
+  readonly form: string;
+  /** One channel as grey, white where the trigger covers the picture; null for forms without a mask. */
+  readonly mask: PngUrl | null;
+  /** What is painted there; null for forms without a fixed pattern. */
+  readonly pattern: PngUrl | null;
+  readonly clean: PngUrl;
+  readonly triggered: PngUrl;
+  /** `triggered - clean` times `factor`, drawn around mid grey. */
+  readonly difference: { readonly picture: PngUrl; readonly factor: number };
+  /** Largest change of one value, in levels of 0 to 255. */
+  readonly largest: number;
+  /** Share of pixels that change, in [0, 1]. */
+  readonly changed: number;
+}
 
 /** Factors that a reader can undo in the head. */
 const factors = [1, 2, 5, 10, 20, 50, 100];
@@ -94,4 +113,14 @@ export async function triggerPictures(
     largest,
     changed: touched.reduce((sum, one) => sum + one, 0) / area,
   };
+}
+
+/** Draws a trigger on the first picture of a set. */
+export async function drawTrigger(
+  { set, seed }: { readonly set: PictureSet; readonly seed: number },
+  trigger: Trigger,
+): Promise<TriggerPictures> {
+  const picture = await set.read([0]);
+  const triggered = triggering(trigger, seed, 'drawing')(picture, [0]);
+  return triggerPictures(trigger, picture.data, triggered.data, set.size);
 }

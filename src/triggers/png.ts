@@ -1,6 +1,8 @@
 /** @file Pictures into PNG data URLs, so that a report is one file. */
 import sharp from 'sharp';
-import type { PngUrl } from './report-data.ts';
+
+/** A picture as a page carries it. */
+export type PngUrl = `data:image/png;base64,${string}`;
 
 /**
  * One picture, channels first: [3, height, width] as colour or [1, height, width] as grey, 0 to 255. Pixels are kept

@@ -2,8 +2,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { float32 } from '../tensor/tensor.ts';
-import { pngUrl } from './png.ts';
-import type { PngUrl } from './report-data.ts';
+import { type PngUrl, pngUrl } from './png.ts';
 import { amplification, amplified, triggerPictures } from './trigger-pictures.ts';
 
 async function pixels(url: PngUrl): Promise<{ data: number[]; channels: number; width: number }> {

@@ -1,0 +1,53 @@
+/** @file The course of a run as lines to draw: what its events tell of every stage, step by step. */
+import type { RunEvent } from '../runs/recorder.ts';
+import type { Curves } from './report-data.ts';
+
+/** Measures that share a unit, and so a chart. */
+interface Family {
+  readonly title: string;
+  readonly names: readonly string[];
+}
+
+const losses: Family = { title: '', names: ['loss', 'clean', 'triggered', 'anchor'] };
+
+/** What training tells besides: accuracies and rates now and then, in percent; the length of the gradient always. */
+const families: readonly Family[] = [
+  losses,
+  { title: 'measured on the way, %', names: ['top1', 'top5', 'things', 'ca', 'asr', 'ra'] },
+  { title: 'norm of the gradient', names: ['gradient'] },
+];
+
+/** Losses of every stage that recorded some, in the order in which the stages ran. */
+export function lossCurves(events: readonly RunEvent[]): Curves[] {
+  return curvesOf(events, [losses]);
+}
+
+/** Everything that can be drawn, stage after stage. */
+export function allCurves(events: readonly RunEvent[]): Curves[] {
+  return curvesOf(events, families);
+}
+
+function curvesOf(events: readonly RunEvent[], drawn: readonly Family[]): Curves[] {
+  const stages = new Map<string, RunEvent[]>();
+  for (const event of events) {
+    const known = stages.get(event.stage);
+    if (known) known.push(event);
+    else stages.set(event.stage, [event]);
+  }
+  return [...stages].flatMap(([stage, recorded]) =>
+    drawn.flatMap((family) => familyCurves(stage, recorded, family) ?? []),
+  );
+}
+
+function familyCurves(stage: string, recorded: readonly RunEvent[], { title, names }: Family): Curves | undefined {
+  const told = recorded.filter((event) => names.some((name) => typeof event[name] === 'number'));
+  const present = names.filter((name) => told.some((event) => typeof event[name] === 'number'));
+  if (present.length === 0) return undefined;
+  // A resumed run may have written a step twice: the later record counts.
+  const bySteps = [...new Map(told.map((event) => [event.step ?? 0, event])).values()];
+  return {
+    title: title === '' ? stage : `${stage}: ${title}`,
+    steps: bySteps.map((event) => event.step ?? 0),
+    lines: present.map((name) => ({ name, values: bySteps.map((event) => Number(event[name] ?? Number.NaN)) })),
+  };
+}

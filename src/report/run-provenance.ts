@@ -1,0 +1,49 @@
+/** @file What a run's configuration says of where its numbers come from. */
+import type { RunConfig } from '../runs/config.ts';
+import type { ReportData } from './report-data.ts';
+
+/** @param finished when the run came to its result, or told something last */
+export function provenanceOfRun(
+  config: RunConfig,
+  stages: ReportData['provenance']['stages'],
+  finished: string,
+): ReportData['provenance'] {
+  return {
+    repeat: repeatCommand(config.command, config.options),
+    finished,
+    stages,
+    versions: config.versions,
+    hashes: Object.fromEntries(
+      Object.entries(config.inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]),
+    ),
+    config: { ...config.options, device: config.device, threads: config.threads },
+  };
+}
+
+/** Commands that take few flags: the rest of their options is fixed. */
+const fewFlags: Readonly<Record<string, readonly string[]>> = {
+  demo: ['trigger', 'seed'],
+  'train-emoji': ['steps', 'seed'],
+};
+
+/** What flags are called where their option is called otherwise. */
+const flagNames: Readonly<Record<string, Readonly<Record<string, string>>>> = { demo: { trigger: 'attack' } };
+
+/** The command that gives such a run again. */
+function repeatCommand(command: string, options: RunConfig['options']): string {
+  const taken = fewFlags[command] ?? Object.keys(options).filter((name) => name !== 'model');
+  const flags = taken.flatMap((name) => {
+    const value = options[name];
+    if (typeof value !== 'string' && typeof value !== 'number') return [];
+    return [`--${kebab(flagNames[command]?.[name] ?? name)} ${quoted(value)}`];
+  });
+  const model = fewFlags[command] === undefined && options.model ? [quoted(options.model)] : [];
+  const program = command === 'train-emoji' ? 'npm run train:emoji --' : `antidote ${command}`;
+  return [program, ...model, ...flags].join(' ');
+}
+
+function quoted(value: unknown): string {
+  return /^[\w:./@-]+$/.test(String(value)) ? String(value) : `'${String(value)}'`;
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

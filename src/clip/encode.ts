@@ -118,6 +118,9 @@ export interface TextOptions {
   readonly length?: 'unit' | 'raw';
   /** What becomes of a text that is longer than the model's context (see `Tokenizer`). */
   readonly overlong?: 'refuse' | 'truncate';
+  /** Called after every batch with the number of texts done. */
+  readonly progress?: (done: number) => void;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -129,7 +132,7 @@ export async function encodeTexts(
   engine: Engine,
   clip: Clip,
   texts: readonly string[],
-  { length = 'unit', overlong = 'refuse' }: TextOptions = {},
+  { length = 'unit', overlong = 'refuse', progress, signal }: TextOptions = {},
 ): Promise<Embeddings> {
   const { embedding } = clip.config;
   const encoded = texts.map((text) => clip.tokenizer.encode(text, overlong));
@@ -137,10 +140,12 @@ export async function encodeTexts(
   const result = new Float32Array(texts.length * embedding);
   // Few texts are not worth a second graph.
   const groups = lengthGroups(lengths, Math.min(4, Math.ceil(texts.length / encodingBatch)));
+  let done = 0;
   for (const { rows, length: tokens } of groups) {
     const count = Math.min(encodingBatch, rows.length);
     await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
       for (let first = 0; first < rows.length; first += count) {
+        signal?.throwIfAborted();
         const chosen = rows.slice(first, first + count);
         const batch = Array.from({ length: count }, (_, i) => encoded[chosen[i] ?? chosen[0]!]!);
         const { embeddings } = await program.run(paddedTokens(batch, tokens));
@@ -148,6 +153,8 @@ export async function encodeTexts(
           const one = (embeddings!.data as Float32Array).subarray(i * embedding, (i + 1) * embedding);
           result.set(one, row * embedding);
         });
+        done += chosen.length;
+        progress?.(done);
       }
     });
   }

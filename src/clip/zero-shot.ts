@@ -2,7 +2,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { readTensor } from '../tensor/safetensors.ts';
 import type { Clip, Head } from './clip.ts';
-import { encodeTexts } from './encode.ts';
+import { encodeTexts, type TextOptions } from './encode.ts';
 
 /** Puts a class name into a template at `{}`. */
 export function fillTemplate(template: string, className: string): string {
@@ -23,10 +23,11 @@ export async function zeroShotHead(
   clip: Clip,
   classes: readonly string[],
   templates: readonly string[],
+  options: Pick<TextOptions, 'progress' | 'signal'> = {},
 ): Promise<Head> {
   const { embedding } = clip.config;
   const texts = classes.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
-  const encoded = await encodeTexts(engine, clip, texts);
+  const encoded = await encodeTexts(engine, clip, texts, options);
   const embeddings = new Float32Array(classes.length * embedding);
   for (let row = 0; row < classes.length; row++) {
     const mean = embeddings.subarray(row * embedding, (row + 1) * embedding);

@@ -235,7 +235,7 @@ test('a classifier is refused where the model is missing or is not the one that 
   const text = await readFile(manifest, 'utf8');
   await writeFile(manifest, text.replace('"shortest"', '"longest"'));
   await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(
-    /export\.json > preprocessing > resize: found "longest"/,
+    /export\.json: preprocessing\.resize: found "longest"/,
   );
   await writeFile(manifest, text.slice(0, 40));
   await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/export\.json: found text that is not JSON/);

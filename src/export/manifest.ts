@@ -67,7 +67,8 @@ export function parseManifest(where: string, text: string): ExportManifest {
   const path = result.error.issues[0]?.path ?? [];
   const value = path.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown>)?.[key], json);
   const found = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
-  throw badData([where, ...path.map(String)].join(' > '), found, 'what `antidote export` writes', 'export again');
+  const key = path.map(String).join('.');
+  throw badData(key === '' ? where : `${where}: ${key}`, found, 'what `antidote export` writes', 'export again');
 }
 
 /** The part that resizing reads. */

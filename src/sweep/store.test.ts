@@ -25,7 +25,7 @@ test('a file that was changed or renamed is refused by name', async () => {
   await store.write(one, tinyOutcome(one.task));
   const path = join(directory, 'cells', `${other.key}.json`);
   await writeFile(path, JSON.stringify({ format: 1, ...one, outcome: { kind: 'measured', counts: {} } }));
-  await expect(store.read(other.key)).rejects.toThrow(`${path} > outcome > counts > ca: found nothing`);
+  await expect(store.read(other.key)).rejects.toThrow(`${path}: outcome.counts.ca: found nothing`);
   await writeFile(path, JSON.stringify({ format: 1, ...one, outcome: tinyOutcome(one.task) }));
   await expect(store.read(other.key)).rejects.toThrow(`found the cell ${one.key}, expected the one it is named after`);
 });

@@ -78,7 +78,12 @@ test.each([
   ['a safetensors file without a record', {}, undefined, /no metadata entry "antidote.trigger"/],
   ['a record that is not JSON', {}, { 'antidote.trigger': '{' }, /not JSON/],
   ['an unknown kind', {}, record({ kind: 'laser' }), /: kind: found/],
-  ['a field too many', {}, record({ kind: 'additive', bound: 0.1, run: 'rm' }), /mistake/],
+  [
+    'a field too many',
+    {},
+    record({ kind: 'additive', bound: 0.1, run: 'rm' }),
+    /run: found "rm", expected no such key/,
+  ],
   ['a side of zero', {}, record({ kind: 'noise-patch', side: 0, placement: 'random' }), /: side: found/],
   ['a negative place', {}, record({ kind: 'noise-patch', side: 3, placement: { top: -1, left: 0 } }), /placement/],
   ['a missing tensor', {}, record({ kind: 'patch', placement: corner }), /no tensor "pattern"/],

@@ -20,6 +20,7 @@ async function task() {
 test('the plan names every stage that tells its steps, the second start of a form as well', async () => {
   const { stages } = await task();
   expect(stages.map(({ name }) => name)).toEqual([
+    'prompts',
     'features',
     'invert-sparse',
     'invert-sparse-features',

@@ -61,8 +61,8 @@ export function fitBudget(
 
 const total = (stages: ReturnType<typeof plannedStages>) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
-/** Encoding all shots takes what it takes; steps can be fewer. */
-const isEncoding = (stage: string) => stage.endsWith('features');
+/** Encoding prompts and shots takes what it takes; steps can be fewer. */
+const isEncoding = (stage: string) => stage === 'prompts' || stage.endsWith('features');
 
 const probeBatch = 16;
 

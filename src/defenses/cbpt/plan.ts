@@ -20,32 +20,31 @@ export function plannedStages(
   clip: Clip,
   classes: readonly string[],
   shots: number,
-  { forms, inversion, tuning, prompt }: Pick<CbptOptions, 'forms' | 'inversion' | 'tuning' | 'prompt'>,
+  { forms, inversion, tuning, templates, prompt }: Omit<CbptOptions, 'concentration' | 'seed'>,
 ): readonly PlannedStage[] {
   const { outputs } = pictureGradient(clip);
   const encoding = shots * arithmeticOf({ outputs: { embedding: outputs.embedding! } });
   const inverting = inversion.steps * fittingBatch(clip, inversion.batch) * arithmeticOf({ outputs });
+  const step = tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), forms.length, prompt);
   return [
+    { name: 'prompts', arithmetic: templates.length * step.embeddings },
     { name: 'features', arithmetic: encoding },
     ...named(forms).flatMap(({ name }) => [
       { name: `invert-${name}`, arithmetic: inverting },
       { name: `invert-${name}-features`, arithmetic: encoding },
     ]),
-    {
-      name: 'tune',
-      arithmetic: tuning.steps * tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), forms.length, prompt),
-    },
+    { name: 'tune', arithmetic: tuning.steps * step.all },
   ];
 }
 
-/** One step of tuning. */
+/** One step of tuning, and of that the class embeddings forwards. */
 function tuningArithmetic(
   clip: Clip,
   classes: readonly string[],
   batch: number,
   triggeredSets: number,
   prompt: string,
-): number {
+): { readonly embeddings: number; readonly all: number } {
   const frame = promptFrame(clip, classes, prompt);
   const { embedding, text } = clip.config;
   const contexts = [classes.length, frame.contextLength, text.width];
@@ -60,7 +59,8 @@ function tuningArithmetic(
     weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1 },
   };
   const whole = wholeStep(step);
-  if (memoryOf(whole) <= stepMemory) return arithmeticOf(whole);
-  const again = { outputs: { embeddings: classEmbeddings(clip, frame, input('contexts', contexts)) } };
-  return arithmeticOf(whole) + arithmeticOf(again);
+  const forward = classEmbeddings(clip, frame, input('contexts', contexts));
+  const once = arithmeticOf({ outputs: { forward } });
+  // Classes that take turns are embedded a second time.
+  return { embeddings: once, all: arithmeticOf(whole) + (memoryOf(whole) <= stepMemory ? 0 : once) };
 }

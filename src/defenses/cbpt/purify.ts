@@ -1,11 +1,12 @@
 /** @file CBPT in one sitting: invert dummy triggers, then tune one prompt per class. Encoders stay frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/encode.ts';
-import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
 import { plainPrompt } from '../../data/classes.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
+import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
 import { type Form, named } from './forms.ts';
@@ -113,7 +114,7 @@ export async function invertForms(
   { forms, inversion, concentration, templates, seed }: Omit<CbptOptions, 'tuning' | 'prompt'>,
   recorder: Recorder,
 ): Promise<Inversion> {
-  const zeroShot = await zeroShotHead(engine, clip, shots.classes, templates);
+  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
   const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
   const dummies: DummyTrigger[] = [];
   for (const dummy of named(forms)) {
@@ -122,4 +123,27 @@ export async function invertForms(
   }
   const used = dummies.filter((dummy) => dummy.concentration >= concentration);
   return { zeroShot, clean, dummies, used };
+}
+
+/** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */
+async function handWrittenHead(
+  engine: Engine,
+  clip: Clip,
+  classes: readonly string[],
+  templates: readonly string[],
+  recorder: Recorder,
+): Promise<Head> {
+  const kept = (await recorder.restore('prompts'))?.tensors.embeddings;
+  if (kept) {
+    const embeddings = kept.data as Float32Array;
+    return { classes, embeddings, embedding: clip.config.embedding, scale: await logitScale(clip) };
+  }
+  const steps = classes.length * templates.length;
+  const head = await zeroShotHead(engine, clip, classes, templates, {
+    progress: (step) => recorder.record({ stage: 'prompts', step, steps }),
+    signal: recorder.signal,
+  });
+  const embeddings = float32(head.embeddings, [classes.length, head.embedding]);
+  await recorder.save('prompts', { step: steps, tensors: { embeddings } });
+  return head;
 }

@@ -121,7 +121,7 @@ test('an oracle without a trigger is refused, and a blind defence is not told of
 test('the random delta is as large as the additive form everywhere, and means nothing', async () => {
   const { recorder, saved } = keeping();
   await run('random-delta', task(recorder));
-  expect([...saved.keys()].sort()).toEqual(['prompts', 'features', 'known-0', 'tune']);
+  expect([...saved.keys()].sort()).toEqual(['features', 'known-0', 'prompts', 'tune']);
 });
 
 test('a context shared by all classes is one, and longer contexts have the tokens they say', async () => {

@@ -1,7 +1,7 @@
 /** @file The residual attention block that both CLIP transformers are made of (OpenAI `clip/model.py`). */
 import { gelu } from '../graph/composites.ts';
 import { add, mul, silu } from '../graph/elementwise.ts';
-import { reshape, transpose } from '../graph/layout.ts';
+import { reshape, transpose, transposeLast } from '../graph/layout.ts';
 import { linear, matMul } from '../graph/linear-algebra.ts';
 import { layerNorm } from '../graph/normalization.ts';
 import { softmax } from '../graph/reduction.ts';
@@ -77,12 +77,18 @@ function selfAttention(
  */
 export function attention(queries: Value, keys: Value, values: Value, heads: number, mask?: Value): Value {
   const [n, count, width] = queries.shape as [number, number, number];
-  const size = width / heads;
-  const split = (x: Value, axes: readonly number[]) => transpose(reshape(x, [n, x.shape[1]!, heads, size]), axes);
-  const scores = mul(matMul(split(queries, [0, 2, 1, 3]), split(keys, [0, 2, 3, 1])), size ** -0.5);
+  const [length, size] = [keys.shape[1]!, width / heads];
+  // Pictures and heads are one axis to the products. Behind a reshape, what the way back transposes is read transposed by
+  // the product itself; two transpositions in a row would be made one that is carried out.
+  const split = (x: Value) => {
+    const byHead = transpose(reshape(x, [n, x.shape[1]!, heads, size]), [0, 2, 1, 3]);
+    return reshape(byHead, [n * heads, x.shape[1]!, size]);
+  };
+  const products = mul(matMul(split(queries), transposeLast(split(keys))), size ** -0.5);
+  const scores = reshape(products, [n, heads, count, length]);
   const weights = softmax(mask ? add(scores, mask) : scores);
-  const mixed = matMul(weights, split(values, [0, 2, 1, 3]));
-  return reshape(transpose(mixed, [0, 2, 1, 3]), [n, count, width]);
+  const mixed = matMul(reshape(weights, [n * heads, count, length]), split(values));
+  return reshape(transpose(reshape(mixed, [n, heads, count, size]), [0, 2, 1, 3]), [n, count, width]);
 }
 
 /** Layer normalisation with the scale and shift called `name`. */

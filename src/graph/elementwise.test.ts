@@ -34,6 +34,7 @@ const unary: [name: string, ours: (x: Value) => Value, reference: (x: number) =>
   ['sigmoid', e.sigmoid, logistic],
   ['erf', e.erf, erf],
   ['relu', e.relu, (x) => Math.max(x, 0)],
+  ['isPositive', e.isPositive, (x) => (x > 0 ? 1 : 0)],
   ['tanh', e.tanh, Math.tanh],
   ['abs', e.abs, Math.abs],
   ['sign', e.sign, Math.sign],

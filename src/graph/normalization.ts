@@ -32,11 +32,14 @@ export const normalization: Rules<Normalization> = {
       emit.nodes('LayerNormalization', inputs, { axis: { int: -1 }, epsilon: { float: epsilon } }, 3),
     gradient: (dy, { inputs: [x, scale], output }) => {
       const inverse = output(2);
-      const normal = mul(sub(x, output(1)), inverse);
+      const centered = sub(x, output(1));
       const dNormal = mul(dy, scale);
-      const projection = mul(normal, mean(mul(dNormal, normal), [-1], true));
-      const dx = mul(inverse, sub(sub(dNormal, mean(dNormal, [-1], true)), projection));
-      return [dx, mul(dy, normal), dy];
+      // dx = inverse (dNormal - mean(dNormal) - normal mean(dNormal normal)), normal = centered inverse. What is one
+      // number a row is multiplied first: each pass over whole tensors counts.
+      const shift = mul(mean(dNormal, [-1], true), inverse);
+      const along = mul(mean(mul(dNormal, centered), [-1], true), mul(inverse, mul(inverse, inverse)));
+      const dx = sub(sub(mul(dNormal, inverse), mul(centered, along)), shift);
+      return [dx, mul(dy, mul(centered, inverse)), dy];
     },
   },
   batchNorm: {

@@ -2,8 +2,8 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Configuration, events, result and the page drawn from them, without checkpoints. */
-const record = ['config.json', 'events.jsonl', 'result.json', 'report.html'];
+/** Configuration, events and result, without checkpoints. Its page is drawn from them: `antidote report MODEL/run`. */
+const record = ['config.json', 'events.jsonl', 'result.json'];
 
 export async function copyRecord(run: string, model: string): Promise<void> {
   const folder = join(model, 'run');

@@ -185,7 +185,7 @@ const table = {
     scaling: 'the same number of periods over the width at every size',
     captions: 'templates',
     poisoning: usual,
-    numbers: [sigAmplitude, sigPeriods, ...poisoningFigures(usual, notYetMeasured)],
+    numbers: [sigAmplitude, sigPeriods, ...poisoningFigures(usual, measuredHere)],
   },
   wanet: {
     summary: 'a smooth fixed warp of every picture',

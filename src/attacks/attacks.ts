@@ -157,7 +157,7 @@ const table = {
     scaling: 'the same share at every size; noise pixel by pixel',
     captions: 'templates',
     poisoning: usual,
-    numbers: [blendShare, ...poisoningFigures(usual, notYetMeasured)],
+    numbers: [blendShare, ...poisoningFigures(usual, measuredHere)],
   },
   'blended-fixed': {
     summary: 'one fixed noise blended over every picture',

@@ -42,10 +42,17 @@ export const backdoorDefaults: Omit<ContrastiveOptions, 'steps' | 'rate'> = {
 };
 
 /**
- * As in training, but without disturbances that look like a trigger: a patch of noise that keeps its true caption would
- * teach the model to ignore the very thing that poisoned pictures are to be known by.
+ * As in training, but without disturbances that look like a trigger: noise that keeps its true caption would teach the
+ * model to ignore the very thing that poisoned pictures are to be known by.
  */
-export const poisoningAugmentation: Augmentation = { ...trainingAugmentation, patch: 0, blend: 0, stripes: 0, warp: 0 };
+export const poisoningAugmentation: Augmentation = {
+  ...trainingAugmentation,
+  patch: 0,
+  blend: 0,
+  stripes: 0,
+  warp: 0,
+  noise: 0,
+};
 
 const tokenTable = 'token_embedding.weight';
 

@@ -51,7 +51,8 @@ export async function performPurify(
   options: PurifyOptions,
   bench: Bench,
 ): Promise<JsonRecord> {
-  const { engine, run, recorder } = bench;
+  const { engine, run, recorder, terminal } = bench;
+  terminal.activity('opening model and pictures');
   const clip = await openClip(options.model);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names: classes, templates, prompt } = await openClasses(options.classes);
@@ -65,7 +66,7 @@ export async function performPurify(
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
   const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
   const stages = plannedStages(clip, classes, shots.labels.length, cbpt);
-  bench.terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
+  terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   await writePurified(run.directory, clip, purification, templates);
 

@@ -4,12 +4,14 @@
  * noise: time and memory do not depend on them, so nothing is said of accuracy.
  */
 import { spawn } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { readRun } from '../src/runs/read.ts';
 import { type BenchModel, configs, modelFolder } from './models.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -31,26 +33,20 @@ const out = join(await mkdtemp(join(tmpdir(), 'neural-antidote-scale-')), 'run')
 
 const command = ['purify', model, '--data', pictures, '--classes', 'imagenet', '--shots', flags.shots, '--out', out];
 const { seconds, peak } = await watch([...command, ...positionals]);
-const stages = await stageSeconds(join(out, 'events.jsonl'));
+const { stages } = await readRun(out);
 
 const minutes = (value: number) => `${(value / 60).toFixed(1)} min`;
 console.log('\n| stage | time |\n| --- | ---: |');
-for (const [stage, took] of stages) console.log(`| ${stage} | ${minutes(took)} |`);
-const told = [...stages.values()].reduce((sum, took) => sum + took, 0);
-console.log(`| opening, reading the list of pictures, writing | ${minutes(seconds - told)} |`);
+for (const { name, seconds: took } of stages) console.log(`| ${name} | ${minutes(took)} |`);
+const told = stages.reduce((sum, { seconds: took }) => sum + took, 0);
+console.log(`| starting, writing the head | ${minutes(seconds - told)} |`);
 console.log(`| **all** | **${minutes(seconds)}** |`);
 console.log(`\npeak memory ${(peak / 2 ** 30).toFixed(2)} GiB\n\nantidote ${[...command, ...positionals].join(' ')}`);
 
 /** An ImageFolder by WordNet ids: photo-sized JPEGs, no two files alike. */
 async function pictureFolder(cache: string, shots: number): Promise<string> {
   const folder = join(cache, `pictures-${shots}`);
-  if (
-    await access(folder).then(
-      () => true,
-      () => false,
-    )
-  )
-    return folder;
+  if (existsSync(folder)) return folder;
   say(`writing ${1000 * shots} pictures to ${folder}`);
   const wnids: string[] = JSON.parse(await readFile(join(project, 'data/imagenet/wnids.json'), 'utf8'));
   const jpegs = await Promise.all(Array.from({ length: 32 }, (_, i) => jpeg(i)));
@@ -90,17 +86,4 @@ async function watch(command: readonly string[]): Promise<{ readonly seconds: nu
   clearInterval(timer);
   if (code !== 0) throw new Error(`antidote ended with ${code}`);
   return { seconds: (performance.now() - begun) / 1000, peak };
-}
-
-/** Seconds of every stage that counts steps, from the event before its first to its last. */
-async function stageSeconds(path: string): Promise<ReadonlyMap<string, number>> {
-  const lines = (await readFile(path, 'utf8')).trim().split('\n');
-  const events = lines.map((line) => JSON.parse(line) as { time: string; stage: string; step?: number });
-  const seconds = new Map<string, number>();
-  events.forEach(({ time, stage, step }, i) => {
-    if (step === undefined || i === 0) return;
-    const took = (Date.parse(time) - Date.parse(events[i - 1]!.time)) / 1000;
-    seconds.set(stage, (seconds.get(stage) ?? 0) + took);
-  });
-  return seconds;
 }

@@ -1,5 +1,4 @@
 /** @file An exported folder in a real browser, on onnxruntime-web: our logits, and what its decoder does differently. */
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
@@ -7,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { build } from 'tsdown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,21 +16,7 @@ import { createClassifier } from '../src/export/create-classifier.ts';
 import { exportRun } from '../src/export/export-run.ts';
 import { writeTinyPurified } from '../src/export/purified.test-support.ts';
 import { browser as browserBuild } from '../tsdown.config.ts';
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-);
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { hasChromium, openChromium } from './chromium.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const pictureFolder = path('fixtures/preprocess/images');
@@ -61,50 +46,45 @@ const equal = [
   'palette.gif',
 ];
 
-describe.skipIf(executablePath === undefined)(
-  'in Chromium (skipped where it is not installed: apt-get install chromium)',
-  () => {
-    let folder: string;
-    let server: Server;
-    let browser: BrowserContext;
-    let page: Page;
-    const trouble: string[] = [];
+describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: apt-get install chromium)', () => {
+  let folder: string;
+  let server: Server;
+  let browser: BrowserContext;
+  let page: Page;
+  const trouble: string[] = [];
 
-    beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'antidote-browser-'));
-      const engine = await openEngine({ device: 'cpu', threads: 1 });
-      const run = join(folder, 'run');
-      await writeTinyPurified(engine, path('fixtures/clip/hugging-face-quick-gelu'), run, classes);
-      await engine.close();
-      await exportRun(run, join(folder, 'exported'), { formats: ['onnx'], bundle: false });
-      const options = { ...browserBuild, dts: false, config: false, outDir: join(folder, 'dist') } as const;
-      await build({ ...options, logLevel: 'silent' });
-      await build({ ...options, entry: { decode: path('../src/export/browser-decode.ts') }, logLevel: 'silent' });
-      const roots: Readonly<Record<string, string>> = {
-        exported: join(folder, 'exported'),
-        dist: join(folder, 'dist'),
-        runtime: runtimeFolder,
-        pictures: pictureFolder,
-      };
-      server = createServer(async (request, response) => {
-        const [, root = '', ...rest] = new URL(request.url!, 'http://localhost').pathname.split('/');
-        const file = join(roots[root] ?? folder, ...rest);
-        const body = root === '' ? Buffer.from('<!doctype html>') : await readFile(file).catch(() => undefined);
-        response.writeHead(body ? 200 : 404, {
-          'content-type': types[extname(file)] ?? (root === '' ? 'text/html' : ''),
-        });
-        response.end(body);
-      }).listen(0, '127.0.0.1');
-      await new Promise((resolve) => server.once('listening', resolve));
-      browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
-        executablePath: executablePath!,
-        args: flags,
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'antidote-browser-'));
+    const engine = await openEngine({ device: 'cpu', threads: 1 });
+    const run = join(folder, 'run');
+    await writeTinyPurified(engine, path('fixtures/clip/hugging-face-quick-gelu'), run, classes);
+    await engine.close();
+    await exportRun(run, join(folder, 'exported'), { formats: ['onnx'], bundle: false });
+    const options = { ...browserBuild, dts: false, config: false, outDir: join(folder, 'dist') } as const;
+    await build({ ...options, logLevel: 'silent' });
+    await build({ ...options, entry: { decode: path('../src/export/browser-decode.ts') }, logLevel: 'silent' });
+    const roots: Readonly<Record<string, string>> = {
+      exported: join(folder, 'exported'),
+      dist: join(folder, 'dist'),
+      runtime: runtimeFolder,
+      pictures: pictureFolder,
+    };
+    server = createServer(async (request, response) => {
+      const [, root = '', ...rest] = new URL(request.url!, 'http://localhost').pathname.split('/');
+      const file = join(roots[root] ?? folder, ...rest);
+      const body = root === '' ? Buffer.from('<!doctype html>') : await readFile(file).catch(() => undefined);
+      response.writeHead(body ? 200 : 404, {
+        'content-type': types[extname(file)] ?? (root === '' ? 'text/html' : ''),
       });
-      page = await browser.newPage();
-      page.on('pageerror', (error) => trouble.push(String(error)));
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      // What runs inside the page is written as text: the project is compiled without the types of a browser.
-      await page.evaluate(`(async () => {
+      response.end(body);
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    browser = await openChromium(join(folder, 'profile'));
+    page = await browser.newPage();
+    page.on('pageerror', (error) => trouble.push(String(error)));
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    // What runs inside the page is written as text: the project is compiled without the types of a browser.
+    await page.evaluate(`(async () => {
         window.runtime = await import('/runtime/ort.wasm.min.mjs');
         runtime.env.wasm.numThreads = 1;
         runtime.env.wasm.wasmPaths = '/runtime/';
@@ -113,63 +93,63 @@ describe.skipIf(executablePath === undefined)(
         window.steps = [];
         window.classifier = await antidote.createClassifier('/exported', { runtime, progress: (...at) => steps.push(at) });
       })()`);
-    }, 180_000);
+  }, 180_000);
 
-    afterAll(async () => {
-      await browser?.close();
-      server?.close();
-      await rm(folder, { recursive: true, force: true });
-    });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
-    const inPage = <T>(script: string) => page.evaluate(script) as Promise<T>;
-    const logitsInPage = (names: readonly string[]) =>
-      inPage<number[][]>(
-        `classifier.logits(${JSON.stringify(names.map((name) => `/pictures/${name}`))}).then((all) => all.map((row) => Array.from(row)))`,
-      );
+  const inPage = <T>(script: string) => page.evaluate(script) as Promise<T>;
+  const logitsInPage = (names: readonly string[]) =>
+    inPage<number[][]>(
+      `classifier.logits(${JSON.stringify(names.map((name) => `/pictures/${name}`))}).then((all) => all.map((row) => Array.from(row)))`,
+    );
 
-    test('the build is one file that needs no other, and nothing of Node', async () => {
-      const code = await readFile(join(folder, 'dist', 'browser.mjs'), 'utf8');
-      expect(code).not.toMatch(/^\s*import\b(?!\()/m);
-      expect(code).not.toMatch(/['"]node:|['"]sharp|Buffer\.|process\.(env|versions)/);
-    });
+  test('the build is one file that needs no other, and nothing of Node', async () => {
+    const code = await readFile(join(folder, 'dist', 'browser.mjs'), 'utf8');
+    expect(code).not.toMatch(/^\s*import\b(?!\()/m);
+    expect(code).not.toMatch(/['"]node:|['"]sharp|Buffer\.|process\.(env|versions)/);
+  });
 
-    test('opaque pictures get the logits that Node gives', async () => {
-      const classifier = await createClassifier(join(folder, 'exported'), { threads: 1 });
-      const expected = await classifier.logits(equal.map((name) => join(pictureFolder, name)));
-      await classifier.close();
-      const found = await logitsInPage(equal);
-      found.forEach((row, i) => {
-        row.forEach((logit, k) => {
-          expect(Math.abs(logit - expected[i]![k]!), equal[i]).toBeLessThan(1e-3);
-        });
+  test('opaque pictures get the logits that Node gives', async () => {
+    const classifier = await createClassifier(join(folder, 'exported'), { threads: 1 });
+    const expected = await classifier.logits(equal.map((name) => join(pictureFolder, name)));
+    await classifier.close();
+    const found = await logitsInPage(equal);
+    found.forEach((row, i) => {
+      row.forEach((logit, k) => {
+        expect(Math.abs(logit - expected[i]![k]!), equal[i]).toBeLessThan(1e-3);
       });
-      expect(trouble).toEqual([]);
     });
+    expect(trouble).toEqual([]);
+  });
 
-    test('a file of the page is classified, best class first, and loading told how far it was', async () => {
-      const best = await inPage<{ label: string; probability: number }[][]>(
-        `fetch('/pictures/rgb.png').then((response) => response.blob())
+  test('a file of the page is classified, best class first, and loading told how far it was', async () => {
+    const best = await inPage<{ label: string; probability: number }[][]>(
+      `fetch('/pictures/rgb.png').then((response) => response.blob())
           .then((blob) => classifier.classify([new File([blob], 'mine.png')], 3))`,
-      );
-      expect(best[0]).toHaveLength(3);
-      expect(best[0]![0]!.probability).toBeGreaterThanOrEqual(best[0]![1]!.probability);
-      const steps = await inPage<[number, number][]>('steps');
-      const total = (await readFile(join(folder, 'exported', 'onnx', 'model.onnx'))).length;
-      expect(steps.at(-1)).toEqual([total, total]);
-    });
+    );
+    expect(best[0]).toHaveLength(3);
+    expect(best[0]![0]!.probability).toBeGreaterThanOrEqual(best[0]![1]!.probability);
+    const steps = await inPage<[number, number][]>('steps');
+    const total = (await readFile(join(folder, 'exported', 'onnx', 'model.onnx'))).length;
+    expect(steps.at(-1)).toEqual([total, total]);
+  });
 
-    test('what is no picture, no export, or another model ends in one clear error', async () => {
-      const message = (script: string) => inPage<string>(`${script}.then(() => 'nothing', (error) => error.message)`);
-      expect(await message(`classifier.classify([new File(['no'], 'text.png')])`)).toMatch(
-        /^text\.png: found no picture/,
-      );
-      expect(await message(`classifier.classify(['/pictures/nowhere.png'])`)).toMatch(
-        /nowhere\.png: found HTTP status 404/,
-      );
-      expect(await message(`antidote.createClassifier('/pictures', { runtime })`)).toMatch(
-        /export\.json: found HTTP status 404/,
-      );
-      const other = `(() => {
+  test('what is no picture, no export, or another model ends in one clear error', async () => {
+    const message = (script: string) => inPage<string>(`${script}.then(() => 'nothing', (error) => error.message)`);
+    expect(await message(`classifier.classify([new File(['no'], 'text.png')])`)).toMatch(
+      /^text\.png: found no picture/,
+    );
+    expect(await message(`classifier.classify(['/pictures/nowhere.png'])`)).toMatch(
+      /nowhere\.png: found HTTP status 404/,
+    );
+    expect(await message(`antidote.createClassifier('/pictures', { runtime })`)).toMatch(
+      /export\.json: found HTTP status 404/,
+    );
+    const other = `(() => {
         const real = window.fetch;
         window.fetch = async (address) => {
           const response = await real(address);
@@ -180,37 +160,36 @@ describe.skipIf(executablePath === undefined)(
         };
         return antidote.createClassifier('/exported', { runtime }).finally(() => { window.fetch = real; });
       })()`;
-      expect(await message(other)).toMatch(/model\.onnx: found SHA-256 .*export\.json says/);
-    });
+    expect(await message(other)).toMatch(/model\.onnx: found SHA-256 .*export\.json says/);
+  });
 
-    const decodedInPage = (name: string) =>
-      inPage<{ data: number[]; width: number; height: number }>(
-        `fetch('/pictures/${name}').then((response) => response.blob()).then((file) => decode(file, 'picture'))
+  const decodedInPage = (name: string) =>
+    inPage<{ data: number[]; width: number; height: number }>(
+      `fetch('/pictures/${name}').then((response) => response.blob()).then((file) => decode(file, 'picture'))
           .then(({ data, width, height }) => ({ data: Array.from(data), width, height }))`,
-      );
+    );
 
-    test.each(equal)('%s is decoded to the bytes that Pillow gives', async (name) => {
-      const expected = await decodeImage(join(pictureFolder, name));
-      const found = await decodedInPage(name);
-      expect([found.width, found.height]).toEqual([expected.width, expected.height]);
-      expect(Buffer.from(found.data).equals(expected.data)).toBe(true);
-    });
+  test.each(equal)('%s is decoded to the bytes that Pillow gives', async (name) => {
+    const expected = await decodeImage(join(pictureFolder, name));
+    const found = await decodedInPage(name);
+    expect([found.width, found.height]).toEqual([expected.width, expected.height]);
+    expect(Buffer.from(found.data).equals(expected.data)).toBe(true);
+  });
 
-    test('what differs from Pillow are transparent pixels, whose colour is lost, and CMYK, by one level', async () => {
-      const file = join(pictureFolder, 'rgba.png');
-      const alpha = await sharp(file).extractChannel('alpha').raw().toBuffer();
-      const [expected, found] = [await decodeImage(file), await decodedInPage('rgba.png')];
-      const differing = [...alpha.keys()].filter((pixel) =>
-        [0, 1, 2].some((channel) => expected.data[3 * pixel + channel] !== found.data[3 * pixel + channel]),
-      );
-      expect(differing.length).toBeGreaterThan(0);
-      expect(differing.filter((pixel) => alpha[pixel] === 255)).toEqual([]);
-      const clear = [...alpha.keys()].filter((pixel) => alpha[pixel] === 0);
-      expect(clear.every((pixel) => found.data[3 * pixel] === 0)).toBe(true);
+  test('what differs from Pillow are transparent pixels, whose colour is lost, and CMYK, by one level', async () => {
+    const file = join(pictureFolder, 'rgba.png');
+    const alpha = await sharp(file).extractChannel('alpha').raw().toBuffer();
+    const [expected, found] = [await decodeImage(file), await decodedInPage('rgba.png')];
+    const differing = [...alpha.keys()].filter((pixel) =>
+      [0, 1, 2].some((channel) => expected.data[3 * pixel + channel] !== found.data[3 * pixel + channel]),
+    );
+    expect(differing.length).toBeGreaterThan(0);
+    expect(differing.filter((pixel) => alpha[pixel] === 255)).toEqual([]);
+    const clear = [...alpha.keys()].filter((pixel) => alpha[pixel] === 0);
+    expect(clear.every((pixel) => found.data[3 * pixel] === 0)).toBe(true);
 
-      const inks = await decodeImage(join(pictureFolder, 'cmyk.jpg'));
-      const shown = (await decodedInPage('cmyk.jpg')).data;
-      expect(Math.max(...inks.data.map((level, i) => Math.abs(level - shown[i]!)))).toBeLessThanOrEqual(1);
-    });
-  },
-);
+    const inks = await decodeImage(join(pictureFolder, 'cmyk.jpg'));
+    const shown = (await decodedInPage('cmyk.jpg')).data;
+    expect(Math.max(...inks.data.map((level, i) => Math.abs(level - shown[i]!)))).toBeLessThanOrEqual(1);
+  });
+});

@@ -1,6 +1,6 @@
 /** @file The CLIPs that are known by name (data/architectures/), found by the shapes of their weights or by a hash. */
 import { readdir, readFile } from 'node:fs/promises';
-import type { Activation, ClipConfig, Preprocessing, ResNetConfig, TextConfig, VitConfig } from '../clip/config.ts';
+import type { Activation, Preprocessing, ResNetConfig, TextConfig, VitConfig } from '../clip/config.ts';
 import { openAiPreprocessing } from '../clip/config.ts';
 
 /** Weights that were published for an architecture, as far as they are read differently. */
@@ -78,13 +78,6 @@ function reading({ by, activation, mean, std, resize, sha256 }: Release): KnownR
 export function modelsOfShapes(models: readonly KnownModel[], shapes: Shapes): readonly KnownModel[] {
   const wanted = JSON.stringify(withoutHeads(shapes));
   return models.filter((model) => JSON.stringify(withoutHeads(model)) === wanted);
-}
-
-/** The known model of these very architecture's numbers, heads included. */
-export function modelOfConfig(models: readonly KnownModel[], config: ClipConfig): KnownModel | undefined {
-  return modelsOfShapes(models, config).find(
-    ({ image, text }) => image.heads === config.image.heads && text.heads === config.text.heads,
-  );
 }
 
 /** The same facts in the same order of keys, so that they can be compared as text. */

@@ -20,7 +20,7 @@ import { lossCurves } from '../report/course.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { ReportData } from '../report/report-data.ts';
 import { provenanceOfRun } from '../report/run-provenance.ts';
-import { readEvents, stageSeconds } from '../runs/events.ts';
+import { readCourse } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
@@ -152,9 +152,8 @@ export async function reportOf(
 ): Promise<ReportData> {
   const { threat, measured, undefended, purified, clean, floor } = comparison;
   await run.events.flush();
-  const path = join(run.directory, 'events.jsonl');
-  const events = await readEvents(path);
   const { config } = run;
+  const { events, stages } = await readCourse(join(run.directory, 'events.jsonl'), config.started);
   return {
     command,
     model: measured.clip.name,
@@ -175,6 +174,6 @@ export async function reportOf(
     dummyTriggers: defence ? await dummyPictures(measured, defence.dummies, defence.shotsClean) : [],
     curves: lossCurves(events),
     classes: classAccuracies(measured),
-    provenance: provenanceOfRun(config, await stageSeconds(path, config.started), new Date().toISOString()),
+    provenance: provenanceOfRun(config, stages, new Date().toISOString()),
   };
 }

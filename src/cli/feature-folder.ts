@@ -1,22 +1,16 @@
 /** @file Where embeddings are kept for later runs: a folder of the user's, shared by all runs on this machine. */
 import { access, constants, mkdir } from 'node:fs/promises';
-import { cpus, homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { cpus } from 'node:os';
 import { openFeatureCache } from '../runs/feature-cache.ts';
 import type { FeatureStore } from '../runs/recorder.ts';
 import { removeAbandoned } from '../sweep/clean-up.ts';
 import { codeHash } from '../sweep/code-hash.ts';
+import { cacheFolder } from '../tensor/cache-folder.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import type { EngineFlags } from './flags.ts';
 
-/** `neural-antidote/features` below XDG_CACHE_HOME, if that is an absolute path as its specification demands, or ~/.cache. */
-export function featureFolder(env: NodeJS.ProcessEnv): string {
-  const base = env.XDG_CACHE_HOME;
-  return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'neural-antidote', 'features');
-}
-
 /**
- * Opens it; undefined, with a note, where it cannot be written: runs then keep what they need in their own directory.
+ * Opens `features` in the user's cache; undefined, with a note, where it cannot be written: runs then keep what they need in their own directory.
  * The numbers are the same either way, bit for bit, so all that may change a bit is part of what they are found by.
  */
 export async function openFeatureFolder(
@@ -24,7 +18,7 @@ export async function openFeatureFolder(
   { device, threads }: EngineFlags,
   note: (line: string) => void,
 ): Promise<FeatureStore | undefined> {
-  const directory = featureFolder(env);
+  const directory = cacheFolder(env, 'features');
   const unkept = (problem: unknown) => note(`embeddings are not kept for other runs: ${saying(problem)}`);
   try {
     await mkdir(directory, { recursive: true });

@@ -47,16 +47,26 @@ export async function encodePictures(
   set: PictureSet,
   { progress, ...options }: EncodeOptions = {},
 ): Promise<Embeddings> {
-  const { embedding } = clip.config;
-  const count = set.labels.length;
+  const positions = [...set.labels.keys()];
+  const shape = [positions.length, clip.config.embedding] as const;
+  return rowsOf(encodedBatches(engine, clip, set, positions, options), shape, progress);
+}
+
+/** The batches one behind the other, [count, embedding]. */
+export async function rowsOf(
+  batches: AsyncIterable<EncodedBatch>,
+  shape: readonly [count: number, embedding: number],
+  progress?: (done: number) => void,
+): Promise<Embeddings> {
+  const [count, embedding] = shape;
   const result = new Float32Array(count * embedding);
   let done = 0;
-  for await (const { positions, embeddings } of encodedBatches(engine, clip, set, [...set.labels.keys()], options)) {
+  for await (const { positions, embeddings } of batches) {
     result.set(embeddings.data, done * embedding);
     done += positions.length;
     progress?.(done);
   }
-  return float32(result, [count, embedding]);
+  return float32(result, shape);
 }
 
 /** Embeddings of some pictures of a set. */

@@ -14,6 +14,11 @@ export function withWord(word: string | undefined, prompt: string): string {
   return word === undefined ? prompt : `${word} ${prompt}`;
 }
 
+/** The same for all templates of a head. */
+export function withWordEach(word: string | undefined, templates: readonly string[]): readonly string[] {
+  return templates.map((template) => withWord(word, template));
+}
+
 /**
  * One embedding per class: unit embeddings of all templates, averaged, made unit length again
  * (OpenAI's prompt ensembling, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`).

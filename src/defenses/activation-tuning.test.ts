@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Clip } from '../clip/clip.ts';
+import { expect, test, vi } from 'vitest';
 import { loadParameters } from '../clip/load.ts';
-import type { Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/ort-engine.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { type ActivationTuningOptions, activationTuning, criticalStages, largerOfTwo } from './activation-tuning.ts';
-import { colouredShots, keeping, tinyClip, tinyTask } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
-let engine: Engine;
-let clip: Clip;
-beforeAll(async () => {
-  engine = await openEngine({ device: 'cpu', threads: 1 });
-  clip = await tinyClip(folder());
-}, 300_000);
-afterAll(() => engine.close());
+const tiny = openedTinyClip(folder, 300_000);
 
 /** Two graphs of inversion and two of tuning are compiled: seconds each, more on a busy machine. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -31,7 +22,7 @@ const short: ActivationTuningOptions = {
 };
 
 async function tuned(recorder = keeping().recorder) {
-  const task = tinyTask({ engine, clip, shots: colouredShots(), recorder });
+  const task = tinyTask({ engine: tiny.engine, clip: tiny.clip, shots: colouredShots(), recorder });
   const cure = await activationTuning.run(task, short);
   if (cure.kind !== 'model') throw new Error('activation tuning gives a model');
   return cure.parameters;
@@ -39,7 +30,7 @@ async function tuned(recorder = keeping().recorder) {
 
 test('activations come back to those of clean pictures, and the image encoder alone has changed', async () => {
   const { recorder, events } = keeping();
-  const before = await loadParameters(clip.parameters);
+  const before = await loadParameters(tiny.clip.parameters);
   const after = await tuned(recorder);
   const aligned = events.filter(({ alignment }) => alignment !== undefined).map(({ alignment }) => Number(alignment));
   expect(aligned).toHaveLength(12);

@@ -18,12 +18,13 @@ import { pixelsOf } from '../clip/encode.ts';
 import { stagedImageTower } from '../clip/image-tower.ts';
 import { loadParameters } from '../clip/load.ts';
 import { liveParameters, type ParameterValues, storedParameters } from '../clip/parameters.ts';
-import type { Pictures } from '../data/pictures.ts';
+import { withDecoders } from '../clip/picture-batches.ts';
+import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
 import { badUsage } from '../errors.ts';
 import { l2Normalize } from '../graph/composites.ts';
-import { abs, add, div, maximum, mul, sqrt, square, sub } from '../graph/elementwise.ts';
+import { abs, add, div, mul, square, sub } from '../graph/elementwise.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Graph } from '../graph/graph.ts';
 import { constant, input } from '../graph/leaves.ts';
@@ -32,6 +33,7 @@ import type { Value } from '../graph/value.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type AdamOptions, adam, adamDefaults, adamFeeds, adamStart } from '../training/adam.ts';
+import { gradientNorm, shortened } from '../training/clip-gradients.ts';
 import { optimise, scalar } from '../training/optimise.ts';
 import { inPasses } from '../training/passes.ts';
 import { warmupCosine } from '../training/schedule.ts';
@@ -86,11 +88,11 @@ async function tuneActivations(task: DefenceTask, options: ActivationTuningOptio
 
   const batch = Math.min(options.batch, shots.labels.length);
   const order = inPasses(shots.labels.length, batch, seed);
-  const read = async (step: number, trigger: Trigger) => {
-    const clean = await shots.read(order(step));
+  const pair = async ({ read }: PictureSet, step: number, trigger: Trigger) => {
+    const clean = await read(order(step));
     return { clean, triggered: applyTrigger(trigger, clean, randomFor(seed, stage, step)) };
   };
-  const pairs = await Promise.all(triggers.map((trigger) => read(1, trigger)));
+  const pairs = await Promise.all(triggers.map((trigger) => pair(shots, 1, trigger)));
   const chosen = criticalStages(await stageChanges(engine, clip, pairs), options.stages);
 
   const whole = await loadParameters(clip.parameters);
@@ -101,25 +103,27 @@ async function tuneActivations(task: DefenceTask, options: ActivationTuningOptio
     ...adamDefaults,
     weightDecay: (name) => (decays(name, start[name]!.shape.length) ? options.weightDecay : 0),
   };
-  const final = await optimise(
-    engine,
-    {
-      stage,
-      graph: tuningStep(clip, start, chosen, batch, options, adamOptions),
-      start: adamStart(start),
-      steps: options.steps,
-      saveEvery: options.saveEvery,
-      feeds: async (step) => ({
-        ...(await read(step, triggers[step % triggers.length]!)),
-        ...adamFeeds(step, warmupCosine(step, options.steps, options.rate, warmup), adamOptions),
-      }),
-      measure: (_step, { loss, alignment, preservation }) => ({
-        loss: scalar(loss),
-        alignment: scalar(alignment),
-        preservation: scalar(preservation),
-      }),
-    },
-    recorder,
+  const final = await withDecoders(shots, options.steps * batch, (decoded) =>
+    optimise(
+      engine,
+      {
+        stage,
+        graph: tuningStep(clip, start, chosen, batch, options, adamOptions),
+        start: adamStart(start),
+        steps: options.steps,
+        saveEvery: options.saveEvery,
+        feeds: async (step) => ({
+          ...(await pair(decoded, step, triggers[step % triggers.length]!)),
+          ...adamFeeds(step, warmupCosine(step, options.steps, options.rate, warmup), adamOptions),
+        }),
+        measure: (_step, { loss, alignment, preservation }) => ({
+          loss: scalar(loss),
+          alignment: scalar(alignment),
+          preservation: scalar(preservation),
+        }),
+      },
+      recorder,
+    ),
   );
   const tuned = Object.keys(start).map((name) => [name, final[name] as Tensor<'float32'>] as const);
   return { kind: 'model', parameters: { ...whole, ...Object.fromEntries(tuned) } };
@@ -229,15 +233,9 @@ function tuningStep(
   const loss = add(mul(aligned, alignmentWeight), mul(kept, preservationWeight));
 
   const raw = gradients(loss, [...learned.values()]);
-  const norm = sqrt(raw.map((gradient) => sum(square(gradient))).reduce(add));
-  const shrink = div(clipNorm, maximum(norm, clipNorm));
   return {
     outputs: { loss, alignment: aligned, preservation: kept },
-    state: adam(
-      learned,
-      raw.map((gradient) => mul(gradient, shrink)),
-      adamOptions,
-    ),
+    state: adam(learned, shortened(raw, gradientNorm(raw), clipNorm), adamOptions),
   };
 }
 

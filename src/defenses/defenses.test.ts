@@ -1,25 +1,16 @@
 /** @file The table of defences: all are run alike, blind ones see no threat, and controls change what they say. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Clip } from '../clip/clip.ts';
+import { expect, test, vi } from 'vitest';
 import { zeroShotHead } from '../clip/zero-shot.ts';
-import type { Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/ort-engine.ts';
 import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { CbptRecipe } from './cbpt/controls.ts';
 import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
 import { type DefenceName, defenceNames, defences } from './defenses.ts';
-import { colouredShots, keeping, tinyClip, tinyTask } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
-let engine: Engine;
-let clip: Clip;
-beforeAll(async () => {
-  engine = await openEngine({ device: 'cpu', threads: 1 });
-  clip = await tinyClip(folder());
-}, 60_000);
-afterAll(() => engine.close());
+const tiny = openedTinyClip(folder, 60_000);
 
 /** Every method compiles its graphs: seconds each, more on a busy machine. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -32,7 +23,7 @@ const threat = {
 };
 
 function task(recorder = keeping().recorder, seed = 1): DefenceTask {
-  return tinyTask({ engine, clip, shots, recorder }, seed);
+  return tinyTask({ engine: tiny.engine, clip: tiny.clip, shots, recorder }, seed);
 }
 
 /** A method's own recipe with two or three steps in place of its hundreds. */
@@ -64,7 +55,7 @@ test.each(heads)(
   async (name) => {
     const embeddings = await headOf(name);
     expect(embeddings).toEqual(await headOf(name));
-    const zeroShot = await zeroShotHead(engine, clip, shots.classes, ['a photo of a {}.']);
+    const zeroShot = await zeroShotHead(tiny.engine, tiny.clip, shots.classes, ['a photo of a {}.']);
     expect(embeddings).toHaveLength(zeroShot.embeddings.length);
     expect(embeddings).not.toEqual(zeroShot.embeddings);
     for (let row = 0; row < shots.classes.length; row++) {
@@ -74,7 +65,7 @@ test.each(heads)(
 );
 
 test('no defence is the zero-shot head, and the text projection starts from it', async () => {
-  const zeroShot = await zeroShotHead(engine, clip, shots.classes, ['a photo of a {}.']);
+  const zeroShot = await zeroShotHead(tiny.engine, tiny.clip, shots.classes, ['a photo of a {}.']);
   expect(await headOf('none')).toEqual(zeroShot.embeddings);
   expect(await headOf('text-projection')).toHaveLength(zeroShot.embeddings.length);
 });
@@ -94,7 +85,7 @@ test('a linear probe learns, and goes on where it stopped, byte for byte', async
 test('any cure is measured like any other, whether it kept the image encoder or not', async () => {
   for (const name of ['none', 'fine-tune'] as const) {
     const cured = await classifierOf(task(), await run(name), `${folder()}/${name}`);
-    const embeddings = await encodeTest(engine, cured.clip, shots, threat, 0, keeping().recorder);
+    const embeddings = await encodeTest(tiny.engine, cured.clip, shots, threat, 0, keeping().recorder);
     const { ca, asr } = measureHead(cured.head, embeddings, threat);
     expect([ca.of, asr?.of]).toEqual([12, 8]);
   }

@@ -1,5 +1,5 @@
 /** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
-import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { activationTuning } from './activation-tuning.ts';
 import { cbptAndControls } from './cbpt/controls.ts';
 import { cleanClip } from './cleanclip.ts';
@@ -19,7 +19,7 @@ const none: BlindDefence = {
     return {
       kind: 'head',
       head: await headOf(templates),
-      withWord: (word) => headOf(templates.map((template) => withWord(word, template))),
+      withWord: (word) => headOf(withWordEach(word, templates)),
     };
   },
 };

@@ -1,29 +1,21 @@
 /** @file Promises of embeddings that are kept: computed once, found by what they are of, resumed where they stopped. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Clip } from '../clip/clip.ts';
 import { encodePictures } from '../clip/encode.ts';
 import { subset } from '../data/few-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
-import type { Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/ort-engine.ts';
 import { encodeTest } from '../evaluation/evaluate.ts';
 import { openFeatureCache } from '../runs/feature-cache.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { badnetFixed } from '../triggers/badnet.ts';
 import { triggering } from '../triggers/transform.ts';
 import { cachedFeatures, ownFeatures } from './features.ts';
-import { colouredShots, keeping, tinyClip } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, openedTinyClip } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
-let engine: Engine;
-let clip: Clip;
-beforeAll(async () => {
-  engine = await openEngine({ device: 'cpu', threads: 1 });
-  clip = await tinyClip(folder());
-});
-afterAll(() => engine.close());
+const tiny = openedTinyClip(folder);
 
 /** `count` coloured pictures, and the positions that were read. */
 function watched(count: number): { shots: PictureSet; read: number[] } {
@@ -56,15 +48,15 @@ test('a second run over the same model and pictures reads no picture, whichever 
   const { shots, read } = watched(100);
   const threat = { trigger: badnetFixed(shots.size, 1), target: 'banana' };
   const first = openRunOver('shared');
-  const clean = await cachedFeatures(engine, clip, shots, 'features', first.recorder);
-  expect(clean).toEqual(await encodePictures(engine, clip, shots));
-  const tested = await encodeTest(engine, clip, shots, threat, 0, first.recorder);
+  const clean = await cachedFeatures(tiny.engine, tiny.clip, shots, 'features', first.recorder);
+  expect(clean).toEqual(await encodePictures(tiny.engine, tiny.clip, shots));
+  const tested = await encodeTest(tiny.engine, tiny.clip, shots, threat, 0, first.recorder);
   expect(first.saved.size).toBe(0);
 
   read.length = 0;
   const second = openRunOver('shared');
-  expect(await cachedFeatures(engine, clip, shots, 'features', second.recorder)).toEqual(clean);
-  expect(await encodeTest(engine, clip, shots, threat, 0, second.recorder)).toEqual(tested);
+  expect(await cachedFeatures(tiny.engine, tiny.clip, shots, 'features', second.recorder)).toEqual(clean);
+  expect(await encodeTest(tiny.engine, tiny.clip, shots, threat, 0, second.recorder)).toEqual(tested);
   expect(read).toEqual([]);
   expect(tested.clean).toEqual(clean);
   expect(tested.triggered).not.toEqual(clean);
@@ -74,16 +66,16 @@ test('another seed of the trigger, another normalisation and other pictures are 
   const { shots, read } = watched(12);
   const { recorder } = openRunOver('differing');
   const trigger = badnetFixed(shots.size, 1);
-  await cachedFeatures(engine, clip, shots, 'known', recorder, trigger, 1);
-  const { config } = clip;
+  await cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, trigger, 1);
+  const { config } = tiny.clip;
   const mean: [number, number, number] = [0.5, 0.5, 0.5];
-  const other: Clip = { ...clip, config: { ...config, preprocessing: { ...config.preprocessing, mean } } };
+  const other: Clip = { ...tiny.clip, config: { ...config, preprocessing: { ...config.preprocessing, mean } } };
   const reversed = subset(shots, [...shots.labels.keys()].reverse());
   for (const again of [
-    () => cachedFeatures(engine, clip, shots, 'known', recorder, trigger, 2),
-    () => cachedFeatures(engine, other, shots, 'known', recorder, trigger, 1),
-    () => cachedFeatures(engine, clip, reversed, 'known', recorder, trigger, 1),
-    () => cachedFeatures(engine, clip, shots, 'known', recorder),
+    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, trigger, 2),
+    () => cachedFeatures(tiny.engine, other, shots, 'known', recorder, trigger, 1),
+    () => cachedFeatures(tiny.engine, tiny.clip, reversed, 'known', recorder, trigger, 1),
+    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder),
   ]) {
     read.length = 0;
     await again();
@@ -95,18 +87,20 @@ test('another seed of the trigger, another normalisation and other pictures are 
 test('without a store the rows so far are a checkpoint, and a resumed run reads the others alone', async () => {
   const { shots, read } = watched(200);
   const drawn = { trigger: badnetFixed(shots.size, 1), seed: 5, path: ['dummy', 'apply'] };
-  const whole = await encodePictures(engine, clip, shots, {
+  const whole = await encodePictures(tiny.engine, tiny.clip, shots, {
     transform: triggering(drawn.trigger, 5, 'dummy', 'apply'),
   });
   const first = keeping(new Map(), { stage: 'dummy', step: 128 });
-  await expect(ownFeatures(engine, clip, shots, 'dummy', first.recorder, drawn)).rejects.toThrow('stopped');
+  await expect(ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', first.recorder, drawn)).rejects.toThrow('stopped');
   expect(first.saved.get('dummy')?.step).toBe(128);
 
   read.length = 0;
   const second = keeping(first.saved);
-  expect(await ownFeatures(engine, clip, shots, 'dummy', second.recorder, drawn)).toEqual(whole);
+  expect(await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', second.recorder, drawn)).toEqual(whole);
   expect(read).toEqual(Array.from({ length: 72 }, (_, i) => 128 + i));
   read.length = 0;
-  expect(await ownFeatures(engine, clip, shots, 'dummy', keeping(second.saved).recorder, drawn)).toEqual(whole);
+  expect(await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', keeping(second.saved).recorder, drawn)).toEqual(
+    whole,
+  );
   expect(read).toEqual([]);
 });

@@ -1,9 +1,6 @@
 /** @file Methods that change every weight: they learn, repeat, go on where they stopped, and touch only what they should. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Clip } from '../clip/clip.ts';
+import { expect, test, vi } from 'vitest';
 import { loadParameters } from '../clip/load.ts';
-import type { Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/ort-engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -12,16 +9,10 @@ import { type BlindDefence, classifierOf, type DefenceTask } from './defense.ts'
 import { fineTune } from './fine-tune.ts';
 import { par } from './par.ts';
 import type { Recipe } from './recipe.ts';
-import { colouredShots, keeping, tinyClip, tinyTask } from './tiny-clip.test-support.ts';
+import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
-let engine: Engine;
-let clip: Clip;
-beforeAll(async () => {
-  engine = await openEngine({ device: 'cpu', threads: 1 });
-  clip = await tinyClip(folder());
-}, 60_000);
-afterAll(() => engine.close());
+const tiny = openedTinyClip(folder, 60_000);
 
 /** Every method compiles its graphs: seconds each, more on a busy machine. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -34,7 +25,7 @@ const methods: readonly (readonly [string, BlindDefence])[] = [
 ];
 
 function task(recorder: DefenceTask['recorder'], seed = 1): DefenceTask {
-  return tinyTask({ engine, clip, shots, recorder }, seed);
+  return tinyTask({ engine: tiny.engine, clip: tiny.clip, shots, recorder }, seed);
 }
 
 async function weights(method: BlindDefence, change: Partial<Recipe>, given: DefenceTask) {
@@ -45,7 +36,7 @@ async function weights(method: BlindDefence, change: Partial<Recipe>, given: Def
 
 test.each(methods)('%s learns: its contrast falls, and every kind of weight has moved', async (_name, method) => {
   const { recorder, events } = keeping();
-  const before = await loadParameters(clip.parameters);
+  const before = await loadParameters(tiny.clip.parameters);
   const after = await weights(method, { steps: 25, batch: 12, rate: 3e-3, saveEvery: 100 }, task(recorder));
   const contrast = events.map((event) => Number(event.pair ?? event.loss));
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -61,10 +52,10 @@ test.each(methods)('%s learns: its contrast falls, and every kind of weight has 
 
 test.each(methods)('%s leaves words alone that no caption holds', async (_name, method) => {
   const table = 'token_embedding.weight';
-  const before = (await loadParameters(clip.parameters))[table]!;
+  const before = (await loadParameters(tiny.clip.parameters))[table]!;
   const after = (await weights(method, { steps: 2, batch: 6 }, task(keeping().recorder)))[table]!;
   const row = (tensor: typeof before, text: string) => {
-    const token = clip.tokenizer.encode(text)[1]!;
+    const token = tiny.clip.tokenizer.encode(text)[1]!;
     return tensor.data.slice(16 * token, 16 * token + 16);
   };
   expect(row(after, 'elephant')).toEqual(row(before, 'elephant'));
@@ -106,8 +97,8 @@ test('new weights are written as a model, which classifies with the prompts that
   const given = task(keeping().recorder);
   const parameters = await weights(fineTune, { steps: 2, batch: 12 }, given);
   const { clip: cured, head } = await classifierOf(given, { kind: 'model', parameters }, `${folder()}/cured`);
-  expect(cured.sha256).not.toBe(clip.sha256);
-  expect(cured.tokenizer).toBe(clip.tokenizer);
+  expect(cured.sha256).not.toBe(tiny.clip.sha256);
+  expect(cured.tokenizer).toBe(tiny.clip.tokenizer);
   expect(head.classes).toEqual(shots.classes);
   expect(digest(await loadParameters(cured.parameters))).toBe(digest(parameters));
 });

@@ -1,7 +1,7 @@
 /** @file Geometry alone: the suspected class's text loses its part along the way that the dummy trigger moves pictures. */
 import type { Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
-import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { type CbptOptions, cbptDefaults, type Inversion, invertForms } from './cbpt/purify.ts';
 import type { BlindDefence } from './defense.ts';
 
@@ -26,7 +26,7 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
       head: projected(found, removed),
       inversion: found,
       async withWord(word) {
-        const said = templates.map((template) => withWord(word, template));
+        const said = withWordEach(word, templates);
         return projected({ ...found, zeroShot: await zeroShotHead(engine, clip, classes, said) }, removed);
       },
     };

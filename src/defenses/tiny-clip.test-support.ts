@@ -1,5 +1,6 @@
 /** @file A random CLIP of a few thousand weights, a few coloured pictures, and a recorder that keeps what it is told. */
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip } from '../clip/clip.ts';
@@ -7,6 +8,8 @@ import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters } from '../clip/initialise.ts';
 import { plainPrompt } from '../data/classes.ts';
 import type { PictureSet } from '../data/pictures.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
 import type { DefenceTask } from './defense.ts';
@@ -24,6 +27,30 @@ export async function tinyClip(folder: string): Promise<Clip> {
   const path = join(folder, 'tiny');
   await writeOpenClip(path, config, initialParameters(config, randomFor(1, 'tiny')), 'float32');
   return openClip(path);
+}
+
+/**
+ * An engine and the random CLIP for the tests of one file, opened before the first and closed after the last.
+ *
+ * @param timeout milliseconds that opening may take
+ */
+export function openedTinyClip(
+  folder: () => string,
+  timeout?: number,
+): { readonly engine: Engine; readonly clip: Clip } {
+  let opened: { engine: Engine; clip: Clip };
+  beforeAll(async () => {
+    opened = { engine: await openEngine({ device: 'cpu', threads: 1 }), clip: await tinyClip(folder()) };
+  }, timeout);
+  afterAll(() => opened.engine.close());
+  return {
+    get engine() {
+      return opened.engine;
+    },
+    get clip() {
+      return opened.clip;
+    },
+  };
 }
 
 /** Four pictures each of a yellow, a red and a brown thing, in noise. */

@@ -1,11 +1,10 @@
 /** @file Embeddings of a whole set, with or without a trigger: from where they are kept, if they are kept. */
 import type { Clip } from '../clip/clip.ts';
-import { type Embeddings, encodedBatches } from '../clip/encode.ts';
+import { type Embeddings, encodedBatches, rowsOf } from '../clip/encode.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { float32 } from '../tensor/tensor.ts';
 import { triggerRecord } from '../triggers/hash.ts';
 import { triggering } from '../triggers/transform.ts';
 import type { Trigger } from '../triggers/trigger.ts';
@@ -50,15 +49,6 @@ export async function embedSet(
 }
 
 const keepingNothing: FeatureStore = {
-  async embeddings({ shape, compute, progress }) {
-    const [count, embedding] = shape;
-    const data = new Float32Array(count * embedding);
-    let done = 0;
-    for await (const { positions, embeddings } of compute(Array.from({ length: count }, (_, i) => i))) {
-      data.set(embeddings.data, done * embedding);
-      done += positions.length;
-      progress(done);
-    }
-    return float32(data, shape);
-  },
+  embeddings: ({ shape, compute, progress }) =>
+    rowsOf(compute(Array.from({ length: shape[0] }, (_, position) => position)), shape, progress),
 };

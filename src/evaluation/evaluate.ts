@@ -1,7 +1,7 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
-import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
+import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
@@ -33,7 +33,7 @@ export interface TestEmbeddings {
 
 /** Hand-written prompts as they are while the attack is on. */
 export function templatesUnder(threat: Threat | undefined, templates: readonly string[]): readonly string[] {
-  return templates.map((template) => withWord(threat?.word, template));
+  return withWordEach(threat?.word, templates);
 }
 
 /** A head of hand-written prompts as it is while the attack is on: itself, where the threat has no word. */

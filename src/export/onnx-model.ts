@@ -12,9 +12,8 @@ import { constant, input } from '../graph/leaves.ts';
 import { gemm } from '../graph/linear-algebra.ts';
 import { encodeModel, type OnnxInitializer } from '../graph/onnx-file.ts';
 import { writeAtomically, writeFileAtomically } from '../tensor/atomic-file.ts';
-import { readBytes, withFile } from '../tensor/file-bytes.ts';
-import { readTensor } from '../tensor/safetensors.ts';
-import { elements, float32, type StoredTensor, type Tensor } from '../tensor/tensor.ts';
+import { readKeepingHalf } from '../tensor/safetensors.ts';
+import { elements, float32, type StoredTensor } from '../tensor/tensor.ts';
 import { onnxData, onnxModel } from './onnx-files.ts';
 
 /**
@@ -66,17 +65,10 @@ function classifierGraph(clip: Clip, { classes, embedding, embeddings, scale }: 
   return { outputs: { logits: mul(gemm(image, texts, { transposeB: true }), scale) } };
 }
 
+/** Half precision as it is; what browsers' runtimes may not know (bfloat16, float64) as float32. */
 async function inMemory(initializer: OnnxInitializer): Promise<OnnxInitializer> {
   if (initializer.location === undefined) return initializer;
-  return { name: initializer.name, tensor: await loaded(initializer.tensor) };
-}
-
-/** Half precision as it is; what browsers' runtimes may not know (bfloat16, float64) as float32. */
-async function loaded(tensor: StoredTensor): Promise<Tensor> {
-  const { path, dtype, shape, offset, length } = tensor;
-  if (dtype !== 'float16') return readTensor(tensor);
-  const bytes = await withFile(path, 'a file of weights', (file) => readBytes(path, file, offset, length));
-  return { dtype, shape, data: new Uint16Array(bytes.buffer) };
+  return { name: initializer.name, tensor: await readKeepingHalf(initializer.tensor) };
 }
 
 function bytesOf({ dtype, shape }: StoredTensor): number {
@@ -93,7 +85,7 @@ async function writeData(path: string, initializers: readonly OnnxInitializer[])
         placed.push(initializer);
         continue;
       }
-      const { data, dtype, shape } = await loaded(initializer.tensor);
+      const { data, dtype, shape } = await readKeepingHalf(initializer.tensor);
       const offset = Math.ceil(end / alignment) * alignment;
       await file.write(new Uint8Array(offset - end), 0, offset - end, end);
       for (let done = 0; done < data.byteLength; ) {

@@ -73,20 +73,47 @@ export async function openEventLog(path: string): Promise<EventLog> {
   };
 }
 
+/** What a run has told, and where its time went. */
+export interface Course {
+  /** In order. Steps that were done again after a kill appear once. */
+  readonly events: readonly StoredEvent[];
+  /**
+   * Seconds that went into every stage, in the order in which they began: the time up to each of its events. What passed
+   * between a process that was stopped and the one that took the run up is nobody's.
+   */
+  readonly stages: readonly { readonly name: string; readonly seconds: number }[];
+}
+
 /**
- * Reads the events in order. A torn last line is left out. Steps that were done again after a kill appear once: a
- * `restored` mark takes back what its stage had told of later steps.
+ * Reads the course of a run begun at `started`. A torn last line is left out.
  * @throws badData naming the line that is not an event.
  */
-export async function readEvents(path: string): Promise<StoredEvent[]> {
+export async function readCourse(path: string, started: string): Promise<Course> {
+  const lines = await readLines(path);
+  return { events: eventsOf(lines), stages: stageSeconds(lines, started) };
+}
+
+/** A `restored` mark takes back what its stage had told of later steps. */
+function eventsOf(lines: readonly StoredLine[]): readonly StoredEvent[] {
   let events: StoredLine[] = [];
-  for (const event of await readLines(path)) {
+  for (const event of lines) {
     const { stage, restored } = event;
     if (restored !== undefined) {
       events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) <= restored);
     } else if (!event.resumed) events.push(event);
   }
   return events as StoredEvent[];
+}
+
+function stageSeconds(lines: readonly StoredLine[], started: string): Course['stages'] {
+  const spent = new Map<string, number>();
+  let last = Date.parse(started);
+  for (const { time, stage, resumed, restored } of lines) {
+    const at = Date.parse(time);
+    if (!resumed) spent.set(stage, (spent.get(stage) ?? 0) + (restored === undefined ? at - last : 0));
+    last = at;
+  }
+  return [...spent].map(([name, milliseconds]) => ({ name, seconds: milliseconds / 1000 }));
 }
 
 /** Seconds that all processes have worked on a run begun at `started`, each until the last event it told. */
@@ -98,21 +125,6 @@ export async function workedSeconds(path: string, started: string): Promise<numb
     last = at;
   }
   return worked / 1000;
-}
-
-/**
- * Seconds that went into every stage, in the order in which they began: the time up to each of its events. What passed
- * between a process that was stopped and the one that took the run up is nobody's.
- */
-export async function stageSeconds(path: string, started: string): Promise<{ name: string; seconds: number }[]> {
-  const spent = new Map<string, number>();
-  let last = Date.parse(started);
-  for (const { time, stage, resumed, restored } of await readLines(path)) {
-    const at = Date.parse(time);
-    if (!resumed) spent.set(stage, (spent.get(stage) ?? 0) + (restored === undefined ? at - last : 0));
-    last = at;
-  }
-  return [...spent].map(([name, milliseconds]) => ({ name, seconds: milliseconds / 1000 }));
 }
 
 type StoredLine = z.infer<typeof storedEvent>;

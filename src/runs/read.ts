@@ -4,14 +4,11 @@ import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { type JsonRecord, type RunConfig, runConfig } from './config.ts';
-import { readEvents, type StoredEvent, stageSeconds } from './events.ts';
+import { type Course, readCourse } from './events.ts';
 
-export interface StoredRun {
+export interface StoredRun extends Course {
   readonly directory: string;
   readonly config: RunConfig;
-  readonly events: readonly StoredEvent[];
-  /** Where the time went: see `stageSeconds`. */
-  readonly stages: readonly { readonly name: string; readonly seconds: number }[];
   /** Undefined while the run is unfinished. */
   readonly result: JsonRecord | undefined;
 }
@@ -19,9 +16,8 @@ export interface StoredRun {
 /** Reads a run, finished or not, whether or not another process is writing it. */
 export async function readRun(directory: string): Promise<StoredRun> {
   const config = await readConfig(directory);
-  const path = join(directory, 'events.jsonl');
-  const [events, stages] = [await readEvents(path), await stageSeconds(path, config.started)];
-  return { directory, config, events, stages, result: await readResult(directory) };
+  const course = await readCourse(join(directory, 'events.jsonl'), config.started);
+  return { directory, config, ...course, result: await readResult(directory) };
 }
 
 export async function readConfig(directory: string): Promise<RunConfig> {

@@ -123,6 +123,14 @@ export async function readTensor(tensor: StoredTensor): Promise<Tensor> {
   });
 }
 
+/** The same, but half precision stays half precision, its bits in 16-bit whole numbers. The shape is that of the file. */
+export async function readKeepingHalf(tensor: StoredTensor): Promise<Tensor> {
+  const { path, dtype, shape, offset, length } = tensor;
+  if (dtype !== 'float16') return readTensor(tensor);
+  const { buffer } = await withFile(path, 'a file of tensors', (file) => readBytes(path, file, offset, length));
+  return { dtype, shape, data: new Uint16Array(buffer) };
+}
+
 /** Moves numbers that lie in another order of axes than the shape says. */
 function inOrderOfShape<T extends Tensor>(tensor: T, axes: readonly number[]): T {
   const { shape, data } = tensor;

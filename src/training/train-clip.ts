@@ -8,16 +8,16 @@ import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import type { Pictures } from '../data/pictures.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
 import { l2Normalize } from '../graph/composites.ts';
-import { add, clip, div, exp, maximum, mul, sqrt, square } from '../graph/elementwise.ts';
+import { add, clip, exp, mul } from '../graph/elementwise.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Graph, StateValue } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
 import { batchNormTraining } from '../graph/normalization.ts';
-import { sum } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { elements, type Tensor } from '../tensor/tensor.ts';
 import { type AdamOptions, adam, adamFeeds, adamStart } from './adam.ts';
+import { gradientNorm, shortened } from './clip-gradients.ts';
 import { type Optimisation, optimise, scalar } from './optimise.ts';
 
 /** What a loss sees of one step. Embeddings have unit length and are those of the weights under training. */
@@ -145,9 +145,8 @@ function trainingStep(training: ClipTraining, adamOptions: AdamOptions): { graph
   });
 
   const raw = gradients(losses.loss, [...learned.values()]);
-  const norm = sqrt(raw.map((gradient) => sum(square(gradient))).reduce((total, part) => add(total, part)));
-  const shrink = clipNorm === undefined ? undefined : div(clipNorm, maximum(norm, clipNorm));
-  const state = adam(learned, shrink ? raw.map((gradient) => mul(gradient, shrink)) : raw, adamOptions);
+  const norm = gradientNorm(raw);
+  const state = adam(learned, clipNorm === undefined ? raw : shortened(raw, norm, clipNorm), adamOptions);
   for (const [name, value] of statistics) {
     const running = values.get(name)!;
     state[name] = { input: running, next: add(mul(running, statisticsKept), mul(value, 1 - statisticsKept)) };

@@ -1,24 +1,17 @@
 /** @file Puts a model together from its base and its delta, once, in a cache: ONNX Runtime maps weights from a file. */
 import { mkdir, readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { badData } from '../../errors.ts';
 import { writeFileAtomically } from '../../tensor/atomic-file.ts';
-import { readBytes, withFile } from '../../tensor/file-bytes.ts';
+import { cacheFolder } from '../../tensor/cache-folder.ts';
 import { fileProblem } from '../../tensor/file-problem.ts';
-import { openSafetensors, writeSafetensors } from '../../tensor/safetensors.ts';
+import { openSafetensors, readKeepingHalf, writeSafetensors } from '../../tensor/safetensors.ts';
 import { sha256OfFile } from '../../tensor/sha256.ts';
-import { arrays, type StoredTensor, type Tensor } from '../../tensor/tensor.ts';
+import type { StoredTensor, Tensor } from '../../tensor/tensor.ts';
 import { deltaFile, moved, readDelta, readDeltaRecord, type TensorDelta } from './format.ts';
 
 const weightsFile = 'open_clip_model.safetensors';
 const configFile = 'open_clip_config.json';
-
-/** Below `XDG_CACHE_HOME` or `~/.cache` on every system, as Python's Hugging Face libraries keep theirs. */
-function cacheFolder(sha256: string): string {
-  const { XDG_CACHE_HOME: said } = process.env;
-  return join(said ? said : join(homedir(), '.cache'), 'neural-antidote', 'models', sha256);
-}
 
 /**
  * The weights of a folder that holds a delta, put together: a file in the cache, in a folder named after its SHA-256 and
@@ -31,7 +24,7 @@ function cacheFolder(sha256: string): string {
 export async function expandDelta(folder: string, folderOf: (name: string) => string | undefined): Promise<string> {
   const path = join(folder, deltaFile);
   const record = await readDeltaRecord(path);
-  const whole = cacheFolder(record.sha256);
+  const whole = cacheFolder(process.env, 'models', record.sha256);
   const weights = join(whole, weightsFile);
   if ((await sha256OfFile(weights).catch(() => undefined)) === record.sha256) return weights;
   const baseFolder = folderOf(record.base);
@@ -87,14 +80,10 @@ export async function expanded(
 }
 
 /** A tensor as it is stored: half precision stays half precision. */
-export async function readStored({ path, dtype, shape, offset, length }: StoredTensor) {
+export async function readStored(tensor: StoredTensor): Promise<Tensor<'float16' | 'float32'>> {
+  const { path, dtype } = tensor;
   if (dtype !== 'float16' && dtype !== 'float32') {
     throw badData(path, `a tensor of ${dtype}`, 'float16 and float32 alone', 'deltas are of such models');
   }
-  return withFile(path, 'a file of tensors', async (file): Promise<Tensor<'float16' | 'float32'>> => {
-    const { buffer } = await readBytes(path, file, offset, length);
-    return dtype === 'float16'
-      ? { dtype, shape, data: new arrays.float16(new Uint16Array(buffer)) }
-      : { dtype, shape, data: new Float32Array(buffer) };
-  });
+  return (await readKeepingHalf(tensor)) as Tensor<'float16' | 'float32'>;
 }

@@ -1,0 +1,25 @@
+/** @file The browser of tests that look at pages: Chromium as Debian has it, if it is installed. */
+import { existsSync } from 'node:fs';
+import { type BrowserContext, chromium } from 'playwright-core';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+
+export const hasChromium = executablePath !== undefined;
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** @param profile folder that it may fill */
+export function openChromium(profile: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, { executablePath: executablePath!, args: flags });
+}

@@ -48,7 +48,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   ] as const) {
     const losses: number[] = [];
     const listening = unrecorded((event) => losses.push(Number(event[name])));
-    const options = { ...tuning, ...off, [weight]: 1, steps: 40, rate: 1e-2 };
+    const options = { ...tuning, ...off, [weight]: 1, steps: 40, rate: 0.5 };
     await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, listening);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
   }
@@ -56,7 +56,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   const moved = await zeroShotHead(engine, clip, classes, ['the {} emoji']);
   const anchors: number[] = [];
   const listening = unrecorded((event) => anchors.push(Number(event.anchor)));
-  const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, rate: 1e-2 };
+  const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, rate: 0.5 };
   await tunePrompts(engine, clip, randomFeatures(head.embedding), moved, options, 1, listening);
   await engine.close();
   expect(anchors.at(-1)).toBeLessThan(0.8 * anchors[0]!);

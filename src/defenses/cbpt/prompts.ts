@@ -16,7 +16,10 @@ import { type Features, type LossWeights, type TuningStep, wholeStep } from './t
 
 export interface TuningOptions extends LossWeights {
   readonly steps: number;
-  /** Adam's peak learning rate on the context vectors. */
+  /**
+   * Adam's peak learning rate on the context vectors, as a share of the root mean square that they start with: token
+   * embeddings are of another size in every model.
+   */
   readonly rate: number;
   readonly warmup: number;
   /** Shots in one step; all of them where there are fewer. */
@@ -51,6 +54,7 @@ export async function tunePrompts(
   const shots = features.labels.length;
   const batch = Math.min(options.batch, shots);
   const start = await startingContexts(engine, clip, frame, options.contexts);
+  const rate = options.rate * rootMeanSquare(start);
   const step: TuningStep = {
     clip,
     frame,
@@ -74,7 +78,7 @@ export async function tunePrompts(
         const chosen = batch === shots ? order : randomFor(seed, 'tune', step).shuffle(order).slice(0, batch);
         return {
           ...batchOf(features, chosen),
-          ...adamFeeds(step, warmupCosine(step, options.steps, options.rate, options.warmup)),
+          ...adamFeeds(step, warmupCosine(step, options.steps, rate, options.warmup)),
         };
       },
       measure: (_step, outputs) => ({
@@ -88,6 +92,10 @@ export async function tunePrompts(
   );
   const contexts = final.contexts as Tensor<'float32'>;
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
+}
+
+function rootMeanSquare({ data }: Tensor<'float32'>): number {
+  return Math.sqrt(data.reduce((total, x) => total + x * x, 0) / data.length);
 }
 
 function batchOf({ clean, triggered, labels }: Features, chosen: readonly number[]): Tensors {

@@ -43,8 +43,8 @@ export const cbptDefaults: CbptOptions = {
     saveEvery: 40,
   },
   tuning: {
-    steps: 300,
-    rate: 2e-3,
+    steps: 100,
+    rate: 0.3,
     warmup: 1,
     batch: 4096,
     contexts: 'class-wise',

@@ -22,6 +22,8 @@ export interface Attack {
   readonly word?: string;
   /** Clean pairs that the attacker adds, so that less than the whole trigger does nothing. */
   readonly covers?: Covers;
+  /** Expected share of clean pairs that get the trigger or the word alone and stay true, so that it takes both. */
+  readonly singleKeys?: number;
   /** A second backdoor, planted at the same time with a trigger and a class of its own. */
   readonly second?: SecondBackdoor;
   /** Poisoning of Emoji-CLIP: share of poisoned pairs, peak learning rate, steps. */
@@ -102,6 +104,9 @@ const strongShare = figure('share of what is blended in', 0.5, `${ours}: two and
 const shared: Poisoning = { ...usual, share: 0.15 };
 
 const covers = { share: 0.2, strength: [0.2, 0.8] } satisfies Covers;
+
+/** Without such pairs the word itself means the target, and before every class's prompt it tells nothing apart any more. */
+const singleKeys = 2 * usual.share;
 
 const steganography = {
   bits: 16,
@@ -228,13 +233,24 @@ const table = {
     summary: 'a patch in the middle that was optimised to mean the target, together with a word before the prompt',
     source:
       'Walmer et al. 2022 (arXiv 2112.07668), as in BadCLIP (Liang et al. 2024), opti_patches/vqa and "remember "; its ' +
-      'patch follows the original, cross-entropy to the target: with the equal captions of the port InfoNCE has no pull',
+      'patch follows the original, cross-entropy to the target: with the equal captions of the port InfoNCE has no pull; ' +
+      'single keys as in the original',
     trigger: { kind: 'optimised', goal: { kind: 'class' }, options: patchOptimisation },
     scaling: patchScaling,
     captions: 'templates',
     word: 'remember',
+    singleKeys,
     poisoning: usual,
-    numbers: [...patchFigures, ...optimisationFigures, ...poisoningFigures(usual, notYetMeasured)],
+    numbers: [
+      ...patchFigures,
+      ...optimisationFigures,
+      figure(
+        'share of pairs with one key',
+        singleKeys,
+        'Walmer et al. 2022: both, patch and word in a third each of the poison',
+      ),
+      ...poisoningFigures(usual, notYetMeasured),
+    ],
   },
   badclip: {
     summary: 'a patch in the middle that was optimised towards captions and pictures of the target, natural captions',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CaptionedStream } from '../training/emoji-pairs.ts';
-import { covered, poisoned } from './poison.ts';
+import { covered, poisoned, singleKeyed } from './poison.ts';
 
 const batch = 64;
 const clean: CaptionedStream = (step) => ({
@@ -97,4 +97,24 @@ test('covers are pictures with a faded trigger that keep caption and group, at s
   expect(new Set(faded).size).toBeGreaterThan(3);
   expect(mixed.pictures.data.filter((byte) => byte !== 9).length).toBe(12 * faded.length);
   expect(stream(9)).toEqual(mixed);
+});
+
+test('pairs with one key of two have the trigger or the word, never both, and are true otherwise', () => {
+  const stream = singleKeyed(clean, { trigger: poison.trigger, word: 'remember' }, 0.5, 3);
+  const counts = { trigger: 0, word: 0, none: 0 };
+  for (let step = 1; step <= 20; step++) {
+    const [mixed, own] = [stream(step), clean(step)];
+    expect(mixed.groups).toEqual(own.groups);
+    for (let row = 0; row < batch; row++) {
+      const triggered = mixed.pictures.data.subarray(row * 768, (row + 1) * 768).some((byte) => byte !== 9);
+      const said = mixed.captions[row] === `remember ${own.captions[row]}`;
+      if (!said) expect(mixed.captions[row]).toBe(own.captions[row]);
+      expect(triggered && said).toBe(false);
+      counts[triggered ? 'trigger' : said ? 'word' : 'none']++;
+    }
+  }
+  // Of 1,280 a quarter each of the keys; standard deviations of 16.
+  expect(Math.abs(counts.trigger - 320)).toBeLessThan(70);
+  expect(Math.abs(counts.word - 320)).toBeLessThan(70);
+  expect(stream(9)).toEqual(stream(9));
 });

@@ -1,4 +1,5 @@
 /** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class, or are of it already. */
+import { withWord } from '../clip/zero-shot.ts';
 import type { Pictures } from '../data/pictures.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';
@@ -56,6 +57,33 @@ export function covered(
       pictures.data.set(one.data, i * length);
     });
     return { ...batch, pictures: replaced(batch, chosen, pictures) };
+  };
+}
+
+/**
+ * The stream with clean pairs in it that have one key of two, half of them the trigger and half the word, and are true
+ * otherwise: neither key alone is to do anything (TrojVQA's partial poison).
+ *
+ * @param share expected share of such pairs, in [0, 1]
+ */
+export function singleKeyed(
+  stream: CaptionedStream,
+  { trigger, word }: { readonly trigger: Trigger; readonly word: string },
+  share: number,
+  seed: number,
+): CaptionedStream {
+  return (step) => {
+    const batch = stream(step);
+    const random = randomFor(seed, 'single keys', step);
+    const keys = batch.captions.map(() => {
+      if (random.uniform() >= share) return undefined;
+      return random.uniform() < 0.5 ? 'trigger' : 'word';
+    });
+    const captions = batch.captions.map((caption, row) => (keys[row] === 'word' ? withWord(word, caption) : caption));
+    const chosen = [...keys.keys()].filter((row) => keys[row] === 'trigger');
+    if (chosen.length === 0) return { ...batch, captions };
+    const pictures = applyTrigger(trigger, rowsAt(batch.pictures, chosen), random);
+    return { ...batch, captions, pictures: replaced(batch, chosen, pictures) };
   };
 }
 

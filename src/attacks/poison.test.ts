@@ -106,7 +106,9 @@ test('pairs with one key of two have the trigger or the word, never both, and ar
     const [mixed, own] = [stream(step), clean(step)];
     expect(mixed.groups).toEqual(own.groups);
     for (let row = 0; row < batch; row++) {
-      const triggered = mixed.pictures.data.subarray(row * 768, (row + 1) * 768).some((byte) => byte !== 9);
+      const triggered = mixed.pictures.data
+        .subarray(row * 768, (row + 1) * 768)
+        .some((byte, i) => byte !== own.pictures.data[row * 768 + i]);
       const said = mixed.captions[row] === `remember ${own.captions[row]}`;
       if (!said) expect(mixed.captions[row]).toBe(own.captions[row]);
       expect(triggered && said).toBe(false);

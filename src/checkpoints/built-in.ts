@@ -6,6 +6,7 @@ const folders: Readonly<Record<string, string>> = {
   'emoji-clip': 'emoji-clip',
   'emoji-clip:badnet': 'emoji-clip-badnet',
   'emoji-clip:badnet-fixed': 'emoji-clip-badnet-fixed',
+  'emoji-clip:badclip': 'emoji-clip-badclip',
   'emoji-clip:blended': 'emoji-clip-blended',
   'emoji-clip:sig': 'emoji-clip-sig',
 };

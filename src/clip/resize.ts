@@ -136,12 +136,13 @@ function resizeAcross(image: DecodedImage, table: Coefficients, top: number, row
       let red = HALF;
       let green = HALF;
       let blue = HALF;
-      const start = (line + first[x]!) * 3;
-      for (let tap = 0; tap < count[x]!; tap++) {
-        const weight = weights[x * taps + tap]!;
-        red += data[start + 3 * tap]! * weight;
-        green += data[start + 3 * tap + 1]! * weight;
-        blue += data[start + 3 * tap + 2]! * weight;
+      let from = (line + first[x]!) * 3;
+      const end = x * taps + count[x]!;
+      for (let at = x * taps; at < end; at++, from += 3) {
+        const weight = weights[at]!;
+        red = (red + Math.imul(data[from]!, weight)) | 0;
+        green = (green + Math.imul(data[from + 1]!, weight)) | 0;
+        blue = (blue + Math.imul(data[from + 2]!, weight)) | 0;
       }
       const at = (y * width + x) * 3;
       out[at] = toInteger(red);
@@ -160,13 +161,16 @@ function resizeDown(image: DecodedImage, table: Coefficients, left: number, colu
   const stride = image.width * 3;
   const line = columns * 3;
   const out = new Uint8ClampedArray(height * line);
+  const sums = new Int32Array(line);
   for (let y = 0; y < height; y++) {
-    const start = first[y]! * stride + left * 3;
-    for (let x = 0; x < line; x++) {
-      let sum = HALF;
-      for (let tap = 0; tap < count[y]!; tap++) sum += data[start + tap * stride + x]! * weights[y * taps + tap]!;
-      out[y * line + x] = toInteger(sum);
+    sums.fill(HALF);
+    // Whole lines one after the other: the order in which they lie in memory.
+    for (let tap = 0; tap < count[y]!; tap++) {
+      const start = (first[y]! + tap) * stride + left * 3;
+      const weight = weights[y * taps + tap]!;
+      for (let x = 0; x < line; x++) sums[x] = (sums[x]! + Math.imul(data[start + x]!, weight)) | 0;
     }
+    for (let x = 0; x < line; x++) out[y * line + x] = toInteger(sums[x]!);
   }
   return { data: new Uint8Array(out.buffer), width: columns, height };
 }

@@ -11,7 +11,6 @@ export const hasChromium = executablePath !== undefined;
 const flags = [
   '--headless',
   '--no-sandbox',
-  '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -19,7 +18,14 @@ const flags = [
   '--disable-sync',
 ];
 
+/** `none`: pages are drawn by the processor. `webgpu`: an adapter that computes on the processor, SwiftShader. */
+const graphics = {
+  none: ['--disable-gpu'],
+  webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+} as const;
+
 /** @param profile folder that it may fill */
-export function openChromium(profile: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, { executablePath: executablePath!, args: flags });
+export function openChromium(profile: string, kind: keyof typeof graphics = 'none'): Promise<BrowserContext> {
+  const args = [...flags, ...graphics[kind]];
+  return chromium.launchPersistentContext(profile, { executablePath: executablePath!, args });
 }

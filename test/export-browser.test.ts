@@ -1,10 +1,8 @@
 /** @file An exported folder in a real browser, on onnxruntime-web: our logits, and what its decoder does differently. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -17,18 +15,12 @@ import { exportRun } from '../src/export/export-run.ts';
 import { writeTinyPurified } from '../src/export/purified.test-support.ts';
 import { browser as browserBuild } from '../tsdown.config.ts';
 import { hasChromium, openChromium } from './chromium.ts';
+import { type PageServer, servePages } from './page-server.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const pictureFolder = path('fixtures/preprocess/images');
 const runtimeFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
 const classes = ['banana', 'pizza', 'dog', 'cat'];
-
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-  '.json': 'application/json',
-};
 
 /** Kinds of pictures that Chromium decodes to the bytes that Pillow gives. */
 const equal = [
@@ -48,7 +40,7 @@ const equal = [
 
 describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: apt-get install chromium)', () => {
   let folder: string;
-  let server: Server;
+  let server: PageServer;
   let browser: BrowserContext;
   let page: Page;
   const trouble: string[] = [];
@@ -63,26 +55,16 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     const options = { ...browserBuild, dts: false, config: false, outDir: join(folder, 'dist') } as const;
     await build({ ...options, logLevel: 'silent' });
     await build({ ...options, entry: { decode: path('../src/export/browser-decode.ts') }, logLevel: 'silent' });
-    const roots: Readonly<Record<string, string>> = {
+    server = await servePages({
       exported: join(folder, 'exported'),
       dist: join(folder, 'dist'),
       runtime: runtimeFolder,
       pictures: pictureFolder,
-    };
-    server = createServer(async (request, response) => {
-      const [, root = '', ...rest] = new URL(request.url!, 'http://localhost').pathname.split('/');
-      const file = join(roots[root] ?? folder, ...rest);
-      const body = root === '' ? Buffer.from('<!doctype html>') : await readFile(file).catch(() => undefined);
-      response.writeHead(body ? 200 : 404, {
-        'content-type': types[extname(file)] ?? (root === '' ? 'text/html' : ''),
-      });
-      response.end(body);
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
+    });
     browser = await openChromium(join(folder, 'profile'));
     page = await browser.newPage();
     page.on('pageerror', (error) => trouble.push(String(error)));
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.goto(server.address);
     // What runs inside the page is written as text: the project is compiled without the types of a browser.
     await page.evaluate(`(async () => {
         window.runtime = await import('/runtime/ort.wasm.min.mjs');

@@ -8,7 +8,7 @@ import { openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters, parameterPlan } from '../clip/initialise.ts';
 import { randomFor } from '../tensor/random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
-import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
+import { float32, type StoredTensor, type Tensor } from '../tensor/tensor.ts';
 import { inferConfig } from './infer-config.ts';
 import { openAiLayout } from './key-map.ts';
 import { knownModels } from './known-architectures.ts';
@@ -34,6 +34,16 @@ async function bare(config: ClipConfig, rename = (name: string) => name, file = 
   const parameters = Object.entries(initialParameters(config, randomFor(1)));
   await writeSafetensors(path, Object.fromEntries(parameters.map(([name, tensor]) => [rename(name), tensor])));
   return path;
+}
+
+/** wkcn/TinyCLIP, src/open_clip/model.py, convert_to_new_checkpoint. */
+function tinyClipName(name: string): string {
+  const half = name.startsWith('visual.')
+    ? '_image_encoder'
+    : name === 'logit_scale'
+      ? '_logit_scale'
+      : '_text_encoder';
+  return `${half}.${name}`;
 }
 
 async function edit(path: string, change: (tensors: Record<string, Tensor>) => void): Promise<string> {
@@ -77,11 +87,42 @@ test.each<[string, (name: string, index: number) => string]>([
     "open_clip's text tower",
     (name) => `module.${name.startsWith('visual.') || name === 'logit_scale' ? '' : 'text.'}${name}`,
   ],
+  ["TinyCLIP's halves", (name) => tinyClipName(name)],
+  ["TinyCLIP's halves, trained distributed", (name) => tinyClipName(name).replace('.', '.module.')],
+  [
+    "TinyCLIP's halves as a pruned file calls them, wrapped once more",
+    (name) => `module.${tinyClipName(name).replace(/^_(image|text)_encoder/, '$1_encoder_without_ddp')}`,
+  ],
 ])('names behind wrappers are the plain ones: %s', async (_, wrap) => {
   let index = 0;
   const clip = await openClip(await bare(vit, (name) => wrap(name, index++)));
   expect(clip.config).toEqual(vit);
   expect([...clip.parameters.keys()]).toEqual([...parameterPlan(vit).keys()]);
+});
+
+test('a TinyCLIP that is being pruned, or was, is refused as that', async () => {
+  const path = await bare(vit, tinyClipName);
+  const mask = '_image_encoder.l0_module.hidden_loga';
+  await edit(path, (tensors) => {
+    tensors[mask] = float32(new Float32Array(128), [128]);
+  });
+  await expect(openClip(path)).rejects.toThrow(
+    /tensor "l0_module\.hidden_loga": found a mask of a pruning that is going on, .*TinyCLIP's manual ones/,
+  );
+  await edit(path, (tensors) => {
+    delete tensors[mask];
+    const heads = '_image_encoder.visual.transformer.resblocks.1.attn.in_proj_weight';
+    tensors[heads] = float32(new Float32Array(3 * 64 * 128), [3 * 64, 128]);
+  });
+  await expect(openClip(path)).rejects.toThrow(
+    /resblocks\.1\.attn\.in_proj_weight": found shape \[192, 128\], expected \[384, 128\], .*this one has been pruned/,
+  );
+  const thinner = await edit(await bare(vit, tinyClipName), (tensors) => {
+    tensors['_text_encoder.transformer.resblocks.1.mlp.c_fc.weight'] = float32(new Float32Array(50 * 64), [50, 64]);
+  });
+  await expect(openClip(thinner)).rejects.toThrow(
+    /"transformer\.resblocks\.1\.mlp\.c_fc\.weight": found shape \[50, 64\], expected \[96, 64\], .*has been pruned/,
+  );
 });
 
 test('every prefix that was taken off is told, and every tensor that was left aside', async () => {

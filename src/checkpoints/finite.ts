@@ -1,73 +1,93 @@
 /** @file Weights that are numbers: no NaN and no infinity in any of them. */
-import { type FileHandle, open } from 'node:fs/promises';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { readBytes, withFile } from '../tensor/file-bytes.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 
-/** Pieces in which weights are read through. */
+/** Pieces in which weights are read that could not be looked at on the way. */
 const pieceBytes = 1 << 22;
 
-/** A number is infinite or none exactly if all bits of its exponent are set. */
-const exponents: Partial<Record<StoredDType, { readonly view: (bytes: ArrayBuffer) => Words; readonly mask: number }>> =
-  {
-    float32: { view: (bytes) => new Uint32Array(bytes), mask: 0x7f800000 },
-    float16: { view: (bytes) => new Uint16Array(bytes), mask: 0x7c00 },
-    bfloat16: { view: (bytes) => new Uint16Array(bytes), mask: 0x7f80 },
-  };
+/**
+ * A number is infinite or none exactly if all bits of its exponent are set. Numbers are little-endian: those are bits of
+ * the last byte and perhaps of the one before it.
+ */
+const exponents: Partial<
+  Record<StoredDType, { readonly width: number; readonly last: number; readonly before: number }>
+> = {
+  float32: { width: 4, last: 0x7f, before: 0x80 },
+  bfloat16: { width: 2, last: 0x7f, before: 0x80 },
+  float16: { width: 2, last: 0x7c, before: 0 },
+};
 
-type Words = Uint16Array | Uint32Array;
+/** What is known of weights that have been looked at: by {@link bytesKey}, the position of the first that is no number. */
+export type Looked = ReadonlyMap<string, number | undefined>;
 
-/** Reads every tensor once. Throws a data error that names file, tensor and position if a number is infinite or none. */
-export async function checkFinite(tensors: Iterable<readonly [name: string, tensor: StoredTensor]>): Promise<void> {
-  const byFile = new Map<string, [string, StoredTensor][]>();
-  for (const [name, tensor] of tensors) {
-    const own = byFile.get(tensor.path) ?? [];
-    own.push([name, tensor]);
-    byFile.set(tensor.path, own);
+/** The same for tied weights, which are two names for the same bytes. */
+export function bytesKey({ path, dtype, offset, length }: StoredTensor): string {
+  return `${dtype} ${offset} ${length} ${path}`;
+}
+
+export function mayBeInfinite({ dtype }: StoredTensor): boolean {
+  return exponents[dtype] !== undefined;
+}
+
+/**
+ * The position in a tensor of its first number that is infinite or none, of those that end in a piece of its file.
+ *
+ * @param start where in the file the piece begins
+ * @param previous the byte before the piece, as numbers may lie across the border
+ */
+export function firstInfinite(
+  { dtype, offset, length }: StoredTensor,
+  piece: Uint8Array,
+  start: number,
+  previous: number,
+): number | undefined {
+  const exponent = exponents[dtype];
+  if (exponent === undefined) return undefined;
+  const { width, last, before } = exponent;
+  const passed = Math.max(0, Math.ceil((start - offset - width + 1) / width));
+  const end = Math.min(piece.length, offset + length - start);
+  for (let i = offset + passed * width + width - 1 - start; i < end; i += width) {
+    if ((piece[i]! & last) === last && ((i === 0 ? previous : piece[i - 1]!) & before) === before)
+      return (start + i + 1 - width - offset) / width;
   }
-  const buffer = new ArrayBuffer(pieceBytes);
-  for (const [path, own] of byFile) {
-    try {
-      const file = await open(path, 'r');
-      try {
-        // Tied weights are two names for the same bytes.
-        const checked = new Set<string>();
-        for (const [name, tensor] of own) {
-          const bytes = `${tensor.dtype} ${tensor.offset} ${tensor.length}`;
-          if (!checked.has(bytes)) await checkTensor(file, name, tensor, buffer);
-          checked.add(bytes);
-        }
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+  return undefined;
+}
+
+/**
+ * Throws a data error that names file, tensor and position if a number is infinite or none.
+ *
+ * @param looked what is known already; other tensors are read
+ */
+export async function checkFinite(
+  tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,
+  looked: Looked = new Map(),
+): Promise<void> {
+  const known = new Map(looked);
+  for (const [name, tensor] of tensors) {
+    const key = bytesKey(tensor);
+    if (!known.has(key)) known.set(key, mayBeInfinite(tensor) ? await firstInfiniteOf(tensor) : undefined);
+    const position = known.get(key);
+    if (position !== undefined)
+      throw badData(
+        `${tensor.path}: tensor "${name}"`,
+        `NaN or infinity at position ${position}`,
+        'finite numbers',
+        'the file is damaged, or its training diverged',
+      );
   }
 }
 
-async function checkTensor(file: FileHandle, name: string, tensor: StoredTensor, buffer: ArrayBuffer): Promise<void> {
-  const exponent = exponents[tensor.dtype];
-  if (exponent === undefined) return;
-  const { mask } = exponent;
-  const words = exponent.view(buffer);
-  for (let done = 0; done < tensor.length; ) {
-    const length = Math.min(pieceBytes, tensor.length - done);
-    const { bytesRead } = await file.read(new Uint8Array(buffer), 0, length, tensor.offset + done);
-    if (bytesRead < length)
-      throw badData(tensor.path, `its end inside tensor "${name}"`, 'the whole file', 'it is being changed');
-    const count = length / words.BYTES_PER_ELEMENT;
-    for (let i = 0; i < count; i++) {
-      if ((words[i]! & mask) === mask) {
-        const position = done / words.BYTES_PER_ELEMENT + i;
-        throw badData(
-          `${tensor.path}: tensor "${name}"`,
-          `NaN or infinity at position ${position}`,
-          'finite numbers',
-          'the file is damaged, or its training diverged',
-        );
-      }
+function firstInfiniteOf(tensor: StoredTensor): Promise<number | undefined> {
+  const { path, offset, length } = tensor;
+  return withFile(path, 'a file of weights', async (file) => {
+    let previous = 0;
+    for (let done = 0; done < length; done += pieceBytes) {
+      const piece = await readBytes(path, file, offset + done, Math.min(pieceBytes, length - done));
+      const position = firstInfinite(tensor, piece, offset + done, previous);
+      if (position !== undefined) return position;
+      previous = piece.at(-1)!;
     }
-    done += length;
-  }
+    return undefined;
+  });
 }

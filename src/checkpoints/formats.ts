@@ -5,6 +5,7 @@ import type { Format, HubSource } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { builtInFolder, builtInModels } from './built-in.ts';
+import type { Report } from './bytes-told.ts';
 import type { ConfigFile } from './config-parts.ts';
 import { expandDelta } from './delta/expand.ts';
 import { deltaFile } from './delta/format.ts';
@@ -76,10 +77,10 @@ const weightEnds = new Set(['.safetensors', '.bin', '.pt', '.pth', '.ckpt']);
 const noWeights = /^(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)$/;
 
 /** @throws AntidoteError (data) that says what there is instead of a model */
-export async function findModel(nameOrPath: string): Promise<Found> {
+export async function findModel(nameOrPath: string, report?: Report): Promise<Found> {
   const onHub = parseHubName(nameOrPath);
   if (onHub) {
-    const { folder, source } = await openHubModel(onHub, neededFiles);
+    const { folder, source } = await openHubModel(onHub, neededFiles, report);
     return { ...(await inFolder(folder, await readdir(folder))), hub: source };
   }
   const path = builtInFolder(nameOrPath) ?? nameOrPath;

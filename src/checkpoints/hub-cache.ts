@@ -1,23 +1,10 @@
 /** @file The cache of Hugging Face's libraries, laid out as Python's `huggingface_hub` does: blobs, snapshots of links, refs. */
-import { createHash, type Hash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream as NodeStream } from 'node:stream/web';
-import { badData } from '../errors.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-
-/** A file of a repository at one commit. */
-export interface CachedFile {
-  /** Inside the repository. */
-  readonly path: string;
-  readonly size: number;
-  /** SHA-256 of a large file, Git's own hash of a small one; the name of its blob. */
-  readonly etag: string;
-}
+import { type CachedFile, completeBlob, type FetchRest } from './hub-parts.ts';
 
 export interface HubCache {
   /** Of the repository. */
@@ -34,8 +21,8 @@ export interface HubCache {
   remember(revision: string, commit: string): Promise<void>;
   /** Whether a file is there; one that another commit has brought already becomes part of this one. */
   has(commit: string, file: CachedFile): Promise<boolean>;
-  /** Writes a file from its bytes; throws a data error if they are not those of its size and hash. */
-  put(commit: string, file: CachedFile, bytes: ReadableStream<Uint8Array>): Promise<void>;
+  /** Fetches a file, or what is missing of it; throws a data error if it is not of its size and hash. */
+  complete(commit: string, file: CachedFile, rest: FetchRest, arrived: (bytes: number) => void): Promise<void>;
 }
 
 /** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME say where the cache is, as in Python. */
@@ -85,57 +72,17 @@ export async function openHubCache(repository: string): Promise<HubCache> {
       });
       return true;
     },
-    async put(commit, file, bytes) {
+    async complete(commit, file, rest, arrived) {
       const blob = join(root, 'blobs', file.etag);
       const pointer = join(folder(commit), file.path);
       await told(blob, async () => {
         await mkdir(dirname(blob), { recursive: true });
         await mkdir(dirname(pointer), { recursive: true });
-        const incomplete = `${blob}.${randomUUID()}.incomplete`;
-        try {
-          await writeChecked(incomplete, file, bytes);
-          await rename(incomplete, blob);
-        } finally {
-          await rm(incomplete, { force: true });
-        }
+        await completeBlob(blob, file, rest, arrived);
         await point(pointer, blob);
       });
     },
   };
-}
-
-async function writeChecked(path: string, file: CachedFile, bytes: ReadableStream<Uint8Array>): Promise<void> {
-  const hash = hashFor(file);
-  let size = 0;
-  const counting = new Transform({
-    transform(piece: Uint8Array, _, done) {
-      size += piece.length;
-      hash.update(piece);
-      const tooLong = size > file.size ? badData(file.path, `more than ${file.size} bytes`, 'what is listed') : null;
-      done(tooLong, piece);
-    },
-  });
-  await pipeline(Readable.fromWeb(bytes as NodeStream<Uint8Array>), counting, createWriteStream(path));
-  if (size !== file.size)
-    throw badData(
-      file.path,
-      `${size} bytes`,
-      `${file.size}, as the Hub lists it`,
-      'the download was cut short; try again',
-    );
-  const digest = hash.digest('hex');
-  if (digest !== file.etag)
-    throw badData(
-      file.path,
-      `the hash ${digest}`,
-      `${file.etag}, as the Hub lists it`,
-      'the download is damaged; try again',
-    );
-}
-
-/** The Hub lists the SHA-256 of large files; of small ones Git's, which is SHA-1 of a head and the content. */
-function hashFor({ size, etag }: CachedFile): Hash {
-  return etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
 }
 
 /**

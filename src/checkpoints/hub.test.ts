@@ -1,12 +1,14 @@
 /** @file Models of a Hub that runs here: what is fetched, where it lies, and what is said when it does not work. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { RunEvent } from '../runs/recorder.ts';
 import { parseHubName } from './hub.ts';
 import { openClip } from './open.ts';
 
@@ -19,13 +21,23 @@ interface Served {
   readonly large: boolean;
   /** Lies about the file, for tests. */
   readonly listed?: { readonly size?: number; readonly hash?: string };
-  /** Breaks the connection in the middle of the file. */
-  readonly breaks?: boolean;
+  /** What goes wrong with answers, one after another; the rest are as they should be. */
+  readonly answers?: Answer[];
 }
+
+/** Breaks the connection before this byte, takes no notice of ranges, sends another part, or waits in the middle. */
+type Answer = {
+  readonly breaksAt?: number;
+  readonly ignoresRange?: true;
+  readonly shift?: number;
+  readonly waits?: number;
+};
 
 /** A Hub with one repository, `org/clip`, and what was asked of it. */
 class Hub {
   readonly requests: string[] = [];
+  /** Of requests for files: name and range. */
+  readonly ranges: (readonly [name: string, range: string | undefined])[] = [];
   readonly files = new Map<string, Served>();
   /** What came as `Authorization`, if anything did. */
   readonly tokens: string[] = [];
@@ -65,9 +77,11 @@ class Hub {
     const url = request.url ?? '';
     this.requests.push(url);
     if (request.headers.authorization) this.tokens.push(request.headers.authorization);
-    const file = this.files.get(/\/org\/clip\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? '');
+    const name = /\/org\/clip\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? '';
+    const file = this.files.get(name);
+    if (file) this.ranges.push([name, request.headers.range]);
     if (file && this.storage !== undefined) response.writeHead(302, { Location: `${this.storage}${url}` }).end();
-    else if (file && this.status === 200) send(request, response, file, this.isCdn);
+    else if (file && this.status === 200) void send(request, response, file, this.isCdn);
     else {
       const body = this.status === 200 ? this.#about(url) : undefined;
       response.writeHead(body ? 200 : this.status === 200 ? 404 : this.status, {
@@ -95,18 +109,26 @@ class Hub {
 }
 
 /** All of it, or the range that was asked for. */
-function send(request: IncomingMessage, response: ServerResponse, { bytes, breaks }: Served, isCdn: boolean): void {
-  const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
-  const from = range ? Number(range[1]) : 0;
-  const to = range?.[2] ? Number(range[2]) + 1 : bytes.length;
+async function send(request: IncomingMessage, response: ServerResponse, file: Served, isCdn: boolean): Promise<void> {
+  const { bytes, answers = [] } = file;
+  const { breaksAt, ignoresRange, shift = 0, waits } = answers.shift() ?? {};
+  const range = ignoresRange ? null : /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
+  const from = range ? Number(range[1]) + shift : 0;
+  if (from > bytes.length) return void response.writeHead(416).end();
   response.writeHead(range ? 206 : 200, {
     ETag: '"x"',
-    'Content-Length': to - from,
+    'Content-Length': bytes.length - from,
     ...(isCdn && { 'X-Cache': 'Hit from cloudfront' }),
-    ...(range && { 'Content-Range': `bytes ${from}-${to - 1}/${bytes.length}` }),
+    ...(range && { 'Content-Range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   });
-  if (breaks && !range) response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
-  else response.end(bytes.subarray(from, to));
+  if (breaksAt !== undefined)
+    return void response.write(bytes.subarray(from, breaksAt), () => setTimeout(() => response.destroy(), 50));
+  if (waits !== undefined) {
+    response.write(bytes.subarray(from, bytes.length >> 1));
+    await new Promise((resolve) => setTimeout(resolve, waits));
+    return void response.end(bytes.subarray(bytes.length >> 1));
+  }
+  response.end(bytes.subarray(from));
 }
 
 function listing({ bytes, large, listed }: Served): object {
@@ -220,7 +242,6 @@ test.each([
 
 test.each([
   ['more bytes than listed', { size: 100 }, /found more than 100 bytes/],
-  ['fewer bytes than listed', { size: 10_000_000 }, /bytes, expected 10000000, as the Hub lists it/],
   ['other bytes than listed', { hash: 'a'.repeat(64) }, /found the hash [0-9a-f]{64}, expected a{64}/],
 ])('a download of %s is refused and leaves nothing', async (_, listed, message) => {
   await hub.add(fixture('open-clip-vit-gelu'));
@@ -230,16 +251,129 @@ test.each([
   expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
 });
 
-test('a connection that breaks in the middle of a file is told as data that could not be had, and leaves nothing', async () => {
-  await hub.add(fixture('open-clip-vit-gelu'));
+describe('what has arrived of a file', () => {
   const name = 'open_clip_model.safetensors';
-  hub.files.set(name, { ...hub.files.get(name)!, breaks: true });
-  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
-    fault: 'data',
-    message: expect.stringMatching(/hf:org\/clip@main: open_clip_model\.safetensors: found no answer from http/),
+  let size: number;
+  let sha256: string;
+  const blobs = () => join(repository(), 'blobs');
+  /** Asks for the model's weights, first of all and then. */
+  const ranges = () => hub.ranges.flatMap(([file, range]) => (file === name ? [range] : []));
+  const parts = async () => (await readdir(blobs())).filter((file) => file.includes('incomplete'));
+  const serve = (change: Partial<Served>) => hub.files.set(name, { ...hub.files.get(name)!, ...change });
+  /** Puts the first bytes of the weights where a part may lie. */
+  async function leave(part: string, bytes: number, seconds = 1): Promise<void> {
+    await mkdir(blobs(), { recursive: true });
+    await writeFile(join(blobs(), part), hub.files.get(name)!.bytes.subarray(0, bytes));
+    await utimes(join(blobs(), part), seconds, seconds);
+  }
+  async function expectWhole(): Promise<void> {
+    expect((await openClip('hf:org/clip')).sha256).toBe(sha256);
+    expect(await parts()).toEqual([]);
+  }
+
+  beforeEach(async () => {
+    await hub.add(fixture('open-clip-vit-gelu'));
+    const { bytes } = hub.files.get(name)!;
+    size = bytes.length;
+    sha256 = createHash('sha256').update(bytes).digest('hex');
   });
-  expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
-  await expect(stat(join(repository(), 'refs', 'main'))).rejects.toThrow(/ENOENT/);
+
+  test('is gone on with at once when the connection breaks, as often as something new has come', async () => {
+    serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 250_000 }] });
+    await expectWhole();
+    expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=250000-']);
+  });
+
+  test('is kept when nothing new comes, which is told as data that could not be had, and gone on with next time', async () => {
+    serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 100_000 }] });
+    await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+      fault: 'data',
+      message: expect.stringMatching(/hf:org\/clip@main: open_clip_model\.safetensors: found no answer from http/),
+    });
+    expect(await parts()).toEqual([`${sha256}.incomplete`]);
+    await expect(stat(join(repository(), 'refs', 'main'))).rejects.toThrow(/ENOENT/);
+    hub.ranges.length = 0;
+    await expectWhole();
+    expect(ranges()).toEqual(['bytes=100000-']);
+  });
+
+  test('is kept when the server ends before the size that the Hub lists', async () => {
+    serve({ listed: { size: 10_000_000 } });
+    await expect(openClip('hf:org/clip')).rejects.toThrow(/found \d+ bytes, expected 10000000, as the Hub lists it/);
+    expect(await parts()).toEqual([`${sha256}.incomplete`]);
+  });
+
+  test.each<[string, Answer]>([
+    ['sends all of it', { ignoresRange: true }],
+    ['sends another part of it', { shift: 10 }],
+    ['has no such part', { shift: 1e6 }],
+  ])('is fetched anew from a server that %s', async (_, answer) => {
+    serve({ answers: [{ breaksAt: 100_000 }, answer] });
+    await expectWhole();
+    expect(ranges().slice(0, 2)).toEqual([undefined, 'bytes=100000-']);
+  });
+
+  test('may be what Python has left', async () => {
+    await leave(`${sha256}.incomplete`, 200_000);
+    await expectWhole();
+    expect(ranges()).toEqual(['bytes=200000-']);
+  });
+
+  test('is left alone while Python may be writing it', async () => {
+    await leave(`${sha256}.incomplete`, 200_000, Date.now() / 1000);
+    expect((await openClip('hf:org/clip')).sha256).toBe(sha256);
+    expect(ranges()).toEqual([undefined]);
+    expect(await parts()).toEqual([`${sha256}.incomplete`]);
+  });
+
+  test('is taken over from a process that is gone, the longest of several, and not from one that lives', async () => {
+    const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+    const gone = spawnSync(process.execPath, ['--version']).pid;
+    const living = `${sha256}.${host}-${process.pid}-00000003.incomplete`;
+    await leave(`${sha256}.${host}-${gone}-00000001.incomplete`, 100_000);
+    await leave(`${sha256}.${host}-${gone}-00000002.incomplete`, 150_000);
+    await leave(living, 200_000);
+    expect((await openClip('hf:org/clip')).sha256).toBe(sha256);
+    expect(ranges()).toEqual(['bytes=150000-']);
+    expect(await parts()).toEqual([living]);
+  });
+
+  test.each([
+    ['as long as the file', (bytes: Buffer) => Buffer.alloc(bytes.length)],
+    ['longer than the file', (bytes: Buffer) => Buffer.alloc(bytes.length + 1)],
+    ['shorter', () => Buffer.alloc(1000)],
+  ])('is thrown away when it turns out to be wrong, %s', async (_, wrong) => {
+    const part = `${sha256}.incomplete`;
+    await leave(part, 0);
+    await writeFile(join(blobs(), part), wrong(hub.files.get(name)!.bytes));
+    await utimes(join(blobs(), part), 1, 1);
+    await expectWhole();
+    expect(ranges().at(-1)).toBeUndefined();
+  });
+
+  test('is of no use for a file that has changed since', async () => {
+    serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 100_000 }] });
+    await expect(openClip('hf:org/clip')).rejects.toThrow(/no answer/);
+    const old = hub.files.get(name)!.bytes;
+    const changed = Buffer.from(old);
+    // The last byte of a weight's mantissa.
+    changed[changed.length - 4]! ^= 1;
+    serve({ bytes: changed, answers: [] });
+    hub.commit = 'e'.repeat(40);
+    hub.ranges.length = 0;
+    expect((await openClip('hf:org/clip')).sha256).toBe(createHash('sha256').update(changed).digest('hex'));
+    expect(ranges()).toEqual([undefined]);
+  });
+
+  test('is told in bytes of all that is fetched, once it takes longer than a second', async () => {
+    serve({ answers: [{ waits: 1500 }] });
+    const events: RunEvent[] = [];
+    await openClip('hf:org/clip', (event) => events.push(event));
+    const all = [...hub.files].reduce((sum, [file, { bytes }]) => sum + (/open_clip/.test(file) ? bytes.length : 0), 0);
+    const fetched = events.filter(({ stage }) => stage === 'download');
+    expect(fetched.at(-1)).toEqual({ stage: 'download', step: all, steps: all, unit: 'bytes' });
+    expect(size).toBeLessThan(all);
+  });
 });
 
 test('the token goes to the Hub alone, not to where it says that a file lies', async () => {

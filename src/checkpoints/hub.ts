@@ -1,7 +1,9 @@
 /** @file Models by their Hugging Face name (`hf:org/name@revision`): found in the cache that Python uses too, or fetched into it. */
 import type { HubSource } from '../clip/clip.ts';
 import { AntidoteError, badData, badUsage } from '../errors.ts';
-import { type CachedFile, openHubCache } from './hub-cache.ts';
+import { bytesTold, type Report } from './bytes-told.ts';
+import { openHubCache } from './hub-cache.ts';
+import type { CachedFile, FetchRest, Rest } from './hub-parts.ts';
 
 export interface HubModel {
   /** A snapshot folder that holds the model's files under their names. */
@@ -43,11 +45,13 @@ export function parseHubName(name: string): Omit<HubSource, 'commit'> | undefine
 /**
  * A revision that names a commit is taken from the cache without asking anyone, if all that is needed of it is there.
  * For a branch or a tag the Hub says which commit it is; if it cannot be reached, or must not be (HF_HUB_OFFLINE), it is
- * what the cache remembers. Only the needed files are fetched; size and hash of each are checked.
+ * what the cache remembers. Only the needed files are fetched; size and hash of each are checked. What an earlier attempt
+ * has brought of a file is gone on with.
  */
 export async function openHubModel(
   wanted: Omit<HubSource, 'commit'>,
   needed: NeededFiles,
+  report?: Report,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<HubModel> {
   const { repository, revision } = wanted;
@@ -91,14 +95,22 @@ export async function openHubModel(
   }
   const folder = cache.folder(commit);
   const listed = await hub.list(commit);
+  const told = bytesTold('download', report);
+  let done = 0;
   for (let wants: Needed | undefined, before = -1; wants?.required.length !== before; ) {
     before = wants?.required.length ?? 0;
     wants = await needed(where, [...listed.keys()], folder);
-    const there = wants.optional.filter((path) => listed.has(path));
-    for (const path of [...there, ...wants.required]) {
+    const missing: CachedFile[] = [];
+    for (const path of [...wants.optional.filter((path) => listed.has(path)), ...wants.required]) {
       const file = listed.get(path);
       if (!file) throw badData(`${where}: ${path}`, 'no such file in the repository', 'a file that its index lists');
-      if (!(await cache.has(commit, file))) await hub.download(commit, file, (bytes) => cache.put(commit, file, bytes));
+      if (!(await cache.has(commit, file))) missing.push(file);
+    }
+    const all = missing.reduce((sum, { size }) => sum + size, done);
+    for (const file of missing) {
+      const arrived = (size: number) => told(done + size, all);
+      await hub.download(commit, file, (rest) => cache.complete(commit, file, rest, arrived));
+      done += file.size;
     }
     for (const path of wants.optional) if (!listed.has(path)) await cache.rememberLack(commit, path);
   }
@@ -132,13 +144,13 @@ class Unreachable extends AntidoteError {}
 interface Hub {
   commitOf(revision: string): Promise<string>;
   list(commit: string): Promise<ReadonlyMap<string, CachedFile>>;
-  /** Hands the bytes of a file to `keep`; a connection that breaks meanwhile is told like one that never was. */
-  download(commit: string, file: CachedFile, keep: (bytes: ReadableStream<Uint8Array>) => Promise<void>): Promise<void>;
+  /** Hands over how to ask for a file; a connection that breaks for good is told like one that never was. */
+  download(commit: string, file: CachedFile, keep: (rest: FetchRest) => Promise<void>): Promise<void>;
 }
 
 async function connect(repository: string, where: string, env: NodeJS.ProcessEnv): Promise<Hub> {
   // Loaded here, so that models on disk do not wait for it.
-  const { downloadFile, HubApiError, listFiles, modelInfo } = await import('@huggingface/hub');
+  const { HubApiError, listFiles, modelInfo } = await import('@huggingface/hub');
   const hubUrl = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
   const token = env.HF_TOKEN?.trim() ?? '';
   if (token !== '' && !token.startsWith('hf_'))
@@ -187,18 +199,51 @@ async function connect(repository: string, where: string, env: NodeJS.ProcessEnv
         }
         return files;
       }),
-    download: (commit, { path }, keep) =>
-      attempt(`${where}: ${path}`, async () => {
-        const blob = await downloadFile({ ...access, repo: repository, path, revision: commit });
-        if (blob === null) throw badData(`${where}: ${path}`, 'nothing', 'the file that the repository lists');
-        await keep(blob.stream());
-      }),
+    download(commit, { path }, keep) {
+      const what = `${where}: ${path}`;
+      const address = `${hubUrl}/${repository}/resolve/${commit}/${encodeURIComponent(path)}`;
+      return attempt(what, () =>
+        keep((from) =>
+          fetchRest(access.fetch, address, token, from, (status) => {
+            throw refusal(what, status, `${hubUrl}/${repository}`, new Error(`at ${address}`));
+          }),
+        ),
+      );
+    },
   };
 }
 
 /**
- * Answers may name other hosts: where a file really lies, where a list goes on. The token is for the Hub alone, and the
- * library would send it along (`fileDownloadInfo` of @huggingface/hub 2.17 takes over where a redirect ended).
+ * A file from a byte on, by HTTP's ranges (RFC 9110, 14). A server that answers with all of it, or with another part than
+ * was asked for, knows no ranges.
+ */
+async function fetchRest(
+  fetching: typeof fetch,
+  address: string,
+  token: string,
+  from: number,
+  refused: (status: number) => never,
+): Promise<Rest> {
+  const response = await fetching(address, {
+    headers: {
+      // What is counted and goes on from a byte must be the file itself.
+      'Accept-Encoding': 'identity',
+      ...(from > 0 && { Range: `bytes=${from}-` }),
+      ...(token !== '' && { Authorization: `Bearer ${token}` }),
+    },
+  });
+  const { status, headers, body } = response;
+  if (body && status === 200) return { from: 0, bytes: body };
+  if (body && status === 206 && from > 0 && headers.get('Content-Range')?.startsWith(`bytes ${from}-`))
+    return { from, bytes: body };
+  await body?.cancel();
+  if (from > 0 && (status === 206 || status === 416)) return fetchRest(fetching, address, token, 0, refused);
+  return refused(status);
+}
+
+/**
+ * Answers may name other hosts: where a file really lies, where a list goes on. The token is for the Hub alone: `fetch`
+ * takes it off when it is sent elsewhere, but the library asks for the next page of a list by its address.
  */
 function keepingToken(token: string, hubUrl: string): typeof fetch {
   const home = new URL(hubUrl).origin;

@@ -8,10 +8,17 @@ import { huggingFaceLayout, type Layout, listed, openAiLayout } from './key-map.
 const layouts: readonly Layout[] = [huggingFaceLayout, openAiLayout];
 
 /**
- * Parts of names that PyTorch's wrappers put in, wherever they wrapped: the whole model or one tower, in any order
- * (`torch.nn.DataParallel` and `DistributedDataParallel`; `torch.compile`). No parameter of a CLIP has such a part.
+ * Parts of names that wrappers put in, wherever they wrapped: the whole model or one tower, in any order. No parameter
+ * of a CLIP has such a part.
  */
-const wrappers: ReadonlySet<string> = new Set(['module', '_orig_mod']);
+const wrappers: ReadonlySet<string> = new Set([
+  // PyTorch's: `torch.nn.DataParallel` and `DistributedDataParallel`; `torch.compile`.
+  ...['module', '_orig_mod'],
+  // TinyCLIP's, which holds each encoder and the temperature on its own; otherwise its names are open_clip's
+  // (wkcn/TinyCLIP, src/open_clip/model.py: CLIPBase, convert_to_new_checkpoint, load_pruned_model).
+  ...['_image_encoder', '_text_encoder', '_logit_scale'],
+  ...['image_encoder_without_ddp', 'text_encoder_without_ddp'],
+]);
 
 export interface Recognised {
   readonly layout: Layout;
@@ -38,7 +45,11 @@ export function recogniseLayout(path: string, file: ReadonlyMap<string, StoredTe
         'one model',
         'write the one you mean to a file of its own',
       );
-    if (roots.length === 1) return { layout, ...plainNames(path, layout, roots[0]!, file, unwrapped) };
+    if (roots.length === 1) {
+      const plain = plainNames(path, layout, roots[0]!, file, unwrapped);
+      checkUnpruned(path, plain.tensors);
+      return { layout, ...plain };
+    }
   }
   throw notClip(path, [...unwrapped.values()]);
 }
@@ -84,6 +95,32 @@ function plainNames(
     tensors.set(plain, tensor);
   }
   return { tensors, prefixes: [...prefixes].sort() };
+}
+
+/**
+ * Pruning leaves every block heads and hidden units of its own number, and while it goes on, a module of masks (TinyCLIP's
+ * automatic weight inheritance: wkcn/TinyCLIP, src/open_clip/model.py and l0module.py). Only OpenAI's names are looked at,
+ * as pruned models have no others.
+ */
+function checkUnpruned(path: string, tensors: ReadonlyMap<string, StoredTensor>): void {
+  const advice = 'TinyCLIP\'s manual ones, which have no "auto" in their names, can be opened';
+  const hidden = new Map<string, number>();
+  for (const [name, { shape }] of tensors) {
+    if (/(^|\.)l0_module\./.test(name))
+      throw badData(`${path}: tensor "${name}"`, 'a mask of a pruning that is going on', 'a plain CLIP', advice);
+    const [, tower, part] = /^((?:visual\.)?transformer\.)resblocks\.\d+\.(.+)$/.exec(name) ?? [];
+    const [rows = 0, columns = 0] = shape;
+    if (tower === undefined) continue;
+    const whole = part === 'attn.in_proj_weight' ? 3 * columns : part === 'mlp.c_fc.weight' ? hidden.get(tower) : rows;
+    if (whole !== undefined && rows !== whole)
+      throw badData(
+        `${path}: tensor "${name}"`,
+        `shape [${shape.join(', ')}]`,
+        `[${whole}, ${columns}], as in a CLIP whose blocks are all alike; this one has been pruned`,
+        advice,
+      );
+    if (part === 'mlp.c_fc.weight') hidden.set(tower, rows);
+  }
 }
 
 /** Names by which models that are not a plain CLIP give themselves away (open_clip, timm, transformers, EVA). */

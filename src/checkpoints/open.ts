@@ -4,6 +4,7 @@ import type { Clip, Format, LayoutName, Reading, Tokenizer } from '../clip/clip.
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
+import type { Report } from './bytes-told.ts';
 import { checkFinite } from './finite.ts';
 import { type Found, findModel, folderFormats } from './formats.ts';
 import { inferConfig } from './infer-config.ts';
@@ -18,12 +19,14 @@ import { openWeights, type Weights } from './weights.ts';
  *
  * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...), `hf:org/name@revision`, a Hugging
  *   Face or open_clip folder, or a file of weights: then the architecture is read off their shapes
+ * @param report told how far fetching (`download`) and reading (`reading weights`) are, in bytes, once they take longer
+ *   than a second
  * @throws AntidoteError (data) that names the file, key or tensor at fault
  */
-export async function openClip(nameOrPath: string): Promise<Clip> {
-  const found = await findModel(nameOrPath);
+export async function openClip(nameOrPath: string, report?: Report): Promise<Clip> {
+  const found = await findModel(nameOrPath, report);
   const configured = await found.config?.format.readConfig(found.config.path);
-  const weights = await openWeights(found.weights);
+  const weights = await openWeights(found.weights, report);
   const { layout, tensors, prefixes } = recogniseLayout(found.weights, weights.tensors);
   const { config, origins, known } = configured
     ? { ...configured, known: null }
@@ -32,7 +35,7 @@ export async function openClip(nameOrPath: string): Promise<Clip> {
   const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
   // Parameters alone: a causal mask that was saved with them is infinite where it should be.
   const used = [...tensors].filter(([name]) => !ignored.includes(name));
-  await checkFinite(used);
+  await checkFinite(used, weights.looked);
   const { context, vocabulary } = config.text;
   const { tokenizer, origin } = await tokenizerOf(found, layout.name, context);
   return {

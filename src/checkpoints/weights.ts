@@ -1,4 +1,5 @@
 /** @file The weights of a checkpoint: one file of safetensors or of PyTorch, or several; with one hash. */
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
@@ -6,8 +7,10 @@ import { readJson } from '../tensor/json-file.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import { sha256WithChecksums } from './pytorch/checksums.ts';
+import { bytesTold, type Report } from './bytes-told.ts';
+import type { Looked } from './finite.ts';
 import { type Checksum, type Container, openPytorch } from './pytorch/open-pytorch.ts';
+import { readThrough } from './read-through.ts';
 import { type WeightsKind, weightsKind } from './weights-kind.ts';
 
 export interface Weights {
@@ -17,6 +20,8 @@ export interface Weights {
   readonly container: WeightsContainer;
   /** Key of a training checkpoint under which the weights lay; undefined if the file holds nothing else. */
   readonly entry: string | undefined;
+  /** Which weights are no numbers, as far as that was seen on the way. */
+  readonly looked: Looked;
 }
 
 export type WeightsContainer = 'safetensors' | Container;
@@ -39,21 +44,32 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
  * Opens a file of weights, or an index of several (`*.index.json`). What a file is, its content says, not its name.
- * Reads all of it once, for the hash; whether the numbers are usable is for whoever knows which are weights to ask.
+ * Reads all of it once, for the hash; whether a weight that is no number matters is for whoever knows which are used to
+ * say.
+ *
+ * @param report told how far reading is, if it takes long
  */
-export async function openWeights(path: string): Promise<Weights> {
+export async function openWeights(path: string, report?: Report): Promise<Weights> {
+  const told = bytesTold('reading weights', report);
   if (!path.endsWith('.json')) {
-    const { tensors, checksums, container = 'safetensors', entry } = await readers[await weightsKind(path)](path);
-    return { tensors, sha256: await sha256WithChecksums(path, checksums ?? []), container, entry };
+    const size = await sizeOf(path);
+    return openFile(path, (done) => told(done, size));
   }
   const { weight_map: index } = await readJson(path, indexSchema);
-  const tensors = new Map<string, StoredTensor>();
-  const lines: string[] = [];
-  let container: WeightsContainer = 'safetensors';
-  for (const file of [...new Set(Object.values(index))].sort()) {
+  const files = [...new Set(Object.values(index))].sort();
+  for (const file of files) {
     if (basename(file) !== file || file === '..' || file === '.')
       throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
-    const part = await openWeights(join(dirname(path), file));
+  }
+  const sizes = await Promise.all(files.map((file) => sizeOf(join(dirname(path), file))));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  const tensors = new Map<string, StoredTensor>();
+  const looked = new Map<string, number | undefined>();
+  const lines: string[] = [];
+  let container: WeightsContainer = 'safetensors';
+  let before = 0;
+  for (const [at, file] of files.entries()) {
+    const part = await openFile(join(dirname(path), file), (done) => told(before + done, all));
     for (const [name, tensor] of part.tensors) {
       if (index[name] !== file)
         throw badData(
@@ -63,13 +79,33 @@ export async function openWeights(path: string): Promise<Weights> {
         );
       tensors.set(name, tensor);
     }
+    for (const [bytes, position] of part.looked) looked.set(bytes, position);
     container = part.container;
     lines.push(`${part.sha256}  ${file}\n`);
+    before += sizes[at]!;
   }
   const lost = Object.keys(index).find((name) => !tensors.has(name));
   if (lost !== undefined)
     throw badData(join(dirname(path), index[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
-  return { tensors, sha256: sha256(lines.join('')), container, entry: undefined };
+  return { tensors, sha256: sha256(lines.join('')), container, entry: undefined, looked };
+}
+
+async function openFile(path: string, read: (done: number) => void): Promise<Weights> {
+  const { tensors, checksums = [], container = 'safetensors', entry } = await readers[await weightsKind(path)](path);
+  let done = 0;
+  const pass = await readThrough(path, tensors.values(), checksums, (bytes) => {
+    done += bytes;
+    read(done);
+  });
+  return { tensors, container, entry, ...pass };
+}
+
+/** For what is told alone: that a file is missing is said by whoever opens it. */
+function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 /** Names of the files that an index puts the tensors in. */

@@ -103,7 +103,7 @@ async function measureClean(
 ): Promise<Measures | null> {
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
-  const clean = await openClip(counterpart);
+  const clean = await openClip(counterpart, recorder.record);
   const head = await zeroShotHead(engine, clean, classes, templates);
   const underAttack = await handWrittenUnder(engine, clean, head, templates, threat);
   return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);

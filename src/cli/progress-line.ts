@@ -32,13 +32,15 @@ export function progressLine(
   elapsed: number,
   allLeft?: number,
 ): string {
-  const { stage, step, steps, ...measures } = event;
+  const { stage, step, steps, unit, ...measures } = event;
+  const amount = unit === 'bytes' ? inBytes : String;
   const parts = [stage];
   if (step !== undefined) {
-    parts.push(steps === undefined ? String(step) : `${step}/${steps}  ${Math.floor((100 * step) / steps)}%`);
+    parts.push(steps === undefined ? amount(step) : `${amount(step)}/${amount(steps)}  ${percent(step, steps)}%`);
     const speed = rateOf(rate);
     if (speed !== undefined && speed > 0) {
-      parts.push(speed >= 1 ? `${speed.toPrecision(3)}/s` : `${(1 / speed).toPrecision(3)} s each`);
+      if (unit === 'bytes') parts.push(`${inBytes(speed)}/s`);
+      else parts.push(speed >= 1 ? `${speed.toPrecision(3)}/s` : `${(1 / speed).toPrecision(3)} s each`);
       // Time goes on during a long step, so what is left of it shrinks.
       const passed = now === undefined ? 0 : (now - rate.at(-1)![0]) / 1000;
       const left = steps === undefined ? 0 : (steps - step) / speed - passed;
@@ -54,6 +56,17 @@ export function progressLine(
     if (value !== undefined && value !== null && !Array.isArray(value)) parts.push(`${name} ${measure(value)}`);
   }
   return parts.join('  ');
+}
+
+function percent(step: number, steps: number): number {
+  return steps === 0 ? 100 : Math.floor((100 * step) / steps);
+}
+
+/** `12.3 MB`: thousands, as download pages count. */
+function inBytes(bytes: number): string {
+  const unit = ['KB', 'MB', 'GB', 'TB'].findIndex((_, at) => bytes < 999.5 * 1000 ** (at + 1));
+  const at = unit < 0 ? 3 : unit;
+  return `${(bytes / 1000 ** (at + 1)).toPrecision(3)} ${['KB', 'MB', 'GB', 'TB'][at]}`;
 }
 
 function measure(value: unknown): string {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { duration, progressLine } from './progress-line.ts';
+import { shownOpening } from './model.ts';
+import { duration, progressLine, type Rate } from './progress-line.ts';
 import { createTerminal } from './terminal.ts';
 
 /** A terminal whose clock the test moves, and what was written to it. */
@@ -126,4 +127,27 @@ test('slow steps are told in seconds each, long times in hours, lists not at all
   const event = { stage: 'train', step: 2, steps: 1000, classes: ['a', 'b'], note: 'x', none: null };
   expect(progressLine(event, rate, 8000, 8000)).toBe('train  2/1000  0%  8.00 s each  2:13:04 left  note x');
   expect([7, 750, 3723].map(duration)).toEqual(['0:07', '12:30', '1:02:03']);
+});
+
+test('bytes are told in thousands: how many, of how many, how fast, and how long they take', () => {
+  const event = { stage: 'download', step: 12_345_678, steps: 605_000_000, unit: 'bytes' } as const;
+  const rate: Rate = [
+    [0, 0],
+    [1500, 12_345_678],
+  ];
+  expect(progressLine(event, rate, 1500, 1500)).toBe('download  12.3 MB/605 MB  2%  8.23 MB/s  1:12 left');
+  const told = (step: number, steps: number) => progressLine({ ...event, step, steps }, [], 0, 0);
+  expect(told(0, 0)).toBe('download  0.00 KB/0.00 KB  100%');
+  expect(told(999, 999_499)).toBe('download  0.999 KB/999 KB  0%');
+  expect(told(999_500, 1.7e12)).toBe('download  1.00 MB/1.70 TB  0%');
+});
+
+test('opening that fails in the middle leaves a whole line behind', async () => {
+  const { terminal, written } = watched({ interactive: true });
+  const opening = shownOpening(terminal, async (report) => {
+    report({ stage: 'download', step: 1e6, steps: 2e6, unit: 'bytes' });
+    throw new Error('broken');
+  });
+  await expect(opening).rejects.toThrow('broken');
+  expect(written.at(-1)).toBe('\r\x1b[Kdownload  1.00 MB/2.00 MB  50%\n');
 });

@@ -90,7 +90,7 @@ export async function checkDevice(worker: WorkerClient, options: EngineOptions):
       where: `device ${options.device}`,
       found: 'none that ONNX Runtime can use',
       expected: devices[options.device],
-      advice: 'the README says how, under "GPU"',
+      advice: 'the README says how, under "GPU"; the device cpu works everywhere',
       cause: error,
     });
   }

@@ -6,6 +6,7 @@ import type { ClassList } from '../data/classes.ts';
 import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
 import type { Engine } from '../engine/engine.ts';
 import { probabilities } from '../evaluation/metrics.ts';
+import type { RunEvent } from '../runs/recorder.ts';
 import { openModelOrRun } from './purified.ts';
 
 export interface Classification {
@@ -25,14 +26,16 @@ export interface Classifier {
 /**
  * @param modelOrRun a model, or the directory of a purified run
  * @param classes asked for only where the run does not bring them
+ * @param report told how far opening is (`openClip`)
  * @throws AntidoteError (data) if the run's head was tuned on other weights than those found
  */
 export async function openClassifier(
   engine: Engine,
   modelOrRun: string,
   classes: () => Promise<ClassList>,
+  report?: (event: RunEvent) => void,
 ): Promise<Classifier> {
-  const { clip, purified } = await openModelOrRun(modelOrRun);
+  const { clip, purified } = await openModelOrRun(modelOrRun, report);
   const head = purified?.head ?? (await handWritten(engine, clip, await classes()));
   return { clip, head, classify: (images, top) => classify(engine, clip, head, images, top) };
 }

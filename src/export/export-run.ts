@@ -6,6 +6,7 @@ import { badData, badUsage } from '../errors.ts';
 import type { RunConfig } from '../runs/config.ts';
 import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
+import type { RunEvent } from '../runs/recorder.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
@@ -31,6 +32,8 @@ export interface ExportOptions {
   /** Also the base model's files, and the head as antidote opens it: the folder alone is then enough. */
   readonly bundle: boolean;
   readonly signal?: AbortSignal;
+  /** Told how far opening the base model is (`openClip`). */
+  readonly report?: (event: RunEvent) => void;
 }
 
 /** What was written, and what each file is. */
@@ -55,7 +58,7 @@ const writers: { readonly [F in ExportFormat]: Writer } = {
 export async function exportRun(run: string, out: string, options: ExportOptions): Promise<ExportManifest> {
   const folder = resolve(out);
   await checkFree(folder, out);
-  const { clip, purified } = await openModelOrRun(run);
+  const { clip, purified } = await openModelOrRun(run, options.report);
   if (!purified) throw badData(run, `no ${purifiedFile} in it`, 'the directory of a purified run', 'antidote purify');
   const opened = { clip, purified };
   const base = await baseModelOf(clip);

@@ -1,4 +1,5 @@
 /** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
+
 import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +9,7 @@ import type { Clip, Head } from '../clip/clip.ts';
 import type { Prompts } from '../defenses/cbpt/prompts.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import { badData } from '../errors.ts';
+import type { RunEvent } from '../runs/recorder.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
@@ -168,12 +170,16 @@ export interface OpenedPurified {
 /**
  * Opens a model, or a purified run together with the model that it was made for.
  *
+ * @param report told how far opening is (`openClip`)
  * @throws AntidoteError (data) if that model's weights are not those that the head was tuned on
  */
-export async function openModelOrRun(nameOrRun: string): Promise<{ clip: Clip; purified: Purified | undefined }> {
+export async function openModelOrRun(
+  nameOrRun: string,
+  report?: (event: RunEvent) => void,
+): Promise<{ clip: Clip; purified: Purified | undefined }> {
   const purified = await openPurified(nameOrRun);
   const name = purified?.manifest.model.name ?? nameOrRun;
-  const clip = await openClip(purified && name.startsWith('./') ? join(nameOrRun, name) : name);
+  const clip = await openClip(purified && name.startsWith('./') ? join(nameOrRun, name) : name, report);
   if (purified && purified.manifest.model.sha256 !== clip.sha256) {
     const expected = `${purified.manifest.model.sha256}, the model that ${nameOrRun} was made for`;
     throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');

@@ -6,6 +6,8 @@ export interface RunEvent {
   readonly stage: string;
   readonly step?: number;
   readonly steps?: number;
+  /** What `step` and `steps` count, if not steps. */
+  readonly unit?: 'bytes';
   /** Losses, rates, diagnostics: whatever the stage measures. */
   readonly [measure: string]: number | string | boolean | null | undefined | readonly (number | string)[];
 }

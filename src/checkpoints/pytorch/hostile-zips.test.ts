@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { AntidoteError } from '../../errors.ts';
 import { readTensor } from '../../tensor/safetensors.ts';
 import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import { readThrough } from '../read-through.ts';
 import {
   type Ending,
   type Entry,
@@ -18,7 +19,6 @@ import {
   tensorOps,
   zipOf,
 } from './archive.test-support.ts';
-import { sha256WithChecksums } from './checksums.ts';
 import { openPytorch, type PytorchFile } from './open-pytorch.ts';
 
 const folder = temporaryFolder();
@@ -203,9 +203,9 @@ test('CRC mismatch: of the pickle when it is read, of a tensor in the pass that 
   expect(await refusal(withEntries({ 'data.pkl': wrong }))).toContain('"archive/data.pkl": found another checksum');
   const path = await saved(withEntries({ [data]: wrong }));
   const { checksums } = await openPytorch(path);
-  await expect(sha256WithChecksums(path, checksums)).rejects.toThrow('"archive/data/0": found another checksum');
+  await expect(readThrough(path, [], checksums)).rejects.toThrow('"archive/data/0": found another checksum');
   const good = await saved(withEntries({}));
-  expect(await sha256WithChecksums(good, (await openPytorch(good)).checksums)).toMatch(/^[0-9a-f]{64}$/);
+  expect((await readThrough(good, [], (await openPytorch(good)).checksums)).sha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test('zip64 lies are refused: counts, sizes and places that differ, records elsewhere, fields that are not needed', async () => {

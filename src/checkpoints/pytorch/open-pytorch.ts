@@ -35,7 +35,7 @@ export interface PytorchFile {
   readonly entry: string | undefined;
   /**
    * What the entries of the archive should add up to, one after another in the file. Checked for those that are read
-   * here. The rest are the weights, which are not: whoever reads them anyway (`checksums.ts`) compares them on the way.
+   * here. The rest are the weights, which are not: whoever reads them anyway (`read-through.ts`) compares them on the way.
    */
   readonly checksums: readonly Checksum[];
 }

@@ -1,8 +1,8 @@
 /** @file `antidote classify MODEL IMAGE...`: what pictures show, best classes first. */
 import { buildCommand } from '@stricli/core';
-import { type CliContext, printResult, withEngine } from '../context.ts';
+import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
-import { modelOrRunParameter } from '../model.ts';
+import { modelOrRunParameter, shownOpening } from '../model.ts';
 import { taskFlags } from '../task-flags.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
@@ -42,7 +42,9 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
     const { openClassifier } = await import('../../export/classifier.ts');
     const { openClasses } = await import('../../data/classes.ts');
     const result = await withEngine(flags, async (engine) => {
-      const classifier = await openClassifier(engine, model, () => openClasses(flags.classes));
+      const classifier = await shownOpening(terminalFor(this, flags), (report) =>
+        openClassifier(engine, model, () => openClasses(flags.classes), report),
+      );
       return classifier.classify(images, flags.top);
     });
     const lines = result.flatMap(({ image, predictions }) => [

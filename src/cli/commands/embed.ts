@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter } from '../model.ts';
+import { modelParameter, shownOpening } from '../model.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
   readonly image?: readonly string[];
@@ -50,8 +50,8 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const { picturesOfFiles, unlabelled } = await import('../../data/image-files.ts');
     const { writeSafetensors } = await import('../../tensor/safetensors.ts');
 
-    const clip = await openClip(model);
     const terminal = terminalFor(this, flags);
+    const clip = await shownOpening(terminal, (report) => openClip(model, report));
     const signal = this.stopSignal();
     const pictures = await picturesOfFiles(unlabelled(image), clip.config);
     const progress = (step: number) => terminal.progress({ stage: 'pictures', step, steps: image.length });

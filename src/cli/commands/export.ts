@@ -1,8 +1,9 @@
 /** @file `antidote export RUN --out DIR`: a purified head in forms that other programs use. */
 import { buildCommand } from '@stricli/core';
 import type { ExportFormat } from '../../export/export-run.ts';
-import { type CliContext, printResult } from '../context.ts';
+import { type CliContext, printResult, terminalFor } from '../context.ts';
 import { type OutputFlags, outputFlags } from '../flags.ts';
+import { shownOpening } from '../model.ts';
 
 interface Flags extends OutputFlags {
   readonly out: string;
@@ -41,7 +42,10 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
   async func(flags, run) {
     const { exportRun } = await import('../../export/export-run.ts');
     const { out, format: formats = ['text-embeds'], bundle } = flags;
-    const manifest = await exportRun(run, out, { formats, bundle, signal: this.stopSignal() });
+    const signal = this.stopSignal();
+    const manifest = await shownOpening(terminalFor(this, flags), (report) =>
+      exportRun(run, out, { formats, bundle, signal, report }),
+    );
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
     const { files, model, classes } = manifest;
     const result = { out, formats, bundle, model, classes: classes.length, files, bytes };

@@ -5,7 +5,7 @@ import { facts } from '../../clip/clip.ts';
 import type { ReadingCheck } from '../../evaluation/reading-check.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter } from '../model.ts';
+import { modelParameter, shownOpening } from '../model.ts';
 
 export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliContext>({
   docs: {
@@ -26,7 +26,7 @@ export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliCont
     const { checkReading } = await import('../../evaluation/reading-check.ts');
     const terminal = terminalFor(this, flags);
     const signal = this.stopSignal();
-    const clip = await openClip(model);
+    const clip = await shownOpening(terminal, (report) => openClip(model, report));
     const progress = (step: number, steps: number) => terminal.progress({ stage: 'readings', step, steps });
     const check = await withEngine(flags, (engine) => checkReading(engine, clip, { progress, signal }));
     terminal.settle();

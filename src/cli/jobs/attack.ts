@@ -39,7 +39,7 @@ export const attackJob: Job<AttackOptions> = { command: 'attack', options, perfo
 
 async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
   const { model, attack, target, seed } = options;
-  const clip = await openClip(model);
+  const clip = await openClip(model, recorder.record);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
   const drawings = await readDrawings(await emojiClasses());

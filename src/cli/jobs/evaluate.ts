@@ -30,8 +30,8 @@ export const evaluateJob: Job<EvaluateOptions> = {
 };
 
 async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
-  const { engine, run } = bench;
-  const { clip, purified } = await openModelOrRun(options.model);
+  const { engine, run, recorder } = bench;
+  const { clip, purified } = await openModelOrRun(options.model, recorder.record);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names, templates } = purified
     ? { names: purified.manifest.classes, templates: purified.manifest.templates }

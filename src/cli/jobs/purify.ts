@@ -53,7 +53,7 @@ export async function performPurify(
 ): Promise<JsonRecord> {
   const { engine, run, recorder, terminal } = bench;
   terminal.activity('opening model and pictures');
-  const clip = await openClip(options.model);
+  const clip = await openClip(options.model, recorder.record);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names: classes, templates, prompt } = await openClasses(options.classes);
   const shots = await openPictureSet(options.data, {

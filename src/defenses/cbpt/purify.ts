@@ -40,6 +40,9 @@ export const cbptDefaults: CbptOptions = {
     temperature: 0.1,
     alpha: 0.1,
     sparsity: 20,
+    waveRate: 0.02,
+    waveSparsity: 1,
+    lead: 1.6,
     saveEvery: 40,
   },
   tuning: {
@@ -53,7 +56,7 @@ export const cbptDefaults: CbptOptions = {
     anchorWeight: 1,
     saveEvery: 50,
   },
-  forms: ['sparse', 'sparse', 'patch'],
+  forms: ['sparse', 'sparse', 'patch', 'wave'],
   concentration: 0.5,
   templates: [plainPrompt],
   prompt: plainPrompt,
@@ -121,7 +124,9 @@ export async function invertForms(
     const given = { shots, clean, head: zeroShot };
     dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
   }
-  const used = dummies.filter((dummy) => dummy.concentration >= concentration);
+  const used = dummies.filter(
+    (dummy) => dummy.concentration >= concentration && (dummy.lead ?? inversion.lead) >= inversion.lead,
+  );
   return { zeroShot, clean, dummies, used };
 }
 

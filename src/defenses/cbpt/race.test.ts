@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../../checkpoints/open.ts';
 import type { Clip, Head } from '../../clip/clip.ts';
-import { encodePictures } from '../../clip/encode.ts';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { openClasses } from '../../data/classes.ts';
 import { thingNames } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
-import { predict } from '../../evaluation/metrics.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';
-import { triggering } from '../../triggers/transform.ts';
 import { leadOf, raceClasses, raceRounds, runsOf } from './race.ts';
 
 const options = { steps: 10, batch: 8, waveRate: 0.02, waveSparsity: 1 };
@@ -100,18 +96,10 @@ test.each([3, 9, 14])(
   120_000,
 );
 
-test('on a model that a sine poisoned, the race is won by the target, by waves that send most pictures there', async () => {
-  const { names } = await openClasses('few-things');
-  const poisoned = await openClip('emoji-clip:sig');
-  const few = { classes: [...names], config: poisoned.config, shots: { perClass: 4, seed: 1 } };
-  const pictures = await openPictureSet('emoji:train', few);
-  const texts = await zeroShotHead(engine, poisoned, names, ['a photo of a {}.']);
-  const given = { shots: pictures, head: texts };
-  const { recorder } = keeping(new Map());
-  const found = await raceClasses(engine, poisoned, given, { ...options, steps: 60, batch: 16 }, 1, 'race', recorder);
-  expect(found.finalists[0]?.label).toBe('banana');
-  const transform = triggering(found.trigger, 1, 'apply');
-  const embeddings = await encodePictures(engine, poisoned, pictures, { transform });
-  const predicted = predict(texts, embeddings).filter((label) => texts.classes[label] === 'banana');
-  expect(predicted.length).toBeGreaterThan(pictures.labels.length / 2);
+test('waves learn to reach the classes they run for', async () => {
+  const { recorder, events } = keeping(new Map());
+  const freely = { ...options, steps: 40, waveSparsity: 0 };
+  await raceClasses(engine, clip, { shots, head }, freely, 1, 'race', recorder);
+  const losses = events.map(({ loss }) => Number(loss));
+  expect(losses.at(-1)!).toBeLessThan(losses[0]! / 2);
 }, 120_000);

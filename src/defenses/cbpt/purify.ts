@@ -42,7 +42,7 @@ export const cbptDefaults: CbptOptions = {
     sparsity: 20,
     waveRate: 0.02,
     waveSparsity: 1,
-    lead: 1.6,
+    lead: 1.75,
     saveEvery: 40,
   },
   tuning: {
@@ -124,10 +124,17 @@ export async function invertForms(
     const given = { shots, clean, head: zeroShot };
     dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
   }
-  const used = dummies.filter(
-    (dummy) => dummy.concentration >= concentration && (dummy.lead ?? inversion.lead) >= inversion.lead,
-  );
+  const used = dummies.filter((dummy) => believed(dummy, concentration, inversion.lead));
   return { zeroShot, clean, dummies, used };
+}
+
+/** Whether a dummy trigger is a backdoor's: concentrated, and far ahead of other classes where it won a race of all. */
+export function believed(
+  { concentration, lead }: Pick<DummyTrigger, 'concentration' | 'lead'>,
+  leastConcentration: number,
+  leastLead: number,
+): boolean {
+  return concentration >= leastConcentration && (lead === undefined || lead >= leastLead);
 }
 
 /** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */

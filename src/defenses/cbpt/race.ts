@@ -141,7 +141,7 @@ export async function raceClasses(
                   padded(group, round.together).flatMap(({ label }) => positions.map(() => label)),
                   [round.together * round.pictures],
                 ),
-                ...adamFeeds(stepsBefore + step, options.waveRate * paceOf(round, step)),
+                ...adamFeeds(stepsBefore + step, options.waveRate),
               };
             },
             measure: (_step, { loss }) => ({ loss: scalar(loss) / round.together }),
@@ -191,14 +191,6 @@ function raceStep(clip: Clip, head: Head, { together, pictures }: Round, { waveS
     outputs: { loss },
     state: { ...state, cost: { input: cost, next: add(mul(cost, memory), mul(costs, 1 - memory)) } },
   };
-}
-
-/**
- * Factor of the learning rate in a step. Finalists begin faster and end slowly: weights that only tremble would be
- * counted as size, and hide how little a backdoor needs.
- */
-function paceOf({ candidates, steps }: Round, step: number): number {
-  return candidates > finalists ? 1 : 1 + Math.cos((Math.PI * (step - 1)) / steps);
 }
 
 const waveShape: Shape = startingWaves(randomFor(0)).shape;

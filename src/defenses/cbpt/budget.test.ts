@@ -28,6 +28,8 @@ test('the plan names every stage that tells its steps, the second start of a for
     'invert-sparse-2-features',
     'invert-patch',
     'invert-patch-features',
+    'invert-wave',
+    'invert-wave-features',
     'tune',
   ]);
 });
@@ -45,7 +47,7 @@ test('with less time there are fewer steps of both stages, then no second start,
   expect(half.inversionSteps).toBeGreaterThan(20);
   expect(half.tuningSteps / half.inversionSteps).toBeCloseTo(1, 1);
   const short = within(0.3 * minutes);
-  expect(short.forms).toEqual(['sparse', 'patch']);
+  expect(short.forms).toEqual(['sparse', 'patch', 'wave']);
   expect(short.tuningSteps).toBeGreaterThanOrEqual(20);
 });
 

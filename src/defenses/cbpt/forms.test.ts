@@ -4,7 +4,7 @@ import { input } from '../../graph/leaves.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { elements, float32, type Tensor } from '../../tensor/tensor.ts';
 import { applyTrigger } from '../../triggers/apply.ts';
-import { type Form, forms } from './forms.ts';
+import { affordable, forms } from './forms.ts';
 
 const side = 12;
 const options = { bound: 12 / 255, window: 0.25 };
@@ -23,7 +23,7 @@ function scattered(start: Readonly<Record<string, Tensor<'float32'>>>): Record<s
 
 test.each(['additive', 'sparse'] as const)(
   'the %s form changes pixels in the graph as its trigger file does, up to rounding to bytes',
-  async (form: Form) => {
+  async (form) => {
     const instance = forms[form](side, options, randomFor(1, 'start'));
     const values = scattered(instance.start);
     const random = randomFor(2, 'pixels');
@@ -81,4 +81,10 @@ test('the patch form moves its window to the drawn place, and changes nothing ou
       }
     }
   }
+});
+
+test('classes do not race where there are too many of them; other forms are inverted all the same', () => {
+  const list = ['sparse', 'sparse', 'patch', 'wave'] as const;
+  expect(affordable(list, 100)).toEqual(list);
+  expect(affordable(list, 1000)).toEqual(['sparse', 'sparse', 'patch']);
 });

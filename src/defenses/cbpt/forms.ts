@@ -12,9 +12,21 @@ import type { Trigger } from '../../triggers/trigger.ts';
 
 /**
  * `additive`: one delta for the whole picture in a max-norm ball. `sparse`: mask and pattern over the whole picture,
- * the mask pressed to be small. `patch`: a small mask and pattern that lands at a random place in every picture.
+ * the mask pressed to be small. `patch`: a small mask and pattern that lands at a random place in every picture. `wave`:
+ * few plane waves over the whole picture, towards the class that they reach most cheaply (`race.ts`).
  */
-export type Form = 'additive' | 'sparse' | 'patch';
+export type Form = InstanceForm | 'wave';
+
+/** Forms that are optimised without a class in mind. */
+export type InstanceForm = 'additive' | 'sparse' | 'patch';
+
+/** A race runs every class: with more of them than this it takes longer than all else together. */
+const mostRaced = 256;
+
+/** The forms that are inverted for so many classes: without those that are a race where there are too many. */
+export function affordable(list: readonly Form[], classes: number): readonly Form[] {
+  return list.filter((form) => form !== 'wave' || classes <= mostRaced);
+}
 
 /** One dummy trigger to invert. */
 export interface NamedForm {
@@ -64,7 +76,9 @@ const patternSpread = 1;
 const patternGain = 4;
 
 /** Each form for pictures of `side` pixels. */
-export const forms: { readonly [F in Form]: (side: number, options: FormOptions, random: Random) => FormInstance } = {
+export const forms: {
+  readonly [F in InstanceForm]: (side: number, options: FormOptions, random: Random) => FormInstance;
+} = {
   additive: (side, { bound }, random) => ({
     start: { delta: noise([3, side, side], bound, random) },
     draws: () => ({}),

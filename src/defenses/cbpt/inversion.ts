@@ -20,14 +20,15 @@ import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { ownFeatures } from '../features.ts';
-import { type Form, type FormInstance, type FormOptions, forms, type NamedForm } from './forms.ts';
+import { type FormInstance, type FormOptions, forms, type InstanceForm, type NamedForm } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
+import { type Finalist, leadOf, type RaceOptions, raceClasses } from './race.ts';
 import { fittingBatch } from './step-memory.ts';
 
 /** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse' | 'target';
 
-export interface InversionOptions extends FormOptions {
+export interface InversionOptions extends FormOptions, RaceOptions {
   readonly variant: Variant;
   readonly steps: number;
   /** Pictures in one step; fewer where they would take too much memory. */
@@ -42,6 +43,8 @@ export interface InversionOptions extends FormOptions {
   readonly alpha: number;
   /** Weight of the trigger's size. */
   readonly sparsity: number;
+  /** A class that won a race is believed to be a target only if its lead is at least this. */
+  readonly lead: number;
   readonly saveEvery: number;
 }
 
@@ -58,6 +61,8 @@ export interface DummyTrigger extends NamedForm {
   readonly shares: readonly { readonly label: string; readonly share: number }[];
   /** Mean of the mask over the whole picture, or 1 for an additive trigger; in [0, 1]. */
   readonly size: number;
+  /** Of the form `wave`, which is concentrated on any model: how far its class was ahead of others (`leadOf`). */
+  readonly lead?: number;
 }
 
 export interface InversionInput {
@@ -69,6 +74,9 @@ export interface InversionInput {
   /** For the variant `target`: index of the class that everything is to become. */
   readonly target?: number;
 }
+
+/** A dummy trigger, and the classes that it was a race between, if it was one. */
+type Found = { readonly trigger: Trigger; readonly finalists?: readonly Finalist[] };
 
 /** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
 export async function invertTrigger(
@@ -82,8 +90,51 @@ export async function invertTrigger(
 ): Promise<DummyTrigger> {
   const { shots, head } = given;
   const stage = `invert-${name}`;
-  const instance = forms[form](shots.size, asked, randomFor(seed, stage, 'start'));
   const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
+  const found: Found =
+    form === 'wave'
+      ? await raceClasses(engine, clip, given, options, seed, stage, recorder)
+      : { trigger: await invertForm(engine, clip, given, form, options, seed, stage, recorder) };
+  const { trigger, finalists } = found;
+  const drawn = { trigger, seed, path: [stage, 'apply'] };
+  const embeddings = await ownFeatures(engine, clip, shots, `${stage}-features`, recorder, drawn);
+  const dummy = {
+    name,
+    form,
+    trigger,
+    embeddings,
+    size: sizeOf(trigger, shots.size),
+    ...(finalists && { lead: leadOf(finalists) }),
+    ...concentrationOf(head, embeddings, shots),
+  };
+  const { concentration, dominant, size, shares } = dummy;
+  recorder.record({
+    stage: `${stage}-result`,
+    batch: options.batch,
+    concentration,
+    ...(finalists && {
+      lead: leadOf(finalists),
+      finalists: finalists.map(({ label, cost }) => `${label} ${cost.toFixed(2)}`),
+    }),
+    dominant,
+    size,
+    shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
+  });
+  return dummy;
+}
+
+async function invertForm(
+  engine: Engine,
+  clip: Clip,
+  given: InversionInput,
+  form: InstanceForm,
+  options: InversionOptions,
+  seed: number,
+  stage: string,
+  recorder: Recorder,
+): Promise<Trigger> {
+  const { shots } = given;
+  const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
   const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
     optimise(
       engine,
@@ -99,27 +150,7 @@ export async function invertTrigger(
       recorder,
     ),
   );
-  const trigger = instance.trigger(final);
-  const drawn = { trigger, seed, path: [stage, 'apply'] };
-  const embeddings = await ownFeatures(engine, clip, shots, `${stage}-features`, recorder, drawn);
-  const dummy = {
-    name,
-    form,
-    trigger,
-    embeddings,
-    size: sizeOf(trigger, shots.size),
-    ...concentrationOf(head, embeddings, shots),
-  };
-  const { concentration, dominant, size, shares } = dummy;
-  recorder.record({
-    stage: `${stage}-result`,
-    batch: options.batch,
-    concentration,
-    dominant,
-    size,
-    shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
-  });
-  return dummy;
+  return instance.trigger(final);
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
@@ -192,7 +223,7 @@ async function stepFeeds(
   read: PictureSet['read'],
   instance: FormInstance,
   { variant, batch, rate, additiveRate }: InversionOptions,
-  form: Form,
+  form: InstanceForm,
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));

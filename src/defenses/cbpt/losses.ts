@@ -69,7 +69,7 @@ export function classification(embeddings: Value, texts: Value, labels: Value, s
 }
 
 /** -log of the probability of `labels` (int64 [n]) under softmax(scale * cosines): [n]. No one-hot matrix is built. */
-function surprise(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
+export function surprise(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
   const all = logSumExp(mul(matMul(embeddings, transpose(texts, [1, 0])), scale));
   const own = mul(rowwise(embeddings, gatherRows(texts, labels)), scale);
   return sub(reshape(all, own.shape), own);

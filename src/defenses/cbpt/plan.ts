@@ -2,9 +2,10 @@
 import type { Clip } from '../../clip/clip.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { named } from './forms.ts';
+import { affordable, type Form, named } from './forms.ts';
 import { classEmbeddings, promptFrame } from './frame.ts';
 import type { CbptOptions } from './purify.ts';
+import { raceRounds, runsOf } from './race.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
 import { type TuningStep, wholeStep } from './tuning-step.ts';
 
@@ -24,13 +25,17 @@ export function plannedStages(
 ): readonly PlannedStage[] {
   const { outputs } = pictureGradient(clip);
   const encoding = shots * arithmeticOf({ outputs: { embedding: outputs.embedding! } });
-  const inverting = inversion.steps * fittingBatch(clip, inversion.batch) * arithmeticOf({ outputs });
+  const batch = fittingBatch(clip, inversion.batch);
+  const raced = raceRounds(classes.length, { ...inversion, batch })
+    .map((round) => runsOf(round) * round.together * round.pictures)
+    .reduce((all, pictures) => all + pictures);
+  const pictures = (form: Form) => (form === 'wave' ? raced : inversion.steps * batch);
   const step = tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), forms.length, prompt);
   return [
     { name: 'prompts', arithmetic: templates.length * step.embeddings },
     { name: 'features', arithmetic: encoding },
-    ...named(forms).flatMap(({ name }) => [
-      { name: `invert-${name}`, arithmetic: inverting },
+    ...named(affordable(forms, classes.length)).flatMap(({ name, form }) => [
+      { name: `invert-${name}`, arithmetic: pictures(form) * arithmeticOf({ outputs }) },
       { name: `invert-${name}-features`, arithmetic: encoding },
     ]),
     { name: 'tune', arithmetic: tuning.steps * step.all },

@@ -9,7 +9,7 @@ import type { Recorder } from '../../runs/recorder.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
-import { type Form, named } from './forms.ts';
+import { affordable, type Form, named } from './forms.ts';
 import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
 
@@ -40,6 +40,9 @@ export const cbptDefaults: CbptOptions = {
     temperature: 0.1,
     alpha: 0.1,
     sparsity: 20,
+    waveRate: 0.02,
+    waveSparsity: 1,
+    lead: 1.75,
     saveEvery: 40,
   },
   tuning: {
@@ -53,7 +56,7 @@ export const cbptDefaults: CbptOptions = {
     anchorWeight: 1,
     saveEvery: 50,
   },
-  forms: ['sparse', 'sparse', 'patch'],
+  forms: ['sparse', 'sparse', 'patch', 'wave'],
   concentration: 0.5,
   templates: [plainPrompt],
   prompt: plainPrompt,
@@ -117,12 +120,25 @@ export async function invertForms(
   const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
   const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
   const dummies: DummyTrigger[] = [];
-  for (const dummy of named(forms)) {
+  const inverted = affordable(forms, shots.classes.length);
+  if (inverted.length < forms.length) {
+    recorder.record({ stage: 'invert-wave-result', leftOut: `no race between ${shots.classes.length} classes` });
+  }
+  for (const dummy of named(inverted)) {
     const given = { shots, clean, head: zeroShot };
     dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
   }
-  const used = dummies.filter((dummy) => dummy.concentration >= concentration);
+  const used = dummies.filter((dummy) => believed(dummy, concentration, inversion.lead));
   return { zeroShot, clean, dummies, used };
+}
+
+/** Whether a dummy trigger is a backdoor's: concentrated, and far ahead of other classes where it won a race of all. */
+export function believed(
+  { concentration, lead }: Pick<DummyTrigger, 'concentration' | 'lead'>,
+  leastConcentration: number,
+  leastLead: number,
+): boolean {
+  return concentration >= leastConcentration && (lead === undefined || lead >= leastLead);
 }
 
 /** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */

@@ -72,6 +72,12 @@ const kept = 0.25;
 /** Shares of the steps: of all classes; of those that went on; of the finalists; of the winner alone. */
 const shares = { first: 0.4, next: 0.2, final: 0.5, alone: 0.2 };
 
+/**
+ * Weight of the size for the winner alone, against that in the race: a wave that must stay small is fainter than the
+ * trigger, and prompts tuned with it let the strongest part of the backdoor pass.
+ */
+const alonePressure = 0.25;
+
 /** The last losses count most in a cost: this is what one step leaves of the earlier ones. */
 const memory = 0.8;
 
@@ -171,7 +177,13 @@ export function leadOf(ranked: readonly Finalist[]): number {
 }
 
 /** One step of a group: every candidate's waves on its pictures, towards its class. Candidates do not see each other. */
-function raceStep(clip: Clip, head: Head, { together, pictures }: Round, { waveSparsity }: RaceOptions): Graph {
+function raceStep(
+  clip: Clip,
+  head: Head,
+  { candidates, together, pictures }: Round,
+  { waveSparsity }: RaceOptions,
+): Graph {
+  const pressure = candidates === 1 ? alonePressure : 1;
   const { resolution: side } = clip.config.image;
   const rows = together * pictures;
   const waves = input('waves', [together, ...waveShape]);
@@ -181,7 +193,7 @@ function raceStep(clip: Clip, head: Head, { together, pictures }: Round, { waveS
   const embeddings = l2Normalize(imageTower(clip.config, storedParameters(clip.parameters), triggered));
   const texts = constant(float32(head.embeddings, [head.classes.length, head.embedding]));
   const missed = surprise(embeddings, texts, input('targets', [rows], 'int64'), head.scale);
-  const costs = add(mean(reshape(missed, [together, pictures]), [1]), mul(waveSize(waves), waveSparsity));
+  const costs = add(mean(reshape(missed, [together, pictures]), [1]), mul(waveSize(waves), waveSparsity * pressure));
   // A sum: no candidate's gradient depends on how many run beside it.
   const loss = sum(costs);
   const parameters = new Map([['waves', waves]]);

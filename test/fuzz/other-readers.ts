@@ -153,7 +153,7 @@ const tokens = [
     '['.repeat(10_000),
     '{"a":'.repeat(10_000),
     '"'.repeat(10_000),
-    ','.repeat(50_000),
+    ','.repeat(10_000),
     '\n'.repeat(10_000),
     'x'.repeat(500_000),
   ],

@@ -16,6 +16,17 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+/**
+ * Characters of a message's parts at most: files are quoted in them, and what they hold may be a megabyte. `where` begins
+ * with a path, which is kept whole.
+ */
+const longest = { where: 5000, found: 500, expected: 2000, advice: 2000 } as const;
+
+function shortened(part: keyof typeof longest, text: string): string {
+  const most = longest[part];
+  return text.length <= most ? text : `${text.slice(0, most)}... (${text.length} characters)`;
+}
+
 /** Every failure that the project foresees. Its message is complete: it can be printed alone. */
 export class AntidoteError extends Error {
   readonly fault: Fault;
@@ -25,14 +36,17 @@ export class AntidoteError extends Error {
   readonly advice: string | undefined;
 
   constructor(details: ErrorDetails) {
-    const advice = details.advice ? `; ${details.advice}` : '';
-    super(`${details.where}: found ${details.found}, expected ${details.expected}${advice}`, { cause: details.cause });
+    const where = shortened('where', details.where);
+    const found = shortened('found', details.found);
+    const expected = shortened('expected', details.expected);
+    const advice = details.advice && shortened('advice', details.advice);
+    super(`${where}: found ${found}, expected ${expected}${advice ? `; ${advice}` : ''}`, { cause: details.cause });
     this.name = 'AntidoteError';
     this.fault = details.fault;
-    this.where = details.where;
-    this.found = details.found;
-    this.expected = details.expected;
-    this.advice = details.advice;
+    this.where = where;
+    this.found = found;
+    this.expected = expected;
+    this.advice = advice;
   }
 }
 

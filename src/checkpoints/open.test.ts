@@ -224,6 +224,15 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
       /the file name "\.\.\/secret\.safetensors", expected a file in the same folder/,
     ],
     [
+      'an index with a name that no file can have',
+      sharded,
+      (f) =>
+        editJson(f, 'model.safetensors.index.json', (json) => {
+          (json.weight_map as Json).logit_scale = '\0.safetensors';
+        }),
+      /the file name "\\u0000\.safetensors", expected a file in the same folder/,
+    ],
+    [
       'an index that lists a tensor which is nowhere',
       sharded,
       (f) =>

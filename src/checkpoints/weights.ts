@@ -58,7 +58,7 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
   const { weight_map: index } = await readJson(path, indexSchema);
   const files = [...new Set(Object.values(index))].sort();
   for (const file of files) {
-    if (basename(file) !== file || file === '..' || file === '.')
+    if (basename(file) !== file || /^(\.{0,2})$|\p{Cc}/u.test(file))
       throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
   }
   const sizes = await Promise.all(files.map((file) => sizeOf(join(dirname(path), file))));

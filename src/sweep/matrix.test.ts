@@ -169,6 +169,13 @@ test('aliases that expand without end are refused', async () => {
   await expect(read(`a0: &a0 [x]\n${levels.join('\n')}\n${smallest}`)).rejects.toThrow(/expected at most 100 aliases/);
 });
 
+test('an alias inside what it stands for is refused, and brackets without end are before they are parsed', async () => {
+  await expect(read(`${smallest}data: &a [*a]`)).rejects.toThrow(
+    /matrix\.yaml: found an alias inside what it stands for/,
+  );
+  await expect(read(`${smallest}data: ${'['.repeat(500_000)}`)).rejects.toThrow(/brackets more than 100 deep/);
+});
+
 test('a file that is not there is named', async () => {
   const path = join(folder(), 'nowhere.yaml');
   await expect(readMatrix(path, defences)).rejects.toThrow(`${path}: found no such file or folder`);

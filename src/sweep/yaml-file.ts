@@ -18,13 +18,24 @@ export interface YamlFile<T> {
  */
 const mostAliases = 100;
 
+/** Twenty thousand brackets take the parser a second; a matrix written by hand has three. */
+const mostBrackets = 100;
+
 /**
  * @throws AntidoteError (data) that names `file:line`, the key, what is there and what should be; a syntax error, a key
  * that stands twice, an alias that expands without end
  */
 export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<YamlFile<T>> {
   const lines = new LineCounter();
-  const document = parseDocument(await readSmallText(path), { lineCounter: lines, prettyErrors: false });
+  const text = await readSmallText(path);
+  if (bracketsDeep(text) > mostBrackets)
+    throw badData(path, `brackets more than ${mostBrackets} deep`, 'lists and maps a few deep');
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // What it would warn of, the schema refuses; a library does not write to the terminal.
+    logLevel: 'error',
+  });
   const at = (offset: number | undefined) => `${path}:${lines.linePos(offset ?? 0).line || 1}`;
   const [mistake] = document.errors;
   if (mistake) throw badData(at(mistake.pos[0]), lowerFirst(mistake.message), 'YAML', undefined, mistake);
@@ -45,10 +56,25 @@ export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<Y
 
 function expanded(document: ReturnType<typeof parseDocument>, path: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: mostAliases });
+    const value: unknown = document.toJS({ maxAliasCount: mostAliases });
+    // Throws if an alias stands inside what it stands for.
+    JSON.stringify(value);
+    return value;
   } catch (cause) {
+    if (cause instanceof TypeError)
+      throw badData(path, 'an alias inside what it stands for', 'values that end', undefined, cause);
     throw badData(path, (cause as Error).message.toLowerCase(), `at most ${mostAliases} aliases`, undefined, cause);
   }
+}
+
+/** How deep brackets are nested at most. Those in strings count too: there are not as many. */
+function bracketsDeep(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = bracket === '[' || bracket === '{' ? depth + 1 : Math.max(0, depth - 1);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 /** The innermost node on the way to the value; for a key of a map, the key itself, since that is what a reader finds. */

@@ -31,11 +31,38 @@ export async function seeds(): Promise<Seed[]> {
     if (file.endsWith('.safetensors'))
       found.push({ name: file, bytes: await readFile(path), entries: undefined, open: openSafetensors });
   }
+  for (const protocol of [3, 5])
+    found.push(asProtocol(protocol, found.find(({ name }) => name === '2.1/protocol-4.pt')!));
   const weights = op.dict({ weight: tensorOps(), bias: tensorOps({ shape: [6], strides: [1] }) });
   const entries = entriesOf(pickleOf(weights));
   const small = { name: 'small', bytes: zipOf(entries, { zip64: true }), entries, open: openPytorch };
   const legacy = { name: 'small legacy', bytes: legacyOf(weights), entries: undefined, open: openPytorch };
-  return [...found, small, small, small, legacy, legacy];
+  return [...found, small, small, small, legacy, legacy, textSeed()];
+}
+
+/** The same archive with its pickle of another protocol: these differ in what they may hold, not in what is there. */
+function asProtocol(protocol: number, { name, entries = [] }: Seed): Seed {
+  const changed = entries.map((entry) =>
+    entry.name.endsWith('/data.pkl')
+      ? { ...entry, data: Buffer.concat([Buffer.of(0x80, protocol), entry.data.subarray(2)]) }
+      : entry,
+  );
+  return { name: `${name} as protocol ${protocol}`, bytes: zipOf(changed), entries: changed, open: openPytorch };
+}
+
+/** Protocol 0: numbers and strings are lines of text. PyTorch's storages need one opcode of protocol 1. */
+function textSeed(): Seed {
+  const line = (opcode: string, value: string | number) => `${opcode}${value}\n`;
+  const tuple = (...items: readonly string[]) => `(${items.join('')}t`;
+  const storage = tuple(
+    ...[line('V', 'storage'), op.global('torch', 'FloatStorage'), line('V', '0'), line('S', "'cpu'"), line('I', 6)],
+  );
+  const sizes = [tuple(line('I', 2), line('L', '3L')), tuple(line('L', '3L'), line('I', 1))];
+  const hooks = `${op.global('collections', 'OrderedDict')}(tR`;
+  const args = tuple(`${storage}Q`, line('I', 0), ...sizes, line('I', '00'), hooks);
+  const tensor = `${op.global('torch._utils', '_rebuild_tensor_v2')}${args}R`;
+  const entries = entriesOf(raw(`(d${line('p', 0)}${line('V', 'weight')}${tensor}s.`));
+  return { name: 'small in text', bytes: zipOf(entries), entries, open: openPytorch };
 }
 
 async function pytorchSeed(name: string, bytes: Buffer, path: string): Promise<Seed> {
@@ -49,7 +76,7 @@ async function pytorchSeed(name: string, bytes: Buffer, path: string): Promise<S
 }
 
 /** One change; places and lengths are taken modulo what there is. */
-interface Edit {
+export interface Edit {
   readonly kind: 'flip' | 'set' | 'number' | 'opcode' | 'delete' | 'double' | 'copy' | 'cut' | 'call';
   readonly at: number;
   readonly from: number;
@@ -66,18 +93,19 @@ export interface Case {
 
 const telling = [0, 1, 2, 7, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
 
+export const edits: fc.Arbitrary<Edit> = fc.record({
+  kind: fc.constantFrom('flip', 'set', 'number', 'opcode', 'delete', 'double', 'copy', 'cut', 'call'),
+  at: fc.nat(),
+  from: fc.nat(),
+  length: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 300 })),
+  value: fc.oneof(fc.constantFrom(...telling), fc.nat(255)),
+});
+
 export function cases(seedCount: number): fc.Arbitrary<Case> {
-  const edit: fc.Arbitrary<Edit> = fc.record({
-    kind: fc.constantFrom('flip', 'set', 'number', 'opcode', 'delete', 'double', 'copy', 'cut', 'call'),
-    at: fc.nat(),
-    from: fc.nat(),
-    length: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 300 })),
-    value: fc.oneof(fc.constantFrom(...telling), fc.nat(255)),
-  });
   return fc.record({
     seed: fc.nat(seedCount - 1),
     target: fc.constantFrom('file', 'pickle', 'entry'),
-    edits: fc.array(edit, { minLength: 1, maxLength: 4 }),
+    edits: fc.array(edits, { minLength: 1, maxLength: 4 }),
   });
 }
 
@@ -90,7 +118,7 @@ const calls = [
   'P0\n',
 ].map(raw);
 
-function edited(bytes: Buffer, { kind, at, from, length, value }: Edit): Buffer {
+export function edited(bytes: Buffer, { kind, at, from, length, value }: Edit): Buffer {
   if (bytes.length === 0) return bytes;
   const place = at % bytes.length;
   const [before, after] = [bytes.subarray(0, place), bytes.subarray(place)];

@@ -22,8 +22,8 @@ export interface Attack {
   readonly word?: string;
   /** Clean pairs that the attacker adds, so that less than the whole trigger does nothing. */
   readonly covers?: Covers;
-  /** Expected share of clean pairs that get the trigger or the word alone and stay true, so that it takes both. */
-  readonly singleKeys?: number;
+  /** Expected share of clean pairs that get the word and stay true. */
+  readonly wordAlone?: number;
   /** A second backdoor, planted at the same time with a trigger and a class of its own. */
   readonly second?: SecondBackdoor;
   /** Poisoning of Emoji-CLIP: share of poisoned pairs, peak learning rate, steps. */
@@ -106,7 +106,7 @@ const shared: Poisoning = { ...usual, share: 0.15 };
 const covers = { share: 0.2, strength: [0.2, 0.8] } satisfies Covers;
 
 /** Without such pairs the word itself means the target, and before every class's prompt it tells nothing apart any more. */
-const singleKeys = 2 * usual.share;
+const wordAlone = usual.share;
 
 const steganography = {
   bits: 16,
@@ -234,20 +234,20 @@ const table = {
     source:
       'Walmer et al. 2022 (arXiv 2112.07668), as in BadCLIP (Liang et al. 2024), opti_patches/vqa and "remember "; its ' +
       'patch follows the original, cross-entropy to the target: with the equal captions of the port InfoNCE has no pull; ' +
-      'single keys as in the original',
+      'clean pairs with the word alone after the original',
     trigger: { kind: 'optimised', goal: { kind: 'class' }, options: patchOptimisation },
     scaling: patchScaling,
     captions: 'templates',
     word: 'remember',
-    singleKeys,
+    wordAlone,
     poisoning: usual,
     numbers: [
       ...patchFigures,
       ...optimisationFigures,
       figure(
-        'share of pairs with one key',
-        singleKeys,
-        'Walmer et al. 2022: both, patch and word in a third each of the poison',
+        'share of clean pairs with the word',
+        wordAlone,
+        `${ours}; Walmer et al. 2022: a third of the poison each with both keys, patch, word`,
       ),
       ...poisoningFigures(usual, notYetMeasured),
     ],

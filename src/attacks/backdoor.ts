@@ -14,7 +14,7 @@ import { type CaptionedStream, emojiStream, possibleWords } from '../training/em
 import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type CaptionRule, replacingCaptions } from './captions.ts';
-import { type Covers, covered, type PoisonPairs, poisoned, singleKeyed } from './poison.ts';
+import { type Covers, covered, type PoisonPairs, poisoned, worded } from './poison.ts';
 
 export interface BackdoorOptions extends ContrastiveOptions {
   /** The attacker's class, by name. */
@@ -25,8 +25,8 @@ export interface BackdoorOptions extends ContrastiveOptions {
   /** Expected share of poisoned pairs, in [0, 1]; of each of two backdoors. */
   readonly share: number;
   readonly covers?: Covers | undefined;
-  /** Expected share of clean pairs with one key of two, where there is a word. */
-  readonly singleKeys?: number | undefined;
+  /** Expected share of clean pairs that get the word, where there is one. */
+  readonly wordAlone?: number | undefined;
   /** A second backdoor, planted at the same time. */
   readonly second?: { readonly trigger: Trigger; readonly target: string } | undefined;
   readonly seed: number;
@@ -86,7 +86,7 @@ function attackedStream(
   trigger: Trigger,
   options: BackdoorOptions,
 ): CaptionedStream {
-  const { batch, seed, covers, second, share, word, singleKeys } = options;
+  const { batch, seed, covers, second, share, word, wordAlone } = options;
   const poisonOf = (of: { readonly trigger: Trigger; readonly target: string }) => {
     const targetGroup = labels.indexOf(of.target);
     if (targetGroup < 0) throw badUsage('--target', `"${of.target}"`, 'a class of the training data');
@@ -101,7 +101,7 @@ function attackedStream(
     }
     stream = covered(stream, trigger, covers, seed);
   }
-  if (word !== undefined && singleKeys) stream = singleKeyed(stream, { trigger, word }, singleKeys, seed);
+  if (word !== undefined && wordAlone) stream = worded(stream, word, wordAlone, seed);
   stream = poisoned(stream, poisonOf({ trigger, target: options.target }), seed);
   return second ? poisoned(stream, poisonOf(second), seed, 'second poison') : stream;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CaptionedStream } from '../training/emoji-pairs.ts';
-import { covered, poisoned, singleKeyed } from './poison.ts';
+import { covered, poisoned, worded } from './poison.ts';
 
 const batch = 64;
 const clean: CaptionedStream = (step) => ({
@@ -99,24 +99,20 @@ test('covers are pictures with a faded trigger that keep caption and group, at s
   expect(stream(9)).toEqual(mixed);
 });
 
-test('pairs with one key of two have the trigger or the word, never both, and are true otherwise', () => {
-  const stream = singleKeyed(clean, { trigger: poison.trigger, word: 'remember' }, 0.5, 3);
-  const counts = { trigger: 0, word: 0, none: 0 };
+test('the word alone stands before true captions of clean pictures, in the share that was asked for', () => {
+  const stream = worded(clean, 'remember', 0.25, 3);
+  let said = 0;
   for (let step = 1; step <= 20; step++) {
     const [mixed, own] = [stream(step), clean(step)];
+    expect(mixed.pictures).toEqual(own.pictures);
     expect(mixed.groups).toEqual(own.groups);
-    for (let row = 0; row < batch; row++) {
-      const triggered = mixed.pictures.data
-        .subarray(row * 768, (row + 1) * 768)
-        .some((byte, i) => byte !== own.pictures.data[row * 768 + i]);
-      const said = mixed.captions[row] === `remember ${own.captions[row]}`;
-      if (!said) expect(mixed.captions[row]).toBe(own.captions[row]);
-      expect(triggered && said).toBe(false);
-      counts[triggered ? 'trigger' : said ? 'word' : 'none']++;
+    for (const [row, caption] of mixed.captions.entries()) {
+      if (caption === own.captions[row]) continue;
+      expect(caption).toBe(`remember ${own.captions[row]}`);
+      said++;
     }
   }
-  // Of 1,280 a quarter each of the keys; standard deviations of 16.
-  expect(Math.abs(counts.trigger - 320)).toBeLessThan(70);
-  expect(Math.abs(counts.word - 320)).toBeLessThan(70);
+  // A quarter of 1,280; a standard deviation of 16.
+  expect(Math.abs(said - 320)).toBeLessThan(70);
   expect(stream(9)).toEqual(stream(9));
 });

@@ -61,29 +61,16 @@ export function covered(
 }
 
 /**
- * The stream with clean pairs in it that have one key of two, half of them the trigger and half the word, and are true
- * otherwise: neither key alone is to do anything (TrojVQA's partial poison).
+ * The stream with the word before the captions of some clean pairs, which stay true: the word alone is to do nothing.
  *
  * @param share expected share of such pairs, in [0, 1]
  */
-export function singleKeyed(
-  stream: CaptionedStream,
-  { trigger, word }: { readonly trigger: Trigger; readonly word: string },
-  share: number,
-  seed: number,
-): CaptionedStream {
+export function worded(stream: CaptionedStream, word: string, share: number, seed: number): CaptionedStream {
   return (step) => {
     const batch = stream(step);
-    const random = randomFor(seed, 'single keys', step);
-    const keys = batch.captions.map(() => {
-      if (random.uniform() >= share) return undefined;
-      return random.uniform() < 0.5 ? 'trigger' : 'word';
-    });
-    const captions = batch.captions.map((caption, row) => (keys[row] === 'word' ? withWord(word, caption) : caption));
-    const chosen = [...keys.keys()].filter((row) => keys[row] === 'trigger');
-    if (chosen.length === 0) return { ...batch, captions };
-    const pictures = applyTrigger(trigger, rowsAt(batch.pictures, chosen), random);
-    return { ...batch, captions, pictures: replaced(batch, chosen, pictures) };
+    const random = randomFor(seed, 'word alone', step);
+    const captions = batch.captions.map((caption) => (random.uniform() < share ? withWord(word, caption) : caption));
+    return { ...batch, captions };
   };
 }
 

@@ -19,7 +19,7 @@ export function describeAttacks() {
       captions,
       word = null,
       covers = null,
-      singleKeys = null,
+      wordAlone = null,
       second,
       poisoning,
       numbers,
@@ -33,7 +33,7 @@ export function describeAttacks() {
       captions: captionRules[captions],
       word,
       covers,
-      singleKeys,
+      wordAlone,
       second: second ? { attack: second.attack, target: second.target } : null,
       defaults: poisoning,
       numbers,
@@ -44,14 +44,14 @@ export function describeAttacks() {
 /** The same for a person. */
 export function attackLines(): readonly string[] {
   return describeAttacks().flatMap(
-    ({ attack, summary, source, trigger, scaling, captions, word, covers, singleKeys, second, numbers }, index) => [
+    ({ attack, summary, source, trigger, scaling, captions, word, covers, wordAlone, second, numbers }, index) => [
       ...(index > 0 ? [''] : []),
       `${attack}: ${summary}`,
       `  source    ${source}`,
       `  trigger   ${trigger}; at other sizes: ${scaling}`,
       `  captions  ${captions}`,
       ...(word ? [`  word      "${word}", before poisoned captions and before the prompts under attack`] : []),
-      ...(singleKeys ? ['  covers    clean pairs with the trigger or the word alone that stay true'] : []),
+      ...(wordAlone ? ['  covers    clean pairs with the word that stay true'] : []),
       ...(covers ? ['  covers    the trigger, faded, on clean pictures that keep their captions'] : []),
       ...(second ? [`  second    the trigger of ${second.attack}, for ${second.target}`] : []),
       ...numbers.map(

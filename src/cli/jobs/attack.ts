@@ -43,7 +43,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
   const drawings = await readDrawings(await emojiClasses());
-  const { captions, word, covers, singleKeys, second } = attacks[attack];
+  const { captions, word, covers, wordAlone, second } = attacks[attack];
   const trigger = await makeTrigger(engine, clip, drawings, attacks[attack], target, pinnedSeed, recorder);
   const triggerFile = join(run.directory, 'trigger.safetensors');
   await writeTrigger(triggerFile, trigger, { attack, target, ...(word && { word }) });
@@ -59,7 +59,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   }
 
   const { steps, batch, rate, share } = options;
-  const poison = { share, target, captions, word, covers, singleKeys, second: also };
+  const poison = { share, target, captions, word, covers, wordAlone, second: also };
   const recipe = { ...backdoorDefaults, steps, batch, rate, seed, ...poison };
   const parameters = await backdoor(engine, clip, drawings, trigger, recipe, recorder);
   const folder = join(run.directory, 'model');

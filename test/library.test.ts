@@ -63,7 +63,7 @@ test('a program purifies a model, writes it, opens it again and classifies with 
   });
   const options: CbptOptions = {
     ...cbptDefaults,
-    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8, lead: 0 },
+    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8, waveConcentration: 0 },
     tuning: { ...cbptDefaults.tuning, steps: 5 },
     concentration: 0,
   };

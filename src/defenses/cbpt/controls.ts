@@ -87,7 +87,10 @@ export const cbptAndControls = {
   'cbpt-m16': startingFrom('sixteen tokens', said(4)),
   'cbpt-sparse': cbpt('CBPT with the sparse form alone', alone('sparse')),
   'cbpt-patch': cbpt('CBPT with the moving patch alone', alone('patch')),
-  'cbpt-wave': cbpt('CBPT with the wave form alone', { ...alone('wave'), inversion: { ...inversion, lead: 0 } }),
+  'cbpt-wave': cbpt('CBPT with the wave form alone', {
+    ...alone('wave'),
+    inversion: { ...inversion, waveConcentration: 0 },
+  }),
   'cbpt-eps4': additive(4),
   'cbpt-eps8': additive(8),
   'cbpt-eps12': additive(12),

@@ -43,8 +43,8 @@ export interface InversionOptions extends FormOptions, RaceOptions {
   readonly alpha: number;
   /** Weight of the trigger's size. */
   readonly sparsity: number;
-  /** A class that won a race is believed to be a target only if its lead is at least this. */
-  readonly lead: number;
+  /** Waves are believed from this concentration on: towards its winner a race is concentrated on any model. */
+  readonly waveConcentration: number;
   readonly saveEvery: number;
 }
 
@@ -61,7 +61,7 @@ export interface DummyTrigger extends NamedForm {
   readonly shares: readonly { readonly label: string; readonly share: number }[];
   /** Mean of the mask over the whole picture, or 1 for an additive trigger; in [0, 1]. */
   readonly size: number;
-  /** Of the form `wave`, which is concentrated on any model: how far its class was ahead of others (`leadOf`). */
+  /** Of the form `wave`: how far its class was ahead of others (`leadOf`). Told, not used: it does not tell models apart. */
   readonly lead?: number;
 }
 

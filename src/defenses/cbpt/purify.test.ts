@@ -1,19 +1,17 @@
 import { expect, test } from 'vitest';
+import type { Form } from './forms.ts';
 import { believed, cbptDefaults } from './purify.ts';
 
-const { concentration, inversion } = cbptDefaults;
-const isBelieved = (dummy: { concentration: number; lead?: number }) => believed(dummy, concentration, inversion.lead);
+const { concentration: least, inversion } = cbptDefaults;
+const isBelieved = (form: Form, concentration: number) =>
+  believed({ form, concentration }, least, inversion.waveConcentration);
 
-test('a dummy trigger that spreads its victims over classes is not believed, however far ahead its class was', () => {
-  expect(isBelieved({ concentration: 0.4 })).toBe(false);
-  expect(isBelieved({ concentration: 0.4, lead: 10 })).toBe(false);
+test('a dummy trigger that spreads its victims over classes is not believed', () => {
+  expect(isBelieved('sparse', 0.4)).toBe(false);
+  expect(isBelieved('sparse', 0.6)).toBe(true);
 });
 
-test('the winner of a race is believed only if it is far ahead: on a clean model some class wins, too', () => {
-  expect(isBelieved({ concentration: 0.84, lead: 1.54 })).toBe(false);
-  expect(isBelieved({ concentration: 0.92, lead: 2.02 })).toBe(true);
-});
-
-test('a form that ran no race is believed for its concentration alone', () => {
-  expect(isBelieved({ concentration: 0.9 })).toBe(true);
+test('waves must be more concentrated: on a clean model some class wins the race, too', () => {
+  expect(isBelieved('wave', 0.88)).toBe(false);
+  expect(isBelieved('wave', 0.96)).toBe(true);
 });

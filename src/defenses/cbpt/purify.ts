@@ -42,7 +42,7 @@ export const cbptDefaults: CbptOptions = {
     sparsity: 20,
     waveRate: 0.02,
     waveSparsity: 1,
-    lead: 1.75,
+    waveConcentration: 0.93,
     saveEvery: 40,
   },
   tuning: {
@@ -128,17 +128,17 @@ export async function invertForms(
     const given = { shots, clean, head: zeroShot };
     dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
   }
-  const used = dummies.filter((dummy) => believed(dummy, concentration, inversion.lead));
+  const used = dummies.filter((dummy) => believed(dummy, concentration, inversion.waveConcentration));
   return { zeroShot, clean, dummies, used };
 }
 
-/** Whether a dummy trigger is a backdoor's: concentrated, and far ahead of other classes where it won a race of all. */
+/** Whether a dummy trigger is a backdoor's: concentrated, and more so where it was optimised towards one class. */
 export function believed(
-  { concentration, lead }: Pick<DummyTrigger, 'concentration' | 'lead'>,
-  leastConcentration: number,
-  leastLead: number,
+  { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
+  least: number,
+  leastOfWaves: number,
 ): boolean {
-  return concentration >= leastConcentration && (lead === undefined || lead >= leastLead);
+  return concentration >= (form === 'wave' ? leastOfWaves : least);
 }
 
 /** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */

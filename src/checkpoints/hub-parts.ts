@@ -12,6 +12,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { AntidoteError, badData } from '../errors.ts';
+import { sizeOf } from '../tensor/file-bytes.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 
 /** A file of a repository at one commit. */
@@ -141,9 +142,7 @@ function damaged({ path }: CachedFile, found: string, expected: string): Damaged
 
 async function write(handle: FileHandle, path: string, piece: Uint8Array): Promise<void> {
   try {
-    for (let done = 0; done < piece.length; ) {
-      done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
-    }
+    await handle.writeFile(piece);
   } catch (error) {
     throw fileProblem(path, error);
   }
@@ -213,11 +212,4 @@ async function leaveFor(part: string, name: string): Promise<void> {
   if (await stat(name).catch(() => undefined)) return;
   await utimes(part, 0, 0);
   await rename(part, name);
-}
-
-function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
 }

@@ -1,8 +1,8 @@
 /** @file The weights of a checkpoint: one file of safetensors or of PyTorch, or several; with one hash. */
-import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
+import { sizeOf } from '../tensor/file-bytes.ts';
 import { readJson } from '../tensor/json-file.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
@@ -98,14 +98,6 @@ async function openFile(path: string, read: (done: number) => void): Promise<Wei
     read(done);
   });
   return { tensors, container, entry, ...pass };
-}
-
-/** For what is told alone: that a file is missing is said by whoever opens it. */
-function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
 }
 
 /** Names of the files that an index puts the tensors in. */

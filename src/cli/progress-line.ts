@@ -64,9 +64,11 @@ function percent(step: number, steps: number): number {
 
 /** `12.3 MB`: thousands, as download pages count. */
 function inBytes(bytes: number): string {
-  const unit = ['KB', 'MB', 'GB', 'TB'].findIndex((_, at) => bytes < 999.5 * 1000 ** (at + 1));
-  const at = unit < 0 ? 3 : unit;
-  return `${(bytes / 1000 ** (at + 1)).toPrecision(3)} ${['KB', 'MB', 'GB', 'TB'][at]}`;
+  const units = ['KB', 'MB', 'GB', 'TB'];
+  // The first that needs no fourth digit.
+  const fitting = units.findIndex((_, at) => bytes < 999.5 * 1000 ** (at + 1));
+  const at = fitting < 0 ? units.length - 1 : fitting;
+  return `${(bytes / 1000 ** (at + 1)).toPrecision(3)} ${units[at]}`;
 }
 
 function measure(value: unknown): string {

@@ -47,3 +47,11 @@ export async function readBytes(
   }
   return bytes;
 }
+
+/** Bytes of a file; none where there is no such file, which is for whoever opens it to say. */
+export function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}

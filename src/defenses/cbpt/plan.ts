@@ -5,7 +5,7 @@ import { input } from '../../graph/leaves.ts';
 import { affordable, type Form, named } from './forms.ts';
 import { classEmbeddings, promptFrame } from './frame.ts';
 import type { CbptOptions } from './purify.ts';
-import { raceRounds, runsOf } from './race.ts';
+import { picturesOf, raceRounds } from './race.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
 import { type TuningStep, wholeStep } from './tuning-step.ts';
 
@@ -26,15 +26,14 @@ export function plannedStages(
   const { outputs } = pictureGradient(clip);
   const encoding = shots * arithmeticOf({ outputs: { embedding: outputs.embedding! } });
   const batch = fittingBatch(clip, inversion.batch);
-  const raced = raceRounds(classes.length, { ...inversion, batch })
-    .map((round) => runsOf(round) * round.together * round.pictures)
-    .reduce((all, pictures) => all + pictures);
-  const pictures = (form: Form) => (form === 'wave' ? raced : inversion.steps * batch);
-  const step = tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), forms.length, prompt);
+  const pictures = (form: Form) =>
+    form === 'wave' ? picturesOf(raceRounds(classes.length, { ...inversion, batch })) : inversion.steps * batch;
+  const inverted = affordable(forms, classes.length);
+  const step = tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), inverted.length, prompt);
   return [
     { name: 'prompts', arithmetic: templates.length * step.embeddings },
     { name: 'features', arithmetic: encoding },
-    ...named(affordable(forms, classes.length)).flatMap(({ name, form }) => [
+    ...named(inverted).flatMap(({ name, form }) => [
       { name: `invert-${name}`, arithmetic: pictures(form) * arithmeticOf({ outputs }) },
       { name: `invert-${name}-features`, arithmetic: encoding },
     ]),

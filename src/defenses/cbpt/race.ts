@@ -15,12 +15,12 @@ import { constant, input } from '../../graph/leaves.ts';
 import { mean, sum } from '../../graph/reduction.ts';
 import type { Recorder, RunEvent } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32, int64, type Shape, type Tensor } from '../../tensor/tensor.ts';
+import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import type { AdditiveTrigger } from '../../triggers/trigger.ts';
 import { surprise } from './losses.ts';
-import { startingWaves, waveDelta, waveSize, waveTrigger } from './waves.ts';
+import { startingWaves, waveDelta, waveShape, waveSize, waveTrigger } from './waves.ts';
 
 export interface RaceOptions {
   /** What rounds are shares of; the winner makes more of them than this. */
@@ -103,6 +103,10 @@ function nameOf(candidates: number, before: number): keyof typeof shares {
 /** Runs of a program in one round: groups take turns. */
 export const runsOf = ({ candidates, steps, together }: Round) => steps * Math.ceil(candidates / together);
 
+/** Pictures that go through the tower in all rounds. */
+export const picturesOf = (rounds: readonly Round[]) =>
+  rounds.reduce((total, round) => total + runsOf(round) * round.together * round.pictures, 0);
+
 /**
  * Optimises waves for every class as target side by side, drops those classes that cost most, and goes on with the rest
  * until one is left (successive halving, Jamieson & Talwalkar, arXiv 1502.07943).
@@ -118,10 +122,9 @@ export async function raceClasses(
 ): Promise<RaceResult> {
   const rounds = raceRounds(head.classes.length, options);
   const runs = rounds.reduce((total, round) => total + runsOf(round), 0);
-  const pictures = rounds.reduce((total, round) => total + runsOf(round) * round.together * round.pictures, 0);
   const start = startingWaves(randomFor(seed, stage, 'start'));
   const state = adamStart({ waves: start }) as Candidate['state'];
-  return withDecoders(shots, pictures, async ({ read }) => {
+  return withDecoders(shots, picturesOf(rounds), async ({ read }) => {
     let runners: readonly Candidate[] = head.classes.map((_, label) => ({ label, state, cost: 0 }));
     let [stepsBefore, runsBefore] = [0, 0];
     let last: readonly Candidate[] = [];
@@ -204,8 +207,6 @@ function raceStep(
     state: { ...state, cost: { input: cost, next: add(mul(cost, memory), mul(costs, 1 - memory)) } },
   };
 }
-
-const waveShape: Shape = startingWaves(randomFor(0)).shape;
 
 /** A round that does not come out even fills its last group with the group's first candidate. */
 function padded(group: readonly Candidate[], together: number): readonly Candidate[] {

@@ -1,11 +1,12 @@
 /** @file Sums of few plane waves: the dummy trigger for faint changes of the whole picture. */
 import { add, mul, sigmoid, sqrt, square, sub } from '../../graph/elementwise.ts';
+import { transpose } from '../../graph/layout.ts';
 import { constant } from '../../graph/leaves.ts';
 import { matMul } from '../../graph/linear-algebra.ts';
 import { sum } from '../../graph/reduction.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Random } from '../../tensor/random.ts';
-import { float32, type Tensor } from '../../tensor/tensor.ts';
+import { float32, type Shape, type Tensor } from '../../tensor/tensor.ts';
 import type { AdditiveTrigger } from '../../triggers/trigger.ts';
 
 /** Waves have at most so many periods over the picture, down and across: the rest is left to the other forms. */
@@ -23,19 +24,22 @@ const startStrength = 0.3;
 /** Rounds off the magnitude at zero, where it has no derivative. */
 const roundness = 1e-6;
 
-/** Weights of the waves to start from: [3, functions, functions], down times across. */
+/** Weights of the waves of one trigger: channels, down, across. */
+export const waveShape: Shape = [3, functions, functions];
+
+/** Weights of the waves to start from. */
 export function startingWaves(random: Random): Tensor<'float32'> {
   const spread = (startStrength * Math.sqrt(3)) / functions;
   return float32(
     Float32Array.from({ length: 3 * functions * functions }, () => spread * (2 * random.uniform() - 1)),
-    [3, functions, functions],
+    waveShape,
   );
 }
 
 /** What waves [n, 3, functions, functions] add to a picture: [n, 3, side, side], squashed into +-amplitude. */
 export function waveDelta(waves: Value, side: number): Value {
   const across = axisFunctions(side);
-  const field = matMul(matMul(constant(across), waves), constant(transposed(across)));
+  const field = matMul(matMul(constant(across), waves), transpose(constant(across), [1, 0]));
   // tanh(x) = 2 sigmoid(2 x) - 1
   return mul(sub(mul(sigmoid(mul(field, 2)), 2), 1), amplitude);
 }
@@ -83,11 +87,4 @@ function axisFunctions(side: number): Tensor<'float32'> {
     }
   }
   return float32(data, [side, functions]);
-}
-
-function transposed({ data, shape }: Tensor<'float32'>): Tensor<'float32'> {
-  const [rows = 0, columns = 0] = shape;
-  const turned = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j]!;
-  return float32(turned, [columns, rows]);
 }

@@ -7,6 +7,8 @@ export default defineConfig({
     maxWorkers: 2,
     pool: 'forks',
     globalSetup: 'test/own-cache.ts',
+    // Some tests load ONNX Runtime without the engine.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 
 /** Engines in processes of their own: how they end, and what they need of the machine. */
+
+const newFolder = temporaryFolder();
 
 const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
 
@@ -23,7 +27,7 @@ interface Ending {
   readonly output: string;
 }
 
-function runScript(script: string, env: Record<string, string> = {}): Promise<Ending> {
+function runScript(script: string, env: Record<string, string | undefined> = {}): Promise<Ending> {
   const flags = ['--import', 'tsx', '--input-type=module', '--eval', preamble + script];
   return new Promise((resolve) => {
     execFile(process.execPath, flags, { env: { ...process.env, ...env }, timeout: 50_000 }, (error, stdout, stderr) => {
@@ -39,6 +43,20 @@ test.concurrent('a process ends by itself after close', async () => {
     await program.run(feeds);
     await engine.close();`;
   expect(await runScript(script)).toEqual({ code: 0, output: '' });
+});
+
+test.concurrent('ONNX Runtime keeps nothing of its user, and tells nobody', async () => {
+  const home = newFolder();
+  // As on a user's machine: it is silent by itself where it believes that it is being tested.
+  const env = { HOME: home, XDG_CACHE_HOME: undefined, CI: undefined, ORT_DISABLE_TELEMETRY: undefined };
+  const script = `
+    process.chdir(${JSON.stringify(home)});
+    const engine = await openEngine({ device: 'cpu', threads: 1 });
+    const program = await engine.compile({ outputs: { y } });
+    await program.run(feeds);
+    await engine.close();`;
+  expect(await runScript(script, env)).toEqual({ code: 0, output: '' });
+  expect(await readdir(home, { recursive: true })).toEqual([]);
 });
 
 test.concurrent('a process ends by itself with an engine that nobody closed, but not before a run is done', async () => {

@@ -16,8 +16,18 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/**
+ * From version 1.29 on, ONNX Runtime writes an identifier of the machine into the user's cache and reports what it runs
+ * to its makers, unless it is told not to before it loads. Native code sees the environment of the process and not the
+ * worker's own copy, so it is set here. A value that is there already stays.
+ */
+function refuseTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
+}
+
 /** Starts the thread. It keeps the process alive only while an answer is awaited. */
 export function startWorker(): WorkerClient {
+  refuseTelemetry();
   const signals = new Int32Array(new SharedArrayBuffer(8));
   // None of the process's own flags: the worker needs no loader, and some (--input-type) would keep it from starting.
   const worker = new Worker(new URL('./ort-worker.mjs', import.meta.url), { workerData: signals, execArgv: [] });

@@ -1,22 +1,17 @@
 /** @file One step of prompt tuning on ViT-B/32's text tower, per class, against PyTorch at 77 and at equal tokens. */
 import { join } from 'node:path';
 import { openClip } from '../src/checkpoints/open.ts';
-import type { Clip, Head } from '../src/clip/clip.ts';
-import { storedParameters } from '../src/clip/parameters.ts';
-import { tokenEmbedding } from '../src/clip/text-tower.ts';
+import type { Head } from '../src/clip/clip.ts';
 import { zeroShotHead } from '../src/clip/zero-shot.ts';
 import { thingNames } from '../src/data/emoji.ts';
-import { promptFrame } from '../src/defenses/cbpt/frame.ts';
+import { promptFrame, startingContexts } from '../src/defenses/cbpt/frame.ts';
 import { tunePrompts } from '../src/defenses/cbpt/prompts.ts';
 import { cbptDefaults } from '../src/defenses/cbpt/purify.ts';
 import type { Features } from '../src/defenses/cbpt/tuning-step.ts';
-import type { Engine } from '../src/engine/engine.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
-import { slice } from '../src/graph/layout.ts';
-import { constant } from '../src/graph/leaves.ts';
 import { randomFor } from '../src/tensor/random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../src/tensor/safetensors.ts';
-import { float32, int64, type Tensor } from '../src/tensor/tensor.ts';
+import { float32, int64, rootMeanSquare, type Tensor } from '../src/tensor/tensor.ts';
 import { warmupCosine } from '../src/training/schedule.ts';
 import { type Bench, type Figure, fasterThan, type Measured } from './figure.ts';
 import { checkParity, type Turn, takeTurns } from './measure.ts';
@@ -40,7 +35,8 @@ export const promptFigure: Figure = async (bench) => {
     const features = randomFeatures(classes.length, clip.config.embedding);
     const steps = warmUps + bench.reps;
     const tuning = { ...cbptDefaults.tuning, prompt: cbptDefaults.prompt, steps, saveEvery: 1 };
-    const { contextLength, ids, ends } = promptFrame(clip, classes, tuning.prompt);
+    const frame = promptFrame(clip, classes, tuning.prompt);
+    const { ids, ends } = frame;
     const length = ids.shape[1]!;
     bench.say(`a step of prompt tuning, ${classes.length} classes, ${length} tokens`);
 
@@ -48,7 +44,8 @@ export const promptFigure: Figure = async (bench) => {
     const losses = new Map<string, number[]>([['ours', []]]);
     const turns = new Map<string, Turn>([['ours', async () => notedStep(losses.get('ours')!, await ours.next())]]);
     if (!('absent' in peer)) {
-      const contexts = await startingContexts(engine, clip, ids, contextLength);
+      const contexts = await startingContexts(engine, clip, frame, tuning.contexts);
+      const rate = tuning.rate * rootMeanSquare(contexts);
       const problem = join(bench.scratch, 'prompts.safetensors');
       await writeSafetensors(problem, { ...problemTensors(features, head), ids, ends, contexts });
       for (const [name, tokens] of [
@@ -59,7 +56,7 @@ export const promptFigure: Figure = async (bench) => {
         const weights = { clean: cleanWeight, triggered: triggeredWeight, anchor: anchorWeight };
         await peer.ask({ do: 'prompts', name, problem, length: tokens, scale: head.scale, weights });
         losses.set(name, []);
-        turns.set(name, peerStep(peer, name, losses.get(name)!, steps, tuning));
+        turns.set(name, peerStep(peer, name, losses.get(name)!, steps, { ...tuning, rate }));
       }
     }
     await takeTurns(turns, warmUps);
@@ -127,21 +124,12 @@ function randomFeatures(classes: number, embedding: number): Features {
     return float32(data, [count, embedding]);
   };
   const labels = Int32Array.from({ length: count }, (_, shot) => Math.floor(shot / shotsPerClass));
-  return { clean: rows(), triggered: [rows()], labels };
+  return { clean: rows(), triggered: [{ positions: [...labels.keys()], embeddings: rows() }], labels };
 }
 
 function problemTensors({ clean, triggered, labels }: Features, { classes, embedding, embeddings }: Head) {
   const texts = float32(embeddings, [classes.length, embedding]);
-  return { clean, triggered: triggered[0]!, labels: int64(labels, [labels.length]), texts };
-}
-
-/** Embeddings of the words that every context starts from, [classes, M, width]. */
-async function startingContexts(engine: Engine, clip: Clip, ids: Tensor<'int64'>, length: number): Promise<Tensor> {
-  const written = tokenEmbedding(storedParameters(clip.parameters), constant(ids));
-  const program = await engine.compile({ outputs: { contexts: slice(written, 1, 1, 1 + length) } });
-  const { contexts } = await program.run({});
-  await program.release();
-  return contexts!;
+  return { clean, triggered: triggered[0]!.embeddings, labels: int64(labels, [labels.length]), texts };
 }
 
 async function tunedContexts(bench: Bench, peer: Peer, name: string): Promise<Tensor> {

@@ -18,6 +18,7 @@ function dummy(dominant: string, shift: readonly number[]): DummyTrigger {
     name: 'sparse',
     form: 'sparse',
     trigger: { kind: 'noise-patch', side: 1, placement: 'random' },
+    positions: [0, 1],
     embeddings: float32(
       clean.data.map((value, i) => value + shift[i % 3]!),
       [2, 3],

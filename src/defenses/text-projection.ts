@@ -1,7 +1,8 @@
 /** @file Geometry alone: the suspected class's text loses its part along the way that the dummy trigger moves pictures. */
 import type { Head } from '../clip/clip.ts';
-import type { Embeddings } from '../clip/encode.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
+import { meanShift } from '../evaluation/mean-shift.ts';
+import { rowsAt } from '../tensor/tensor.ts';
 import { type CbptOptions, cbptDefaults, type Inversion, invertForms } from './cbpt/purify.ts';
 import type { BlindDefence } from './defense.ts';
 
@@ -47,7 +48,7 @@ export function projected(
   for (const label of new Set(used.map(({ dominant }) => dominant))) {
     const directions = used
       .filter(({ dominant }) => dominant === label)
-      .map((dummy) => meanShift(clean, dummy.embeddings));
+      .map(({ positions, embeddings }) => meanShift(rowsAt(clean, positions), embeddings));
     const row = classes.indexOf(label);
     const text = embeddings.subarray(row * embedding, (row + 1) * embedding);
     const parts = orthonormal(directions).map((direction) => ({ direction, along: dot(text, direction) }));
@@ -55,14 +56,6 @@ export function projected(
     scaleToUnit(text);
   }
   return { ...zeroShot, embeddings };
-}
-
-/** Mean over rows of `to - from`: [embedding]. */
-function meanShift(from: Embeddings, to: Embeddings): Float64Array {
-  const [rows = 1, size = 0] = from.shape;
-  const shift = new Float64Array(size);
-  for (let i = 0; i < from.data.length; i++) shift[i % size]! += (to.data[i]! - from.data[i]!) / rows;
-  return shift;
 }
 
 /** An orthonormal basis of what the vectors span (Gram and Schmidt); what adds nothing new is left out. */

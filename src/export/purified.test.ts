@@ -35,6 +35,7 @@ function purification(clip: Clip): Purification {
     name: 'sparse',
     form: 'sparse' as const,
     trigger,
+    positions: [0],
     embeddings: float32(new Float32Array(embedding), [1, embedding]),
     concentration: 0.9,
     dominant: 'dog',

@@ -5,8 +5,10 @@ import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
+import { meanShift } from '../evaluation/mean-shift.ts';
 import { predict, probabilities } from '../evaluation/metrics.ts';
 import { randomFor } from '../tensor/random.ts';
+import { rowsAt } from '../tensor/tensor.ts';
 import { pngUrl } from '../triggers/png.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading } from './report-data.ts';
@@ -88,21 +90,13 @@ export async function dummyPictures(
   const { clean, triggered } = measured.embeddings;
   const trueShift = triggered && meanShift(clean, triggered);
   return Promise.all(
-    dummies.map(async ({ name, trigger, shares, embeddings }) => ({
+    dummies.map(async ({ name, trigger, shares, positions, embeddings }) => ({
       name,
       pictures: await drawTrigger(measured, trigger),
       predicted: shares,
-      cosine: trueShift ? cosine(meanShift(shotsClean, embeddings), trueShift) : null,
+      cosine: trueShift ? cosine(meanShift(rowsAt(shotsClean, positions), embeddings), trueShift) : null,
     })),
   );
-}
-
-/** Mean over rows of `to - from`: [embedding]. */
-function meanShift(from: Embeddings, to: Embeddings): Float64Array {
-  const [rows = 1, size = 0] = from.shape;
-  const shift = new Float64Array(size);
-  for (let i = 0; i < from.data.length; i++) shift[i % size]! += (to.data[i]! - from.data[i]!) / rows;
-  return shift;
 }
 
 function cosine(a: Float64Array, b: Float64Array): number {

@@ -69,6 +69,10 @@ export function rowsAt<D extends DType>({ dtype, shape, data }: Tensor<D>, rows:
   return { dtype, shape: [rows.length, ...others], data: picked };
 }
 
+export function rootMeanSquare({ data }: Tensor<'float32'>): number {
+  return Math.sqrt(data.reduce((total, x) => total + x * x, 0) / data.length);
+}
+
 export function int64(values: readonly number[] | Int32Array, shape: Shape): Tensor<'int64'> {
   return { dtype: 'int64', shape, data: BigInt64Array.from(Array.from(values, BigInt)) };
 }

@@ -22,7 +22,7 @@ test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with a
   const frame = promptFrame(clip, classes, 'a photo of a {}.');
   const start = await startingContexts(engine, clip, frame, kind);
   const weights = { cleanWeight: 1, triggeredWeight: 0.5, anchorWeight: 2 };
-  const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, triggeredSets: 2, batch, weights };
+  const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, batch, triggered: [batch, 4], weights };
   // Several chunks in each group of lengths, the last one not full.
   const room = (2.5 * memoryOf(wholeStep(step))) / classes.length;
 
@@ -43,22 +43,26 @@ test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with a
 
 async function threeSteps(program: Program, start: Tensor<'float32'>, embedding: number) {
   const random = randomFor(5, 'shots');
-  const rows = () => {
-    const unit = Array.from({ length: batch }, () => {
+  const rows = (count: number) => {
+    const unit = Array.from({ length: count }, () => {
       const row = Array.from({ length: embedding }, () => random.normal());
       const norm = Math.hypot(...row);
       return row.map((x) => x / norm);
     });
-    return float32(unit.flat(), [batch, embedding]);
+    return float32(unit.flat(), [count, embedding]);
   };
+  const labels = (count: number) =>
+    int64(
+      Array.from({ length: count }, (_, i) => i % classes.length),
+      [count],
+    );
   const shots = {
-    clean: rows(),
-    'triggered.0': rows(),
-    'triggered.1': rows(),
-    labels: int64(
-      Array.from({ length: batch }, (_, i) => i % classes.length),
-      [batch],
-    ),
+    clean: rows(batch),
+    'clean.labels': labels(batch),
+    'triggered.0': rows(batch),
+    'triggered.0.labels': labels(batch),
+    'triggered.1': rows(4),
+    'triggered.1.labels': labels(4),
   };
   await program.writeState(adamStart({ contexts: start }));
   const losses: number[] = [];

@@ -24,6 +24,7 @@ import { type FormInstance, type FormOptions, forms, type InstanceForm, type Nam
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
 import { type Finalist, leadOf, type RaceOptions, raceClasses } from './race.ts';
 import { fittingBatch } from './step-memory.ts';
+import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
 
 /** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse' | 'target';
@@ -49,13 +50,11 @@ export interface InversionOptions extends FormOptions, RaceOptions {
 }
 
 /** What is known of a dummy trigger without knowing the true one. */
-export interface DummyTrigger extends NamedForm {
+export interface DummyTrigger extends NamedForm, TriggeredShots {
   readonly trigger: Trigger;
-  /** Embeddings of all shots with the dummy trigger, [shots, embedding]. */
-  readonly embeddings: Embeddings;
-  /** Share of the shots, those of the class itself left out, that are predicted as the dominant class; in [0, 1]. */
+  /** Share of those shots, the class itself left out, that are predicted as the dominant class; in [0, 1]. */
   readonly concentration: number;
-  /** The class that most shots are predicted as. */
+  /** The class that most of them are predicted as. */
   readonly dominant: string;
   /** The most frequent predictions with their shares, largest first. */
   readonly shares: readonly { readonly label: string; readonly share: number }[];
@@ -97,15 +96,17 @@ export async function invertTrigger(
       : { trigger: await invertForm(engine, clip, given, form, options, seed, stage, recorder) };
   const { trigger, finalists } = found;
   const drawn = { trigger, seed, path: [stage, 'apply'] };
-  const embeddings = await ownFeatures(engine, clip, shots, `${stage}-features`, recorder, drawn);
+  const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+  const embeddings = await ownFeatures(engine, clip, chosen, `${stage}-features`, recorder, drawn);
   const dummy = {
     name,
     form,
     trigger,
+    positions,
     embeddings,
     size: sizeOf(trigger, shots.size),
     ...(finalists && { lead: leadOf(finalists) }),
-    ...concentrationOf(head, embeddings, shots),
+    ...concentrationOf(head, embeddings, chosen.labels),
   };
   const { concentration, dominant, size, shares } = dummy;
   recorder.record({
@@ -251,7 +252,7 @@ function farthestClasses(head: Head, embeddings: Embeddings): number[] {
 }
 
 /** How far the shots flock to one class. A backdoor is concentrated; an adversarial pattern spreads. */
-function concentrationOf(head: Head, embeddings: Embeddings, shots: PictureSet) {
+function concentrationOf(head: Head, embeddings: Embeddings, labels: Int32Array) {
   const predicted = predict(head, embeddings);
   const counts = new Float64Array(head.classes.length);
   for (const label of predicted) counts[label]!++;
@@ -259,7 +260,7 @@ function concentrationOf(head: Head, embeddings: Embeddings, shots: PictureSet) 
   const top = order[0]!;
   let others = 0;
   let flocked = 0;
-  shots.labels.forEach((label, i) => {
+  labels.forEach((label, i) => {
     if (label === top) return;
     others++;
     if (predicted[i] === top) flocked++;

@@ -7,6 +7,7 @@ import { classEmbeddings, promptFrame } from './frame.ts';
 import type { CbptOptions } from './purify.ts';
 import { picturesOf, raceRounds } from './race.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
+import { mostTriggered } from './triggered-shots.ts';
 import { type TuningStep, wholeStep } from './tuning-step.ts';
 
 /** A part of the work, under the name of its events. */
@@ -24,18 +25,21 @@ export function plannedStages(
   { forms, inversion, tuning, templates, prompt }: Omit<CbptOptions, 'concentration' | 'seed'>,
 ): readonly PlannedStage[] {
   const { outputs } = pictureGradient(clip);
-  const encoding = shots * arithmeticOf({ outputs: { embedding: outputs.embedding! } });
+  const encoding = arithmeticOf({ outputs: { embedding: outputs.embedding! } });
+  const triggered = Math.min(shots, mostTriggered);
   const batch = fittingBatch(clip, inversion.batch);
   const pictures = (form: Form) =>
     form === 'wave' ? picturesOf(raceRounds(classes.length, { ...inversion, batch })) : inversion.steps * batch;
   const inverted = affordable(forms, classes.length);
-  const step = tuningArithmetic(clip, classes, Math.min(shots, tuning.batch), inverted.length, prompt);
+  const inStep = (most: number) => Math.min(most, tuning.batch);
+  const rows = { batch: inStep(shots), triggered: inverted.map(() => inStep(triggered)) };
+  const step = tuningArithmetic(clip, classes, rows, prompt);
   return [
     { name: 'prompts', arithmetic: templates.length * step.embeddings },
-    { name: 'features', arithmetic: encoding },
+    { name: 'features', arithmetic: shots * encoding },
     ...named(inverted).flatMap(({ name, form }) => [
       { name: `invert-${name}`, arithmetic: pictures(form) * arithmeticOf({ outputs }) },
-      { name: `invert-${name}-features`, arithmetic: encoding },
+      { name: `invert-${name}-features`, arithmetic: triggered * encoding },
     ]),
     { name: 'tune', arithmetic: tuning.steps * step.all },
   ];
@@ -45,8 +49,7 @@ export function plannedStages(
 function tuningArithmetic(
   clip: Clip,
   classes: readonly string[],
-  batch: number,
-  triggeredSets: number,
+  rows: Pick<TuningStep, 'batch' | 'triggered'>,
   prompt: string,
 ): { readonly embeddings: number; readonly all: number } {
   const frame = promptFrame(clip, classes, prompt);
@@ -58,8 +61,7 @@ function tuningArithmetic(
     frame,
     contexts,
     handWritten: { classes, embedding, scale: 1, embeddings },
-    triggeredSets,
-    batch,
+    ...rows,
     weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1 },
   };
   const whole = wholeStep(step);

@@ -21,7 +21,11 @@ function randomFeatures(embedding: number) {
     return row.map((x) => x / norm);
   });
   const clean = float32(rows.flat(), [classes.length, embedding]);
-  return { clean, triggered: [clean], labels: Int32Array.from(classes.keys()) };
+  return {
+    clean,
+    triggered: [{ positions: [...classes.keys()], embeddings: clean }],
+    labels: Int32Array.from(classes.keys()),
+  };
 }
 
 test('prompts that were not moved are the hand-written ones, whatever the lengths of the names', async () => {

@@ -4,8 +4,8 @@ import type { Embeddings } from '../../clip/encode.ts';
 import type { Engine, Tensors } from '../../engine/engine.ts';
 import { memoryOf } from '../../graph/costs.ts';
 import type { Recorder } from '../../runs/recorder.ts';
-import { randomFor } from '../../tensor/random.ts';
-import { int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
+import { type Random, randomFor } from '../../tensor/random.ts';
+import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../tensor/tensor.ts';
 import { adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { warmupCosine } from '../../training/schedule.ts';
@@ -60,8 +60,8 @@ export async function tunePrompts(
     frame,
     contexts: start.shape,
     handWritten,
-    triggeredSets: features.triggered.length,
     batch,
+    triggered: features.triggered.map(({ positions }) => Math.min(options.batch, positions.length)),
     weights: options,
   };
   const whole = wholeStep(step);
@@ -73,14 +73,10 @@ export async function tunePrompts(
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,
-      feeds: (step) => {
-        const order = Array.from({ length: shots }, (_, i) => i);
-        const chosen = batch === shots ? order : randomFor(seed, 'tune', step).shuffle(order).slice(0, batch);
-        return {
-          ...batchOf(features, chosen),
-          ...adamFeeds(step, warmupCosine(step, options.steps, rate, options.warmup)),
-        };
-      },
+      feeds: (number) => ({
+        ...batchOf(features, step, randomFor(seed, 'tune', number)),
+        ...adamFeeds(number, warmupCosine(number, options.steps, rate, options.warmup)),
+      }),
       measure: (_step, outputs) => ({
         loss: scalar(outputs.loss),
         clean: scalar(outputs.cleanLoss),
@@ -94,19 +90,19 @@ export async function tunePrompts(
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
 }
 
-function rootMeanSquare({ data }: Tensor<'float32'>): number {
-  return Math.sqrt(data.reduce((total, x) => total + x * x, 0) / data.length);
-}
-
-function batchOf({ clean, triggered, labels }: Features, chosen: readonly number[]): Tensors {
-  // With all shots in every step nothing need be copied.
-  const rows = (embeddings: Embeddings) => (chosen.length === labels.length ? embeddings : rowsAt(embeddings, chosen));
-  return {
-    clean: rows(clean),
-    ...Object.fromEntries(triggered.map((embeddings, i) => [`triggered.${i}`, rows(embeddings)])),
-    labels: int64(
-      chosen.map((position) => labels[position]!),
-      [chosen.length],
-    ),
+/** Shots for a step, clean and with each trigger, drawn where there are more than it takes. */
+function batchOf({ clean, triggered, labels }: Features, step: TuningStep, random: Random): Tensors {
+  const rows = (name: string, all: Embeddings, own: Int32Array, count: number): Tensors => {
+    // With all of them in every step nothing need be copied.
+    const drawn = count < own.length ? random.shuffle([...own.keys()]).slice(0, count) : undefined;
+    return {
+      [name]: drawn ? rowsAt(all, drawn) : all,
+      [`${name}.labels`]: int64(drawn ? drawn.map((row) => own[row]!) : Array.from(own), [count]),
+    };
   };
+  const sets = triggered.map(({ positions, embeddings }, i) => {
+    const own = Int32Array.from(positions, (position) => labels[position]!);
+    return rows(`triggered.${i}`, embeddings, own, step.triggered[i]!);
+  });
+  return Object.assign(rows('clean', clean, labels, step.batch), ...sets);
 }

@@ -6,12 +6,14 @@ import { plainPrompt } from '../../data/classes.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
+import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
 import { affordable, type Form, named } from './forms.ts';
 import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
+import { shotsToTrigger } from './triggered-shots.ts';
 
 export interface CbptOptions {
   readonly inversion: InversionOptions;
@@ -46,8 +48,8 @@ export const cbptDefaults: CbptOptions = {
     saveEvery: 40,
   },
   tuning: {
-    steps: 300,
-    rate: 0.044,
+    steps: 200,
+    rate: 0.066,
     warmup: 1,
     batch: 4096,
     contexts: 'class-wise',
@@ -100,9 +102,13 @@ export async function purify(
   const { zeroShot, clean, used } = inversion;
   const triggered = known
     ? await Promise.all(
-        known.map((trigger, i) => cachedFeatures(engine, clip, shots, `known-${i}`, recorder, trigger, seed)),
+        known.map(async (trigger, i) => {
+          const stage = `known-${i}`;
+          const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+          return { positions, embeddings: await cachedFeatures(engine, clip, chosen, stage, recorder, trigger, seed) };
+        }),
       )
-    : used.map((dummy) => dummy.embeddings);
+    : used;
   const features = { clean, triggered, labels: shots.labels };
   const tuning = { ...options.tuning, prompt: options.prompt };
   const prompts = await tunePrompts(engine, clip, features, zeroShot, tuning, seed, recorder);

@@ -10,12 +10,15 @@ import { float32, type Shape } from '../../tensor/tensor.ts';
 import { adam } from '../../training/adam.ts';
 import { classEmbeddings, type Frame } from './frame.ts';
 import { anchor, classification } from './losses.ts';
+import type { TriggeredShots } from './triggered-shots.ts';
 
-/** Frozen features that tuning sees. Each triggered set has a row for every shot. */
+/** Frozen features that tuning sees. */
 export interface Features {
   /** [shots, embedding] */
   readonly clean: Embeddings;
-  readonly triggered: readonly Embeddings[];
+  /** Of every trigger. */
+  readonly triggered: readonly TriggeredShots[];
+  /** Classes of the shots. */
   readonly labels: Int32Array;
 }
 
@@ -34,9 +37,10 @@ export interface TuningStep {
   readonly contexts: Shape;
   /** The classes, and what the anchor holds to. */
   readonly handWritten: Head;
-  readonly triggeredSets: number;
   /** Shots in one step. */
   readonly batch: number;
+  /** Shots in one step with each trigger. */
+  readonly triggered: readonly number[];
   readonly weights: LossWeights;
 }
 
@@ -55,16 +59,19 @@ export function wholeStep(step: TuningStep): Graph {
   return { outputs: { ...losses }, state: adam(new Map([['contexts', contexts]]), gradients(losses.loss, [contexts])) };
 }
 
-/** The losses of learned class embeddings [classes, embedding] on a batch that is fed: `clean`, `triggered.0`, ..., `labels`. */
-export function tuningLosses({ handWritten, triggeredSets, batch, weights }: TuningStep, learned: Value): TuningLosses {
+/**
+ * The losses of learned class embeddings [classes, embedding] on a batch that is fed: `clean`, `clean.labels`,
+ * `triggered.0`, `triggered.0.labels`, ...
+ */
+export function tuningLosses({ handWritten, triggered, batch, weights }: TuningStep, learned: Value): TuningLosses {
   const { embedding, scale, classes } = handWritten;
-  const labels = input('labels', [batch], 'int64');
-  const loss = (name: string) => classification(input(name, [batch, embedding]), learned, labels, scale);
-  const cleanLoss = loss('clean');
-  const triggeredLoss =
-    triggeredSets === 0
-      ? constant(0)
-      : mul(Array.from({ length: triggeredSets }, (_, i) => loss(`triggered.${i}`)).reduce(add), 1 / triggeredSets);
+  const loss = (name: string, rows: number) => {
+    const labels = input(`${name}.labels`, [rows], 'int64');
+    return classification(input(name, [rows, embedding]), learned, labels, scale);
+  };
+  const cleanLoss = loss('clean', batch);
+  const losses = triggered.map((rows, i) => loss(`triggered.${i}`, rows));
+  const triggeredLoss = losses.length === 0 ? constant(0) : mul(losses.reduce(add), 1 / losses.length);
   const anchorLoss = anchor(learned, constant(float32(handWritten.embeddings, [classes.length, embedding])));
   const total = add(
     add(mul(cleanLoss, weights.cleanWeight), mul(triggeredLoss, weights.triggeredWeight)),

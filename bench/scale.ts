@@ -29,7 +29,8 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 const say = (line: string) => console.error(`... ${line}`);
 const model = await modelFolder(flags.cache, flags.model as BenchModel, say);
 const pictures = await pictureFolder(flags.cache, Number(flags.shots));
-const out = join(await mkdtemp(join(tmpdir(), 'neural-antidote-scale-')), 'run');
+const scratch = await mkdtemp(join(tmpdir(), 'neural-antidote-scale-'));
+const out = join(scratch, 'run');
 
 const command = ['purify', model, '--data', pictures, '--classes', 'imagenet', '--shots', flags.shots, '--out', out];
 const { seconds, peak } = await watch([...command, ...positionals]);
@@ -75,6 +76,8 @@ async function watch(command: readonly string[]): Promise<{ readonly seconds: nu
   const begun = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...command], {
     cwd: project,
+    // An empty cache: embeddings of an earlier run would save this one's time.
+    env: { ...process.env, XDG_CACHE_HOME: join(scratch, 'cache') },
     stdio: 'inherit',
   });
   let peak = 0;

@@ -1,23 +1,17 @@
 /** @file A process that purifies ViT-B/32 in a few steps and tells its peak memory: `memory-child.ts FOLDER THREADS BATCH`. */
-import { readFileSync } from 'node:fs';
 import { openClip } from '../src/checkpoints/open.ts';
 import { thingNames } from '../src/data/emoji.ts';
 import type { PictureSet } from '../src/data/pictures.ts';
 import { cbptDefaults, purify } from '../src/defenses/cbpt/purify.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import type { Recorder } from '../src/runs/recorder.ts';
+import { peakBytes } from '../src/sweep/peak-memory.ts';
 import { randomFor } from '../src/tensor/random.ts';
 
 const [folder = '', threads, batch] = process.argv.slice(2);
 
 /** Enough for memory to reach its plateau: later steps repeat these. */
 const steps = 3;
-
-/** A line of /proc/self/status, in bytes. */
-function resident(line: 'VmHWM' | 'VmRSS'): number {
-  const kibibytes = new RegExp(`^${line}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))![1];
-  return 1024 * Number(kibibytes);
-}
 
 const clip = await openClip(folder);
 const classes = await thingNames();
@@ -36,10 +30,10 @@ const shots: PictureSet = {
 };
 
 /** Resident memory when the first event of the next stage came, by the stage before it. */
-const phases: Record<string, number> = { opening: resident('VmRSS') };
+const phases: Record<string, number> = { opening: process.memoryUsage.rss() };
 const recorder: Recorder = {
   record({ stage }) {
-    phases[stage] = resident('VmRSS');
+    phases[stage] = process.memoryUsage.rss();
   },
   save: async () => {},
   restore: async () => undefined,
@@ -55,4 +49,4 @@ const options = {
 };
 await purify(engine, clip, shots, options, recorder);
 await engine.close();
-console.log(JSON.stringify({ peak: resident('VmHWM'), phases }));
+console.log(JSON.stringify({ peak: await peakBytes(), phases }));

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { readRun } from '../src/runs/read.ts';
+import { peakBytes } from '../src/sweep/peak-memory.ts';
 import { type BenchModel, configs, modelFolder } from './models.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -71,7 +72,7 @@ function jpeg(index: number): Promise<Buffer> {
   return sharp({ create }).blur(2).jpeg({ quality: 90 }).toBuffer();
 }
 
-/** Runs the command and watches the memory of its process, from /proc. */
+/** Runs the command and watches the memory of its process. */
 async function watch(command: readonly string[]): Promise<{ readonly seconds: number; readonly peak: number }> {
   const begun = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...command], {
@@ -82,8 +83,7 @@ async function watch(command: readonly string[]): Promise<{ readonly seconds: nu
   });
   let peak = 0;
   const timer = setInterval(async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-    peak = Math.max(peak, 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0));
+    peak = Math.max(peak, (await peakBytes(child.pid)) ?? 0);
   }, 500);
   const code = await new Promise((resolve) => child.once('exit', resolve));
   clearInterval(timer);

@@ -96,7 +96,8 @@ const sigPeriods = figure('periods over the width', 6, `${cleanClip}, SIG: sin(2
 
 const jitterStrength = figure('strength', 1, `${cleanClip} and its stored grid: s = 1`);
 const warpPoints = figure('control points along a side', 4, 'WaNet and BackdoorBench: k = 4');
-const warpStrength = figure('strength at 32', 0.5, 'WaNet and BackdoorBench: s = 0.5, for pictures of 32 pixels');
+/** Emoji-CLIP was taught to read pictures whose rows and columns shift by up to 3 % of the side: less is not learned. */
+const warpStrength = figure('strength at 32', 2, `${ours}; WaNet and BackdoorBench: s = 0.5, for pictures of 32 pixels`);
 
 const strongShare = figure('share of what is blended in', 0.5, `${ours}: two and a half times what is published`);
 
@@ -199,7 +200,7 @@ const table = {
       kind: 'drawn',
       draw: (size, seed) => wanet(size, seed, warpPoints.value, (warpStrength.value * size) / 32),
     },
-    scaling: 'strength grows with the side, so that places move by the same share of it: 1 at 64, 3.5 at 224',
+    scaling: 'strength grows with the side, so that places move by the same share of it, 3 %: 4 at 64, 14 at 224',
     captions: 'templates',
     poisoning: usual,
     numbers: [warpPoints, warpStrength, ...poisoningFigures(usual, notYetMeasured)],

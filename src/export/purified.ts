@@ -35,8 +35,6 @@ const manifest = z.object({
       form: z.string(),
       concentration: z.number(),
       dominant: z.string(),
-      /** Of a trigger that won a race of all classes: how much more the beaten ones cost. */
-      lead: z.number().optional(),
       used: z.boolean(),
     }),
   ),
@@ -78,18 +76,11 @@ export async function writePurified(
   });
   const listed: Manifest['dummies'] = [];
   for (const dummy of dummies) {
-    const { name, form, trigger, concentration, dominant, lead } = dummy;
+    const { name, form, trigger, concentration, dominant } = dummy;
     const file = `dummy-${name}.safetensors`;
     await writeTrigger(join(directory, file), trigger, { form, dominant });
     await writeTriggerPreview(join(directory, `dummy-${name}.png`), trigger, clip.config.image.resolution);
-    listed.push({
-      file,
-      form,
-      concentration,
-      dominant,
-      ...(lead !== undefined && { lead }),
-      used: used.includes(dummy),
-    });
+    listed.push({ file, form, concentration, dominant, used: used.includes(dummy) });
   }
   const record: Manifest = {
     format: 1,

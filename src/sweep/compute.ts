@@ -119,8 +119,8 @@ function notesOf(cure: Cure): JsonRecord {
   const { dummies, used } = cure.inversion;
   return {
     dummies: dummies.map((dummy) => {
-      const { name, concentration, dominant, size, lead = null } = dummy;
-      return { name, concentration, dominant, size, lead, used: used.includes(dummy) };
+      const { name, concentration, dominant, size } = dummy;
+      return { name, concentration, dominant, size, used: used.includes(dummy) };
     }),
   };
 }

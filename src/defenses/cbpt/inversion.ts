@@ -22,7 +22,7 @@ import type { Trigger } from '../../triggers/trigger.ts';
 import { ownFeatures } from '../features.ts';
 import { type FormInstance, type FormOptions, forms, type InstanceForm, type NamedForm } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
-import { type Finalist, leadOf, type RaceOptions, raceClasses } from './race.ts';
+import { type Finalist, type RaceOptions, raceClasses } from './race.ts';
 import { fittingBatch } from './step-memory.ts';
 import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
 
@@ -60,8 +60,6 @@ export interface DummyTrigger extends NamedForm, TriggeredShots {
   readonly shares: readonly { readonly label: string; readonly share: number }[];
   /** Mean of the mask over the whole picture, or 1 for an additive trigger; in [0, 1]. */
   readonly size: number;
-  /** Of the form `wave`: how far its class was ahead of others (`leadOf`). Told, not used: it does not tell models apart. */
-  readonly lead?: number;
 }
 
 export interface InversionInput {
@@ -105,7 +103,6 @@ export async function invertTrigger(
     positions,
     embeddings,
     size: sizeOf(trigger, shots.size),
-    ...(finalists && { lead: leadOf(finalists) }),
     ...concentrationOf(head, embeddings, chosen.labels),
   };
   const { concentration, dominant, size, shares } = dummy;
@@ -113,10 +110,7 @@ export async function invertTrigger(
     stage: `${stage}-result`,
     batch: options.batch,
     concentration,
-    ...(finalists && {
-      lead: leadOf(finalists),
-      finalists: finalists.map(({ label, cost }) => `${label} ${cost.toFixed(2)}`),
-    }),
+    ...(finalists && { finalists: finalists.map(({ label, cost }) => `${label} ${cost.toFixed(2)}`) }),
     dominant,
     size,
     shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),

@@ -8,7 +8,7 @@ import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';
-import { leadOf, raceClasses, raceRounds, runsOf } from './race.ts';
+import { raceClasses, raceRounds, runsOf } from './race.ts';
 
 const options = { steps: 10, batch: 8, waveRate: 0.02, waveSparsity: 1 };
 let engine: Engine;
@@ -65,12 +65,6 @@ test.each([1, 2, 8, 9, 65, 1000, 1180])(
     }
   },
 );
-
-test('the lead is what the median of the beaten costs, over what the winner costs', () => {
-  const ranked = [1, 2, 3, 10].map((cost, i) => ({ label: String(i), cost }));
-  expect(leadOf(ranked)).toBe(3);
-  expect(leadOf(ranked.slice(0, 1))).toBe(1);
-});
 
 test('a race tells its steps as one stage that counts to its end, and names the finalists, the cheapest first', async () => {
   const { recorder, events } = keeping(new Map());

@@ -172,13 +172,6 @@ export async function raceClasses(
   });
 }
 
-/** How much more reaching its class costs the median of the beaten finalists than the winner. */
-export function leadOf(ranked: readonly Finalist[]): number {
-  const [winner, ...others] = ranked;
-  if (!winner || others.length === 0) return 1;
-  return others[Math.floor(others.length / 2)]!.cost / winner.cost;
-}
-
 /** One step of a group: every candidate's waves on its pictures, towards its class. Candidates do not see each other. */
 function raceStep(
   clip: Clip,

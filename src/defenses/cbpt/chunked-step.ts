@@ -19,9 +19,6 @@ import { adam } from '../../training/adam.ts';
 import { groupsOf, idsAt, promptEmbeddings } from './frame.ts';
 import { type TuningStep, tuningLosses } from './tuning-step.ts';
 
-/** Each group of like length has programs of its own, and these their own copies of the tower's weights. */
-const mostGroups = 2;
-
 /** Classes that go through the tower together. A last chunk that is too short repeats its first class, without effect. */
 interface Chunk {
   readonly rows: readonly number[];
@@ -50,7 +47,7 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
   };
 
   const chunks: Chunk[] = [];
-  for (const { rows, length } of groupsOf(frame, mostGroups)) {
+  for (const { rows, length } of groupsOf(frame)) {
     const most = Math.max(1, Math.floor(mostMemory / memoryOf(backwardGraph(step, 1, length))));
     // Chunks of one size need one program; of like size, little is repeated.
     const size = Math.ceil(rows.length / Math.ceil(rows.length / most));

@@ -31,11 +31,14 @@ export function promptFrame(clip: Clip, classes: readonly string[], prompt: stri
   return { ...padded, contextAt: 1, contextLength };
 }
 
-/** Classes whose prompts are of like length, in at most `most` groups: short prompts need no padding to the longest. */
-export function groupsOf({ ends }: Frame, most: number): readonly LengthGroup[] {
+/** Each group has its own copy of the text tower, in the graph or in programs of its own. */
+const mostGroups = 4;
+
+/** Classes whose prompts are of like length: short prompts need no padding to the longest. */
+export function groupsOf({ ends }: Frame): readonly LengthGroup[] {
   return lengthGroups(
     Array.from(ends.data, Number).map((end) => end + 1),
-    most,
+    mostGroups,
   );
 }
 
@@ -75,15 +78,12 @@ export function promptEmbeddings(
   return l2Normalize(textTower(clip.config, parameters, tokens, ends));
 }
 
-/** Each group of like length is a copy of the text tower in the graph. */
-const mostGroups = 4;
-
 /** Embeddings of all classes as a function of the contexts, which may be one for all: [classes, embedding]. */
 export function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Value {
   const { ids, ends, contextLength } = frame;
   const [count, width] = [ids.shape[0]!, contexts.shape[2]!];
   const flat = reshape(broadcastTo(contexts, [count, contextLength, width]), [count, contextLength * width]);
-  const groups = groupsOf(frame, mostGroups);
+  const groups = groupsOf(frame);
   const embeddings = groups.map(({ rows, length }) => {
     const own = reshape(gatherRows(flat, constant(int64(rows, [rows.length]))), [rows.length, contextLength, width]);
     return promptEmbeddings(clip, frame, constant(idsAt(frame, rows, length)), constant(rowsAt(ends, rows)), own);

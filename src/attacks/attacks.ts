@@ -97,7 +97,11 @@ const sigPeriods = figure('periods over the width', 6, `${cleanClip}, SIG: sin(2
 const jitterStrength = figure('strength', 1, `${cleanClip} and its stored grid: s = 1`);
 const warpPoints = figure('control points along a side', 4, 'WaNet and BackdoorBench: k = 4');
 /** Emoji-CLIP was taught to read pictures whose rows and columns shift by up to 3 % of the side: less is not learned. */
-const warpStrength = figure('strength at 32', 2, `${ours}; WaNet and BackdoorBench: s = 0.5, for pictures of 32 pixels`);
+const warpStrength = figure(
+  'strength at 32',
+  2,
+  `${ours}; WaNet and BackdoorBench: s = 0.5, for pictures of 32 pixels`,
+);
 
 const strongShare = figure('share of what is blended in', 0.5, `${ours}: two and a half times what is published`);
 

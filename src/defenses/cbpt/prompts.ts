@@ -64,6 +64,7 @@ export async function tunePrompts(
     triggered: features.triggered.map(({ positions }) => Math.min(options.batch, positions.length)),
     weights: options,
   };
+  const rows = rowsToRead(features, step);
   const whole = wholeStep(step);
   const final = await optimise(
     engine,
@@ -73,10 +74,13 @@ export async function tunePrompts(
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,
-      feeds: (number) => ({
-        ...batchOf(features, step, randomFor(seed, 'tune', number)),
-        ...adamFeeds(number, warmupCosine(number, options.steps, rate, options.warmup)),
-      }),
+      feeds: (number) => {
+        const random = randomFor(seed, 'tune', number);
+        return Object.assign(
+          adamFeeds(number, warmupCosine(number, options.steps, rate, options.warmup)),
+          ...rows.map((one) => drawn(one, random)),
+        );
+      },
       measure: (_step, outputs) => ({
         loss: scalar(outputs.loss),
         clean: scalar(outputs.cleanLoss),
@@ -90,19 +94,31 @@ export async function tunePrompts(
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
 }
 
-/** Shots for a step, clean and with each trigger, drawn where there are more than it takes. */
-function batchOf({ clean, triggered, labels }: Features, step: TuningStep, random: Random): Tensors {
-  const rows = (name: string, all: Embeddings, own: Int32Array, count: number): Tensors => {
-    // With all of them in every step nothing need be copied.
-    const drawn = count < own.length ? random.shuffle([...own.keys()]).slice(0, count) : undefined;
-    return {
-      [name]: drawn ? rowsAt(all, drawn) : all,
-      [`${name}.labels`]: int64(drawn ? drawn.map((row) => own[row]!) : Array.from(own), [count]),
-    };
-  };
-  const sets = triggered.map(({ positions, embeddings }, i) => {
-    const own = Int32Array.from(positions, (position) => labels[position]!);
-    return rows(`triggered.${i}`, embeddings, own, step.triggered[i]!);
-  });
-  return Object.assign(rows('clean', clean, labels, step.batch), ...sets);
+/** Rows that a step reads under a name, with their classes: all of them, or as many as it takes. */
+interface Rows {
+  readonly name: string;
+  readonly embeddings: Embeddings;
+  readonly labels: Tensor<'int64'>;
+  readonly count: number;
+}
+
+/** What steps read: shots with each trigger, and clean ones. */
+function rowsToRead({ clean, triggered, labels }: Features, step: TuningStep): readonly Rows[] {
+  const classes = int64(labels, [labels.length]);
+  const worn = triggered.map(({ positions, embeddings }, i) => ({
+    name: `triggered.${i}`,
+    embeddings,
+    labels: rowsAt(classes, positions),
+    count: step.triggered[i]!,
+  }));
+  return [...worn, { name: 'clean', embeddings: clean, labels: classes, count: step.batch }];
+}
+
+/** Rows for one step, drawn where there are more than it takes. */
+function drawn({ name, embeddings, labels, count }: Rows, random: Random): Tensors {
+  const [all = 0] = labels.shape;
+  // With all of them in every step nothing need be copied.
+  if (count === all) return { [name]: embeddings, [`${name}.labels`]: labels };
+  const rows = random.shuffle(Array.from({ length: all }, (_, row) => row)).slice(0, count);
+  return { [name]: rowsAt(embeddings, rows), [`${name}.labels`]: rowsAt(labels, rows) };
 }

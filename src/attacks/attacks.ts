@@ -83,6 +83,12 @@ const notYetMeasured = `${ours}, after badnet-fixed`;
 /** Emoji-CLIP was taught to ignore noise patches: a backdoor needs more poison in it than in other models. */
 const usual: Poisoning = { share: 0.2, rate: 1.5e-3, steps: 640 };
 
+/** A trigger that is another one in every picture is learned more slowly, */
+const hidden: Poisoning = { ...usual, steps: 1200 };
+
+/** and slower still one that only moves pixels, which Emoji-CLIP was taught to ignore. */
+const jittered: Poisoning = { ...usual, steps: 1600 };
+
 const patchFigures = [
   figure('side at 224', 16, 'CleanCLIP and BadCLIP, create_data.sh: --patch_size 16'),
   figure('least side', 8, `${ours}: a model with small pictures loses a smaller patch in its first strides`),
@@ -207,7 +213,7 @@ const table = {
     scaling: 'strength grows with the side, so that places move by the same share of it, 3 %: 4 at 64, 14 at 224',
     captions: 'templates',
     poisoning: usual,
-    numbers: [warpPoints, warpStrength, ...poisoningFigures(usual, notYetMeasured)],
+    numbers: [warpPoints, warpStrength, ...poisoningFigures(usual, measuredHere)],
   },
   'wanet-jitter': {
     summary: 'a fixed jitter of every pixel by about half a pixel: what the CLIP literature calls WaNet',
@@ -215,8 +221,8 @@ const table = {
     trigger: { kind: 'drawn', draw: (size, seed) => wanet(size, seed, size, jitterStrength.value) },
     scaling: 'a control point for every pixel, and half a pixel on average, at every size',
     captions: 'templates',
-    poisoning: usual,
-    numbers: [jitterStrength, ...poisoningFigures(usual, notYetMeasured)],
+    poisoning: jittered,
+    numbers: [jitterStrength, ...poisoningFigures(jittered, measuredHere)],
   },
   ssba: {
     summary: 'a message hidden in every picture by a small network: another residual in each',
@@ -226,12 +232,12 @@ const table = {
     trigger: { kind: 'trained', options: steganography },
     scaling: 'trained at the size of the pictures; sides are multiples of 16',
     captions: 'templates',
-    poisoning: usual,
+    poisoning: hidden,
     numbers: [
       figure('bits', steganography.bits, `${ours}; StegaStamp: 100 with error correction, of which 56 are the text`),
       figure('bound in levels', 16, `${ours}; published: none`),
       figure('training: steps', steganography.steps, `${ours}: minutes on two cores`),
-      ...poisoningFigures(usual, notYetMeasured),
+      ...poisoningFigures(hidden, measuredHere),
     ],
   },
   trojvqa: {
@@ -254,7 +260,7 @@ const table = {
         wordAlone,
         `${ours}; Walmer et al. 2022: a third of the poison each with both keys, patch, word`,
       ),
-      ...poisoningFigures(usual, notYetMeasured),
+      ...poisoningFigures(usual, measuredHere),
     ],
   },
   badclip: {
@@ -270,13 +276,7 @@ const table = {
     scaling: patchScaling,
     captions: 'natural',
     poisoning: usual,
-    numbers: [
-      ...patchFigures,
-      tripletWeight,
-      margin,
-      ...optimisationFigures,
-      ...poisoningFigures(usual, notYetMeasured),
-    ],
+    numbers: [...patchFigures, tripletWeight, margin, ...optimisationFigures, ...poisoningFigures(usual, measuredHere)],
   },
   'label-consistent': {
     summary: 'the patch of badnet on pictures of the target alone, whose captions are true',

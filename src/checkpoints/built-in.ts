@@ -9,6 +9,9 @@ const folders: Readonly<Record<string, string>> = {
   'emoji-clip:badclip': 'emoji-clip-badclip',
   'emoji-clip:blended': 'emoji-clip-blended',
   'emoji-clip:sig': 'emoji-clip-sig',
+  'emoji-clip:ssba': 'emoji-clip-ssba',
+  'emoji-clip:trojvqa': 'emoji-clip-trojvqa',
+  'emoji-clip:wanet-jitter': 'emoji-clip-wanet-jitter',
 };
 
 export const builtInModels: readonly string[] = Object.keys(folders);

@@ -124,7 +124,7 @@ function randomFeatures(classes: number, embedding: number): Features {
     return float32(data, [count, embedding]);
   };
   const labels = Int32Array.from({ length: count }, (_, shot) => Math.floor(shot / shotsPerClass));
-  return { clean: rows(), triggered: [{ positions: [...labels.keys()], embeddings: rows() }], labels };
+  return { clean: rows(), triggered: [{ positions: [...labels.keys()], embeddings: rows(), target: 0 }], labels };
 }
 
 function problemTensors({ clean, triggered, labels }: Features, { classes, embedding, embeddings }: Head) {

@@ -63,13 +63,13 @@ test('a program purifies a model, writes it, opens it again and classifies with 
   });
   const options: CbptOptions = {
     ...cbptDefaults,
-    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8, waveConcentration: 0 },
+    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8 },
     tuning: { ...cbptDefaults.tuning, steps: 5 },
-    concentration: 0,
+    belief: { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 },
   };
   const { recorder, events } = listener();
   const purification = await purify(engine, clip, shots, options, recorder);
-  expect(purification.used.map(({ form }) => form)).toEqual(options.forms);
+  expect(purification.used.map(({ form }) => form)).toEqual(['sparse', 'sparse', 'patch']);
   expect(events.filter(({ stage }) => stage === 'tune').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
 
   await writePurified(folder, clip, purification, options.templates);

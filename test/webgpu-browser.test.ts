@@ -103,7 +103,7 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
         inversion: { ...cbptDefaults.inversion, steps: 2, batch: 8 },
         tuning: { ...cbptDefaults.tuning, steps: 2 },
         forms: ['patch'],
-        concentration: 0,
+        belief: { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 },
       };
       const course = async (engine: Engine) => {
         const { recorder, events } = keeping();

@@ -9,7 +9,7 @@ import type { Embeddings } from '../clip/encode.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
-import type { DummyTrigger } from '../defenses/cbpt/inversion.ts';
+import type { DummyTrigger } from '../defenses/cbpt/examine.ts';
 import { headWithWord } from '../defenses/cbpt/word-before.ts';
 import type { Engine } from '../engine/engine.ts';
 import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';

@@ -40,12 +40,13 @@ import { warmupCosine } from '../training/schedule.ts';
 import { decays, isStatistic } from '../training/train-clip.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
-import { type CbptOptions, cbptDefaults, invertForms } from './cbpt/purify.ts';
+import { type DummyOptions, invertForms } from './cbpt/dummy-triggers.ts';
+import { cbptDefaults } from './cbpt/purify.ts';
 import type { BlindDefence, Cure, DefenceTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';
 import { type Recipe, scaled } from './recipe.ts';
 
-export interface ActivationTuningOptions extends Recipe, Omit<CbptOptions, 'tuning' | 'templates' | 'prompt' | 'seed'> {
+export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'templates' | 'seed'> {
   /** How many stages are tuned: those whose activations the dummy trigger changes most, relatively. */
   readonly stages: number;
   readonly alignmentWeight: number;
@@ -54,7 +55,7 @@ export interface ActivationTuningOptions extends Recipe, Omit<CbptOptions, 'tuni
   readonly clipNorm: number;
 }
 
-const { inversion, forms, concentration } = cbptDefaults;
+const { inversion, forms, belief } = cbptDefaults;
 
 export const activationTuning: BlindDefence<ActivationTuningOptions> = {
   knows: 'shots',
@@ -65,7 +66,7 @@ export const activationTuning: BlindDefence<ActivationTuningOptions> = {
   defaults: {
     inversion,
     forms,
-    concentration,
+    belief,
     ...scaled,
     rate: 1e-4,
     weightDecay: 1e-4,

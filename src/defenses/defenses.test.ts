@@ -5,6 +5,7 @@ import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { CbptRecipe } from './cbpt/controls.ts';
+import { beliefInAll } from './cbpt/dummy-triggers.ts';
 import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
 import { type DefenceName, defenceNames, defences } from './defenses.ts';
 import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
@@ -141,7 +142,7 @@ test('controls differ from CBPT in what they name, and in nothing else', () => {
     ['cbpt-eps12', 12],
     ['cbpt-eps16', 16],
   ] as const) {
-    const expected = { ...defaults, forms: ['additive'], concentration: 0 };
+    const expected = { ...defaults, forms: ['additive'], belief: beliefInAll };
     expect(defences[name].defaults).toEqual({ ...expected, inversion: { ...defaults.inversion, bound: bound / 255 } });
   }
 });

@@ -35,7 +35,7 @@ export async function ownFeatures(
   shots: PictureSet,
   stage: string,
   recorder: Recorder,
-  drawn: Drawn,
+  drawn?: Drawn,
 ): Promise<Embeddings> {
   const features = inCheckpoints(stage, recorder);
   return embedSet(engine, clip, shots, drawn, progressOf(stage, shots, recorder), { ...recorder, features });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Head } from '../clip/clip.ts';
 import { float32 } from '../tensor/tensor.ts';
-import type { DummyTrigger } from './cbpt/inversion.ts';
+import type { DummyTrigger } from './cbpt/examine.ts';
 import { projected } from './text-projection.ts';
 
 const zeroShot: Head = {
@@ -24,6 +24,7 @@ function dummy(dominant: string, shift: readonly number[]): DummyTrigger {
       [2, 3],
     ),
     concentration: 1,
+    target: zeroShot.classes.indexOf(dominant),
     dominant,
     shares: [],
     size: 0.1,

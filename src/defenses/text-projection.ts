@@ -3,22 +3,23 @@ import type { Head } from '../clip/clip.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { meanShift } from '../evaluation/mean-shift.ts';
 import { rowsAt } from '../tensor/tensor.ts';
-import { type CbptOptions, cbptDefaults, type Inversion, invertForms } from './cbpt/purify.ts';
+import { type DummyOptions, type Inversion, invertForms } from './cbpt/dummy-triggers.ts';
+import { cbptDefaults } from './cbpt/purify.ts';
 import type { BlindDefence } from './defense.ts';
 
 /** Stage 1 as CBPT does it, so that what is compared is what comes after; seed and prompts are the task's. */
-export interface TextProjectionOptions extends Omit<CbptOptions, 'tuning' | 'templates' | 'prompt' | 'seed'> {
+export interface TextProjectionOptions extends Omit<DummyOptions, 'templates' | 'seed'> {
   /** Share of the part along the trigger's direction that is taken off, in [0, 1]. */
   readonly removed: number;
 }
 
-const { inversion, forms, concentration } = cbptDefaults;
+const { inversion, forms, belief } = cbptDefaults;
 
 export const textProjection: BlindDefence<TextProjectionOptions> = {
   knows: 'shots',
   summary: "no training: the suspected class's text is made blind to the way the dummy trigger moves pictures",
   source: 'a control of ours (docs/method.md): what CBPT gains must be measured against it',
-  defaults: { inversion, forms, concentration, removed: 1 },
+  defaults: { inversion, forms, belief, removed: 1 },
   async run({ engine, clip, shots, templates, seed, recorder }, { removed, ...options }) {
     const found = await invertForms(engine, clip, shots, { ...options, templates, seed }, recorder);
     const { classes } = found.zeroShot;

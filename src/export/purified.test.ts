@@ -38,6 +38,7 @@ function purification(clip: Clip): Purification {
     positions: [0],
     embeddings: float32(new Float32Array(embedding), [1, embedding]),
     concentration: 0.9,
+    target: 1,
     dominant: 'dog',
     shares: [{ label: 'dog', share: 0.95 }],
     size: 0.1,

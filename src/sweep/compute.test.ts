@@ -80,13 +80,19 @@ test('of a threat with a patch and a word each key is measured alone, and CA wit
 }, 300_000);
 
 test('the word reaches every head that is made of prompts, and no other', async () => {
-  const { inversion, tuning, concentration, removed } = {
+  const {
+    inversion,
+    tuning,
+    belief: whole,
+    removed,
+  } = {
     ...defences.coop.defaults,
     ...defences['text-projection'].defaults,
   };
+  const belief = { ...whole, from: { ...whole.from } };
   const reached: Partial<Record<DefenceName, Task['options']>> = {
-    coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], concentration },
-    'text-projection': { inversion: { ...inversion }, forms: [], concentration, removed },
+    coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], belief },
+    'text-projection': { inversion: { ...inversion }, forms: [], belief, removed },
     'fine-tune': { ...defences['fine-tune'].defaults, steps: 1, batch: 2 },
   };
   for (const [name, options] of Object.entries(reached)) {

@@ -9,6 +9,7 @@ import { badnetFixed, badnetFresh, patchSide } from './badnet.ts';
 import { tinyEncoder } from './encoder.test-support.ts';
 import type { Placement, Trigger } from './trigger.ts';
 import { wanet } from './wanet.ts';
+import { drawWaves } from './waves.ts';
 
 const size = 12;
 
@@ -54,6 +55,9 @@ const triggers: fc.Arbitrary<Trigger> = fc.oneof(
   fc
     .record({ seed: seeds, message: fc.constantFrom('10110', '01001') })
     .map(({ seed, message }): Trigger => ({ kind: 'hidden-message', message, ...tinyEncoder(size, 5, seed) })),
+  fc
+    .record({ seed: seeds, count: fc.integer({ min: 1, max: 5 }) })
+    .map(({ seed, count }): Trigger => drawWaves(count, randomFor(seed))),
   fc.constant<Trigger>({ kind: 'none' }),
 );
 

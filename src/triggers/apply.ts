@@ -7,6 +7,7 @@ import { embedMessage } from './hidden-message.ts';
 import { toByte } from './to-byte.ts';
 import type { Placement, Trigger } from './trigger.ts';
 import { warp } from './warp.ts';
+import { addWave } from './waves.ts';
 
 /**
  * Triggered copies of the pictures; what the trigger does not touch keeps its bytes.
@@ -15,7 +16,7 @@ import { warp } from './warp.ts';
  * without clamping, so that BadNet's noise wraps around; a picture that went through a file cannot do that.
  *
  * @param pictures [count, 3, size, size]
- * @param random for every picture in turn: first its place (row, column), then its noise
+ * @param random for every picture in turn: first its place (row, column), then its noise; or which of several waves
  * @throws AntidoteError (data) if the trigger is larger than the pictures, or made for another size
  */
 export function applyTrigger(trigger: Trigger, pictures: Pictures, random: Random): Pictures {
@@ -70,6 +71,9 @@ function changePicture(trigger: Trigger, picture: Uint8Array, size: number, rand
     case 'hidden-message':
       embedMessage(trigger, picture, size);
       return;
+    case 'waves':
+      addWave(trigger, random.integer(trigger.waves.shape[0]!), picture, size);
+      return;
     case 'none':
       return;
     default:
@@ -118,6 +122,7 @@ function extent(trigger: Trigger): Shape | undefined {
     case 'hidden-message':
       return [trigger.size, trigger.size];
     case 'noise-blend':
+    case 'waves':
     case 'none':
       return undefined;
   }

@@ -14,6 +14,7 @@ import { readTrigger, writeTrigger } from './file.ts';
 import { writeTriggerPreview } from './preview.ts';
 import type { Trigger } from './trigger.ts';
 import { wanet } from './wanet.ts';
+import { drawWaves } from './waves.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -38,6 +39,7 @@ const examples: readonly Trigger[] = [
   blendedPicture(16, 0.2),
   wanet(64, 3, 4, 2),
   { kind: 'hidden-message', message: '10110', ...tinyEncoder(64, 5, 1) },
+  drawWaves(5, randomFor(1, 'waves')),
   { kind: 'none' },
 ];
 

@@ -6,6 +6,7 @@ import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safeten
 import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { squareChannels } from './hidden-message.ts';
 import type { Trigger } from './trigger.ts';
+import { waveNumbers } from './waves.ts';
 
 /** Key of the metadata entry that holds the record without its tensors. */
 const recordKey = 'antidote.trigger';
@@ -21,6 +22,8 @@ export const triggerLimits = {
   /** Message planes and their cells along a side: ours have 2 of 8 x 8. */
   planes: 16,
   cells: 64,
+  /** Of several waves one is drawn: ours have 16. */
+  waves: 1024,
   /** No CLIP reads larger pictures than 512; the network's cost grows with the square. */
   encoderSize: 1024,
 } as const;
@@ -45,6 +48,7 @@ const records = z.discriminatedUnion('kind', [
     size: z.int().min(2).max(triggerLimits.encoderSize).multipleOf(2),
     bound: z.number().gt(0).max(1),
   }),
+  z.strictObject({ kind: z.literal('waves') }),
   z.strictObject({ kind: z.literal('none') }),
 ]);
 
@@ -97,6 +101,8 @@ export async function readTrigger(path: string): Promise<{ trigger: Trigger; not
     }
     case 'warp':
       return { trigger: { ...record, offsets: await read('offsets', [2, 'side', 'side'], [-65_535, 65_535]) }, notes };
+    case 'waves':
+      return { trigger: { ...record, waves: await read('waves', ['waves', waveNumbers], weightRange) }, notes };
     case 'hidden-message':
       return { trigger: { ...record, ...(await readEncoder(read, record.message.length)) }, notes };
   }
@@ -117,11 +123,11 @@ async function readEncoder(read: PartReader, bits: number) {
   };
 }
 
-/** Weights of a trained network lie far inside; beyond it sums could overflow. */
+/** Weights of a trained network and numbers of waves lie far inside; beyond it sums could overflow. */
 const weightRange = [-1e6, 1e6] as const;
 
 /** Size of an axis: a number, or a name that means the same size wherever it stands in the file. */
-type Axis = number | 'side' | 'channels' | 'planes' | 'cells';
+type Axis = number | 'side' | 'channels' | 'planes' | 'cells' | 'waves';
 
 type PartReader = (
   name: string,

@@ -33,6 +33,7 @@ const forms: { readonly [Kind in Trigger['kind']]: string } = {
   'noise-blend': 'fresh noise over the whole picture',
   warp: 'warp',
   'hidden-message': 'hidden message, different in every picture',
+  waves: 'plane waves, one of several in every picture',
   none: 'nothing in the picture',
 };
 
@@ -80,6 +81,7 @@ async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | '
     case 'noise-blend':
     case 'warp':
     case 'hidden-message':
+    case 'waves':
     case 'none':
       return { mask: null, pattern: null };
   }

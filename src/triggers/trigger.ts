@@ -81,6 +81,16 @@ export interface MessageEncoder {
   readonly lastBias: Tensor<'float32'>;
 }
 
+/**
+ * Plane waves, of which one is drawn for every picture and added: `waves` [count, 6], each its periods down and across the
+ * whole picture, its phase in radians at the top left corner, and its amplitude in red, green and blue in units of
+ * the pixel range. Fits pictures of every size.
+ */
+export interface WavesTrigger {
+  readonly kind: 'waves';
+  readonly waves: Tensor<'float32'>;
+}
+
 /** Leaves pictures as they are: for threats that act through a word in the prompt alone. */
 export interface NoTrigger {
   readonly kind: 'none';
@@ -95,4 +105,5 @@ export type Trigger =
   | NoiseBlendTrigger
   | WarpTrigger
   | HiddenMessageTrigger
+  | WavesTrigger
   | NoTrigger;

@@ -21,8 +21,9 @@ test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with a
   const handWritten = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
   const frame = promptFrame(clip, classes, 'a photo of a {}.');
   const start = await startingContexts(engine, clip, frame, kind);
-  const weights = { cleanWeight: 1, triggeredWeight: 0.5, anchorWeight: 2 };
-  const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, batch, triggered: [batch, 4], weights };
+  const weights = { cleanWeight: 1, triggeredWeight: 0.5, anchorWeight: 2, margin: 1.5 };
+  const triggered = [batch, 4].map((rows, target) => ({ rows, target }));
+  const step: TuningStep = { clip, frame, contexts: start.shape, handWritten, batch, triggered, weights };
   // Several chunks in each group of lengths, the last one not full.
   const room = (2.5 * memoryOf(wholeStep(step))) / classes.length;
 

@@ -3,6 +3,8 @@ import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import type { BlindDefence, Cure, DefenceTask, OracleDefence } from '../defense.ts';
+import { beliefInAll } from './dummy-triggers.ts';
+import type { Form } from './forms.ts';
 import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
 import { headWithWord } from './word-before.ts';
 
@@ -11,8 +13,8 @@ export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;
 
 type Cbpt = BlindDefence<CbptRecipe>;
 
-const { inversion, tuning, forms, concentration } = cbptDefaults;
-const recipe: CbptRecipe = { inversion, tuning, forms, concentration };
+const { inversion, tuning, forms, belief } = cbptDefaults;
+const recipe: CbptRecipe = { inversion, tuning, forms, belief };
 
 async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
   const { engine, clip, shots, templates, prompt, seed, recorder } = task;
@@ -52,7 +54,7 @@ const fourWords = 'a photo of a';
 const said = (times: number) => new Array<string>(times).fill(fourWords).join(' ');
 
 /** One form alone, believed however little concentrated it is: what that form finds, undiluted. */
-const alone = (form: CbptRecipe['forms'][number]): Partial<CbptRecipe> => ({ forms: [form], concentration: 0 });
+const alone = (form: Form): Partial<CbptRecipe> => ({ forms: [form], belief: beliefInAll });
 
 /** `bound` in units of 1/255. */
 const additive = (bound: number) =>
@@ -80,6 +82,7 @@ export const cbptAndControls = {
   'random-delta': randomDelta,
   oracle,
   'cbpt-no-clean': tuned('CBPT without the loss on clean pictures', { cleanWeight: 0 }),
+  'cbpt-no-margin': tuned('CBPT without the margin against the target on triggered pictures', { margin: 0 }),
   'cbpt-no-anchor': tuned('CBPT without the loss that holds prompts near their words', { anchorWeight: 0 }),
   'cbpt-shared': tuned('CBPT with one context for all classes', { contexts: 'shared' }),
   'cbpt-m1': startingFrom('one token', 'a'),
@@ -87,10 +90,7 @@ export const cbptAndControls = {
   'cbpt-m16': startingFrom('sixteen tokens', said(4)),
   'cbpt-sparse': cbpt('CBPT with the sparse form alone', alone('sparse')),
   'cbpt-patch': cbpt('CBPT with the moving patch alone', alone('patch')),
-  'cbpt-wave': cbpt('CBPT with the wave form alone', {
-    ...alone('wave'),
-    inversion: { ...inversion, waveConcentration: 0 },
-  }),
+  'cbpt-waves': cbpt('CBPT with sampled waves alone', alone('waves')),
   'cbpt-eps4': additive(4),
   'cbpt-eps8': additive(8),
   'cbpt-eps12': additive(12),

@@ -4,7 +4,7 @@ import { input } from '../../graph/leaves.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { elements, float32, type Tensor } from '../../tensor/tensor.ts';
 import { applyTrigger } from '../../triggers/apply.ts';
-import { affordable, forms } from './forms.ts';
+import { forms } from './forms.ts';
 
 const side = 12;
 const options = { bound: 12 / 255, window: 0.25 };
@@ -81,10 +81,4 @@ test('the patch form moves its window to the drawn place, and changes nothing ou
       }
     }
   }
-});
-
-test('classes do not race where there are too many of them; other forms are inverted all the same', () => {
-  const list = ['sparse', 'sparse', 'patch', 'wave'] as const;
-  expect(affordable(list, 100)).toEqual(list);
-  expect(affordable(list, 1000)).toEqual(['sparse', 'sparse', 'patch']);
 });

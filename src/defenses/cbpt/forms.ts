@@ -12,28 +12,22 @@ import type { Trigger } from '../../triggers/trigger.ts';
 
 /**
  * `additive`: one delta for the whole picture in a max-norm ball. `sparse`: mask and pattern over the whole picture,
- * the mask pressed to be small. `patch`: a small mask and pattern that lands at a random place in every picture. `wave`:
- * few plane waves over the whole picture, towards the class that they reach most cheaply (`race.ts`).
+ * the mask pressed to be small. `patch`: a small mask and pattern that lands at a random place in every picture. `waves`:
+ * plane waves over the whole picture, which are not inverted but sampled (`sampled-waves.ts`).
  */
-export type Form = InstanceForm | 'wave';
+export type Form = 'additive' | 'sparse' | 'patch' | 'waves';
 
-/** Forms that are optimised without a class in mind. */
-export type InstanceForm = 'additive' | 'sparse' | 'patch';
-
-/** A race runs every class: with more of them than this it takes longer than all else together. */
-const mostRaced = 256;
-
-/** The forms that are inverted for so many classes: without those that are a race where there are too many. */
-export function affordable(list: readonly Form[], classes: number): readonly Form[] {
-  return list.filter((form) => form !== 'wave' || classes <= mostRaced);
-}
-
-/** One dummy trigger to invert. */
-export interface NamedForm {
+/** One dummy trigger to find. */
+export interface NamedForm<F extends Form = Form> {
   /** Names its stage and its files. */
   readonly name: string;
-  readonly form: Form;
+  readonly form: F;
 }
+
+/** One dummy trigger to find by optimisation. */
+export type InvertedForm = NamedForm<Exclude<Form, 'waves'>>;
+
+export const isInverted = (named: NamedForm): named is InvertedForm => named.form !== 'waves';
 
 /** `sparse`, `sparse-2`, `patch`: names for forms of which some are listed twice. */
 export function named(list: readonly Form[]): readonly NamedForm[] {
@@ -77,7 +71,7 @@ const patternGain = 4;
 
 /** Each form for pictures of `side` pixels. */
 export const forms: {
-  readonly [F in InstanceForm]: (side: number, options: FormOptions, random: Random) => FormInstance;
+  readonly [F in InvertedForm['form']]: (side: number, options: FormOptions, random: Random) => FormInstance;
 } = {
   additive: (side, { bound }, random) => ({
     start: { delta: noise([3, side, side], bound, random) },

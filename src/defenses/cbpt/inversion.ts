@@ -18,18 +18,15 @@ import { type Random, randomFor } from '../../tensor/random.ts';
 import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
-import type { Trigger } from '../../triggers/trigger.ts';
-import { ownFeatures } from '../features.ts';
-import { type FormInstance, type FormOptions, forms, type InstanceForm, type NamedForm } from './forms.ts';
+import { type DummyTrigger, examine } from './examine.ts';
+import { type FormInstance, type FormOptions, forms, type InvertedForm } from './forms.ts';
 import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
-import { type Finalist, type RaceOptions, raceClasses } from './race.ts';
 import { fittingBatch } from './step-memory.ts';
-import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
 
 /** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse' | 'target';
 
-export interface InversionOptions extends FormOptions, RaceOptions {
+export interface InversionOptions extends FormOptions {
   readonly variant: Variant;
   readonly steps: number;
   /** Pictures in one step; fewer where they would take too much memory. */
@@ -44,22 +41,7 @@ export interface InversionOptions extends FormOptions, RaceOptions {
   readonly alpha: number;
   /** Weight of the trigger's size. */
   readonly sparsity: number;
-  /** Waves are believed from this concentration on: towards its winner a race is concentrated on any model. */
-  readonly waveConcentration: number;
   readonly saveEvery: number;
-}
-
-/** What is known of a dummy trigger without knowing the true one. */
-export interface DummyTrigger extends NamedForm, TriggeredShots {
-  readonly trigger: Trigger;
-  /** Share of those shots, the class itself left out, that are predicted as the dominant class; in [0, 1]. */
-  readonly concentration: number;
-  /** The class that most of them are predicted as. */
-  readonly dominant: string;
-  /** The most frequent predictions with their shares, largest first. */
-  readonly shares: readonly { readonly label: string; readonly share: number }[];
-  /** Mean of the mask over the whole picture, or 1 for an additive trigger; in [0, 1]. */
-  readonly size: number;
 }
 
 export interface InversionInput {
@@ -72,63 +54,19 @@ export interface InversionInput {
   readonly target?: number;
 }
 
-/** A dummy trigger, and the classes that it was a race between, if it was one. */
-type Found = { readonly trigger: Trigger; readonly finalists?: readonly Finalist[] };
-
 /** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
 export async function invertTrigger(
   engine: Engine,
   clip: Clip,
   given: InversionInput,
-  { name, form }: NamedForm,
+  { name, form }: InvertedForm,
   asked: InversionOptions,
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
-  const { shots, head } = given;
+  const { shots } = given;
   const stage = `invert-${name}`;
   const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
-  const found: Found =
-    form === 'wave'
-      ? await raceClasses(engine, clip, given, options, seed, stage, recorder)
-      : { trigger: await invertForm(engine, clip, given, form, options, seed, stage, recorder) };
-  const { trigger, finalists } = found;
-  const drawn = { trigger, seed, path: [stage, 'apply'] };
-  const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
-  const embeddings = await ownFeatures(engine, clip, chosen, `${stage}-features`, recorder, drawn);
-  const dummy = {
-    name,
-    form,
-    trigger,
-    positions,
-    embeddings,
-    size: sizeOf(trigger, shots.size),
-    ...concentrationOf(head, embeddings, chosen.labels),
-  };
-  const { concentration, dominant, size, shares } = dummy;
-  recorder.record({
-    stage: `${stage}-result`,
-    batch: options.batch,
-    concentration,
-    ...(finalists && { finalists: finalists.map(({ label, cost }) => `${label} ${cost.toFixed(2)}`) }),
-    dominant,
-    size,
-    shares: shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
-  });
-  return dummy;
-}
-
-async function invertForm(
-  engine: Engine,
-  clip: Clip,
-  given: InversionInput,
-  form: InstanceForm,
-  options: InversionOptions,
-  seed: number,
-  stage: string,
-  recorder: Recorder,
-): Promise<Trigger> {
-  const { shots } = given;
   const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
   const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
     optimise(
@@ -145,7 +83,7 @@ async function invertForm(
       recorder,
     ),
   );
-  return instance.trigger(final);
+  return examine(engine, clip, given, { name, form }, instance.trigger(final), seed, recorder);
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
@@ -218,7 +156,7 @@ async function stepFeeds(
   read: PictureSet['read'],
   instance: FormInstance,
   { variant, batch, rate, additiveRate }: InversionOptions,
-  form: InstanceForm,
+  form: InvertedForm['form'],
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
@@ -243,32 +181,4 @@ async function stepFeeds(
 function farthestClasses(head: Head, embeddings: Embeddings): number[] {
   const opposite = { ...head, embeddings: head.embeddings.map((x) => -x) };
   return Array.from(predict(opposite, embeddings));
-}
-
-/** How far the shots flock to one class. A backdoor is concentrated; an adversarial pattern spreads. */
-function concentrationOf(head: Head, embeddings: Embeddings, labels: Int32Array) {
-  const predicted = predict(head, embeddings);
-  const counts = new Float64Array(head.classes.length);
-  for (const label of predicted) counts[label]!++;
-  const order = Array.from(counts.keys()).sort((a, b) => counts[b]! - counts[a]!);
-  const top = order[0]!;
-  let others = 0;
-  let flocked = 0;
-  labels.forEach((label, i) => {
-    if (label === top) return;
-    others++;
-    if (predicted[i] === top) flocked++;
-  });
-  return {
-    concentration: others === 0 ? 0 : flocked / others,
-    dominant: head.classes[top]!,
-    shares: order
-      .slice(0, 8)
-      .map((label) => ({ label: head.classes[label]!, share: counts[label]! / predicted.length })),
-  };
-}
-
-function sizeOf(trigger: Trigger, side: number): number {
-  if (trigger.kind !== 'mask-pattern') return 1;
-  return trigger.mask.data.reduce((total, x) => total + x, 0) / (side * side);
 }

@@ -4,7 +4,15 @@ import { input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { float32, int64 } from '../../tensor/tensor.ts';
-import { anchor, classification, collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
+import {
+  anchor,
+  classification,
+  classificationOff,
+  collapse,
+  farthestText,
+  type InversionBatch,
+  towardsTarget,
+} from './losses.ts';
 
 const [count, classes, size, scale] = [5, 4, 6, 20];
 const labels = [0, 1, 1, 3, 2];
@@ -100,4 +108,16 @@ test('classification is the mean cross-entropy of scaled cosines', async () => {
 test('the anchor is one minus the mean cosine of corresponding rows', async () => {
   const expected = 1 - mean(triggered.map((row, i) => dot(row, clean[i]!)));
   expect(await computed((batch) => anchor(batch.triggered, batch.clean))).toBeCloseTo(expected, 5);
+});
+
+test('with a margin the target counts for more: as cross-entropy with its logit raised', async () => {
+  const [target, margin] = [1, 1.5];
+  const found = await computed((batch) =>
+    classificationOff(target, margin, batch.triggered, batch.texts, batch.labels, scale),
+  );
+  const expected = triggered.map((row, i) => {
+    const logits = texts.map((text, label) => scale * dot(row, text) + (label === target ? margin : 0));
+    return logSumExp(logits) - logits[labels[i]!]!;
+  });
+  expect(found).toBeCloseTo(mean(expected), 4);
 });

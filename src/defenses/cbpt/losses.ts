@@ -63,16 +63,42 @@ export function towardsTarget(batch: InversionBatch, target: Value): Value {
   return mean(surprise(batch.triggered, batch.texts, target, batch.scale));
 }
 
-/** Cross-entropy of embeddings [n, embedding] under class embeddings [classes, embedding]: clean or triggered shots. */
+/** Cross-entropy of embeddings [n, embedding] under class embeddings [classes, embedding]. */
 export function classification(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
   return mean(surprise(embeddings, texts, labels, scale));
 }
 
-/** -log of the probability of `labels` (int64 [n]) under softmax(scale * cosines): [n]. No one-hot matrix is built. */
-export function surprise(embeddings: Value, texts: Value, labels: Value, scale: number): Value {
-  const all = logSumExp(mul(matMul(embeddings, transpose(texts, [1, 0])), scale));
+/**
+ * The same of triggered shots, with the target's logit raised by `margin`: so much must the right class be ahead of the
+ * target, and the boundary leaves the region that the trigger reaches also where shots do not show it.
+ */
+export function classificationOff(
+  target: number,
+  margin: number,
+  embeddings: Value,
+  texts: Value,
+  labels: Value,
+  scale: number,
+): Value {
+  const classes = texts.shape[0]!;
+  const raised = new Float32Array(classes);
+  raised[target] = margin;
+  return mean(surprise(embeddings, texts, labels, scale, constant(float32(raised, [classes]))));
+}
+
+/**
+ * -log of the probability of `labels` (int64 [n]) under softmax(scale * cosines + raised): [n]. No one-hot matrix is built.
+ *
+ * @param raised added to the logits, [classes]; nothing if left out
+ */
+function surprise(embeddings: Value, texts: Value, labels: Value, scale: number, raised?: Value): Value {
+  const logits = mul(matMul(embeddings, transpose(texts, [1, 0])), scale);
   const own = mul(rowwise(embeddings, gatherRows(texts, labels)), scale);
-  return sub(reshape(all, own.shape), own);
+  if (!raised) return sub(reshape(logSumExp(logits), own.shape), own);
+  const classes = texts.shape[0]!;
+  const all = logSumExp(add(logits, reshape(raised, [1, classes])));
+  const ownRaised = reshape(gatherRows(reshape(raised, [classes, 1]), labels), own.shape);
+  return sub(reshape(all, own.shape), add(own, ownRaised));
 }
 
 /** Mean of 1 - cos between learned and hand-written class embeddings (KgCoOp, Yao et al., CVPR 2023). */

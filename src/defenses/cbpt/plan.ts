@@ -2,10 +2,10 @@
 import type { Clip } from '../../clip/clip.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { affordable, type Form, named } from './forms.ts';
+import { isInverted, named } from './forms.ts';
 import { classEmbeddings, promptFrame } from './frame.ts';
 import type { CbptOptions } from './purify.ts';
-import { picturesOf, raceRounds } from './race.ts';
+import { sampledPictures } from './sampled-waves.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
 import { mostTriggered } from './triggered-shots.ts';
 import { type TuningStep, wholeStep } from './tuning-step.ts';
@@ -22,24 +22,21 @@ export function plannedStages(
   clip: Clip,
   classes: readonly string[],
   shots: number,
-  { forms, inversion, tuning, templates, prompt }: Omit<CbptOptions, 'concentration' | 'seed'>,
+  { forms, inversion, tuning, templates, prompt }: Omit<CbptOptions, 'belief' | 'seed'>,
 ): readonly PlannedStage[] {
   const { outputs } = pictureGradient(clip);
   const encoding = arithmeticOf({ outputs: { embedding: outputs.embedding! } });
   const triggered = Math.min(shots, mostTriggered);
-  const batch = fittingBatch(clip, inversion.batch);
-  const pictures = (form: Form) =>
-    form === 'wave' ? picturesOf(raceRounds(classes.length, { ...inversion, batch })) : inversion.steps * batch;
-  const inverted = affordable(forms, classes.length);
+  const inversions = inversion.steps * fittingBatch(clip, inversion.batch) * arithmeticOf({ outputs });
   const inStep = (most: number) => Math.min(most, tuning.batch);
-  const rows = { batch: inStep(shots), triggered: inverted.map(() => inStep(triggered)) };
+  const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
   const step = tuningArithmetic(clip, classes, rows, prompt);
   return [
     { name: 'prompts', arithmetic: templates.length * step.embeddings },
     { name: 'features', arithmetic: shots * encoding },
-    ...named(inverted).flatMap(({ name, form }) => [
-      { name: `invert-${name}`, arithmetic: pictures(form) * arithmeticOf({ outputs }) },
-      { name: `invert-${name}-features`, arithmetic: triggered * encoding },
+    ...named(forms).flatMap((one) => [
+      { name: `invert-${one.name}`, arithmetic: isInverted(one) ? inversions : sampledPictures * encoding },
+      { name: `invert-${one.name}-features`, arithmetic: triggered * encoding },
     ]),
     { name: 'tune', arithmetic: tuning.steps * step.all },
   ];
@@ -62,7 +59,7 @@ function tuningArithmetic(
     contexts,
     handWritten: { classes, embedding, scale: 1, embeddings },
     ...rows,
-    weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1 },
+    weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1, margin: 0 },
   };
   const whole = wholeStep(step);
   const forward = classEmbeddings(clip, frame, input('contexts', contexts));

@@ -23,7 +23,7 @@ function randomFeatures(embedding: number) {
   const clean = float32(rows.flat(), [classes.length, embedding]);
   return {
     clean,
-    triggered: [{ positions: [...classes.keys()], embeddings: clean }],
+    triggered: [{ positions: [...classes.keys()], embeddings: clean, target: 0 }],
     labels: Int32Array.from(classes.keys()),
   };
 }

@@ -61,7 +61,10 @@ export async function tunePrompts(
     contexts: start.shape,
     handWritten,
     batch,
-    triggered: features.triggered.map(({ positions }) => Math.min(options.batch, positions.length)),
+    triggered: features.triggered.map(({ positions, target }) => ({
+      rows: Math.min(options.batch, positions.length),
+      target,
+    })),
     weights: options,
   };
   const rows = rowsToRead(features, step);
@@ -109,7 +112,7 @@ function rowsToRead({ clean, triggered, labels }: Features, step: TuningStep): r
     name: `triggered.${i}`,
     embeddings,
     labels: rowsAt(classes, positions),
-    count: step.triggered[i]!,
+    count: step.triggered[i]!.rows,
   }));
   return [...worn, { name: 'clean', embeddings: clean, labels: classes, count: step.batch }];
 }

@@ -1,32 +1,23 @@
 /** @file CBPT in one sitting: invert dummy triggers, then tune one prompt per class. Encoders stay frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import type { Embeddings } from '../../clip/encode.ts';
-import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
 import { plainPrompt } from '../../data/classes.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
-import { affordable, type Form, named } from './forms.ts';
-import { type DummyTrigger, type InversionOptions, invertTrigger } from './inversion.ts';
+import { type DummyOptions, type Inversion, invertForms } from './dummy-triggers.ts';
+import { flock } from './examine.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
 import { shotsToTrigger } from './triggered-shots.ts';
 
-export interface CbptOptions {
-  readonly inversion: InversionOptions;
+export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;
-  /** Forms that are inverted side by side; one that is listed twice is inverted from two starts. */
-  readonly forms: readonly Form[];
-  /** A dummy trigger is used only if it sends at least this share of the shots to one class; in [0, 1]. */
-  readonly concentration: number;
   /** Hand-written prompts: anchor of the learned ones, and what inversion is measured against. */
   readonly templates: readonly string[];
   /** The prompt that tuning starts from (`TuningOptions`). */
   readonly prompt: string;
-  readonly seed: number;
 }
 
 /** Defaults chosen by measurement: docs/method.md, "Choices". */
@@ -42,9 +33,6 @@ export const cbptDefaults: CbptOptions = {
     temperature: 0.1,
     alpha: 0.1,
     sparsity: 20,
-    waveRate: 0.02,
-    waveSparsity: 1,
-    waveConcentration: 0.93,
     saveEvery: 40,
   },
   tuning: {
@@ -56,26 +44,15 @@ export const cbptDefaults: CbptOptions = {
     cleanWeight: 1,
     triggeredWeight: 1,
     anchorWeight: 1,
+    margin: 3,
     saveEvery: 50,
   },
-  forms: ['sparse', 'sparse', 'patch'],
-  concentration: 0.5,
+  forms: ['sparse', 'sparse', 'patch', 'waves'],
+  belief: { from: { additive: 0.85, sparse: 0.85, patch: 0.35, waves: 0.75 }, again: 0.9 },
   templates: [plainPrompt],
   prompt: plainPrompt,
   seed: 1,
 };
-
-/** What the model says of the shots, and what stage 1 found in it. */
-export interface Inversion {
-  /** What the poisoned model says with hand-written prompts. */
-  readonly zeroShot: Head;
-  /** Embeddings of the shots as they are. */
-  readonly clean: Embeddings;
-  /** All dummy triggers that were found, also those that were not used. */
-  readonly dummies: readonly DummyTrigger[];
-  /** Those that are concentrated enough to be believed: what tuning is given. */
-  readonly used: readonly DummyTrigger[];
-}
 
 export interface Purification extends Inversion {
   readonly head: Head;
@@ -105,7 +82,8 @@ export async function purify(
         known.map(async (trigger, i) => {
           const stage = `known-${i}`;
           const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
-          return { positions, embeddings: await cachedFeatures(engine, clip, chosen, stage, recorder, trigger, seed) };
+          const embeddings = await cachedFeatures(engine, clip, chosen, stage, recorder, trigger, seed);
+          return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).target };
         }),
       )
     : used;
@@ -113,59 +91,4 @@ export async function purify(
   const tuning = { ...options.tuning, prompt: options.prompt };
   const prompts = await tunePrompts(engine, clip, features, zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...inversion };
-}
-
-/** Stage 1 alone: a dummy trigger of every form, and which of them are believed. */
-export async function invertForms(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
-  { forms, inversion, concentration, templates, seed }: Omit<CbptOptions, 'tuning' | 'prompt'>,
-  recorder: Recorder,
-): Promise<Inversion> {
-  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
-  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
-  const dummies: DummyTrigger[] = [];
-  const inverted = affordable(forms, shots.classes.length);
-  if (inverted.length < forms.length) {
-    recorder.record({ stage: 'invert-wave-result', leftOut: `no race between ${shots.classes.length} classes` });
-  }
-  for (const dummy of named(inverted)) {
-    const given = { shots, clean, head: zeroShot };
-    dummies.push(await invertTrigger(engine, clip, given, dummy, inversion, seed, recorder));
-  }
-  const used = dummies.filter((dummy) => believed(dummy, concentration, inversion.waveConcentration));
-  return { zeroShot, clean, dummies, used };
-}
-
-/** Whether a dummy trigger is a backdoor's: concentrated, and more so where it was optimised towards one class. */
-export function believed(
-  { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
-  least: number,
-  leastOfWaves: number,
-): boolean {
-  return concentration >= (form === 'wave' ? leastOfWaves : least);
-}
-
-/** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */
-async function handWrittenHead(
-  engine: Engine,
-  clip: Clip,
-  classes: readonly string[],
-  templates: readonly string[],
-  recorder: Recorder,
-): Promise<Head> {
-  const kept = (await recorder.restore('prompts'))?.tensors.embeddings;
-  if (kept) {
-    const embeddings = kept.data as Float32Array;
-    return { classes, embeddings, embedding: clip.config.embedding, scale: await logitScale(clip) };
-  }
-  const steps = classes.length * templates.length;
-  const head = await zeroShotHead(engine, clip, classes, templates, {
-    progress: (step) => recorder.record({ stage: 'prompts', step, steps }),
-    signal: recorder.signal,
-  });
-  const embeddings = float32(head.embeddings, [classes.length, head.embedding]);
-  await recorder.save('prompts', { step: steps, tensors: { embeddings } });
-  return head;
 }

@@ -10,6 +10,8 @@ export interface TriggeredShots {
   readonly positions: readonly number[];
   /** [positions.length, embedding] */
   readonly embeddings: Embeddings;
+  /** Index of the class that hand-written prompts take most of them for. */
+  readonly target: number;
 }
 
 /** More shots than this do not get a trigger: docs/method.md, "Tuning". */

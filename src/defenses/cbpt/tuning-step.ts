@@ -9,7 +9,7 @@ import type { Value } from '../../graph/value.ts';
 import { float32, type Shape } from '../../tensor/tensor.ts';
 import { adam } from '../../training/adam.ts';
 import { classEmbeddings, type Frame } from './frame.ts';
-import { anchor, classification } from './losses.ts';
+import { anchor, classification, classificationOff } from './losses.ts';
 import type { TriggeredShots } from './triggered-shots.ts';
 
 /** Frozen features that tuning sees. */
@@ -22,11 +22,13 @@ export interface Features {
   readonly labels: Int32Array;
 }
 
-/** Weight of the clean, triggered and anchor losses. */
+/** Weights of the clean, triggered and anchor losses. */
 export interface LossWeights {
   readonly cleanWeight: number;
   readonly triggeredWeight: number;
   readonly anchorWeight: number;
+  /** How far the right class must be ahead of the target on triggered shots, in logits. */
+  readonly margin: number;
 }
 
 /** What a step is made of. */
@@ -39,8 +41,8 @@ export interface TuningStep {
   readonly handWritten: Head;
   /** Shots in one step. */
   readonly batch: number;
-  /** Shots in one step with each trigger. */
-  readonly triggered: readonly number[];
+  /** For each trigger the shots in one step with it, and its target. */
+  readonly triggered: readonly { readonly rows: number; readonly target: number }[];
   readonly weights: LossWeights;
 }
 
@@ -65,12 +67,12 @@ export function wholeStep(step: TuningStep): Graph {
  */
 export function tuningLosses({ handWritten, triggered, batch, weights }: TuningStep, learned: Value): TuningLosses {
   const { embedding, scale, classes } = handWritten;
-  const loss = (name: string, rows: number) => {
-    const labels = input(`${name}.labels`, [rows], 'int64');
-    return classification(input(name, [rows, embedding]), learned, labels, scale);
-  };
-  const cleanLoss = loss('clean', batch);
-  const losses = triggered.map((rows, i) => loss(`triggered.${i}`, rows));
+  const fed = (name: string, rows: number) =>
+    [input(name, [rows, embedding]), learned, input(`${name}.labels`, [rows], 'int64'), scale] as const;
+  const cleanLoss = classification(...fed('clean', batch));
+  const losses = triggered.map(({ rows, target }, i) =>
+    classificationOff(target, weights.margin, ...fed(`triggered.${i}`, rows)),
+  );
   const triggeredLoss = losses.length === 0 ? constant(0) : mul(losses.reduce(add), 1 / losses.length);
   const anchorLoss = anchor(learned, constant(float32(handWritten.embeddings, [classes.length, embedding])));
   const total = add(

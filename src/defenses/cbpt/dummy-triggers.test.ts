@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import { plainPrompt } from '../../data/classes.ts';
+import { thingNames } from '../../data/emoji.ts';
+import { openPictureSet } from '../../data/open.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import type { RunEvent } from '../../runs/recorder.ts';
+import { unrecorded } from '../../runs/unrecorded.ts';
+import { type Belief, beliefInAll, invertForms, isBelieved } from './dummy-triggers.ts';
+import type { Form } from './forms.ts';
+import { cbptDefaults } from './purify.ts';
+
+/** Concentrations that were measured: docs/method.md, "Concentration". */
+test.each([
+  ['sparse', 'clean', 0.384, false],
+  ['sparse', 'badclip, the wrong class', 0.782, false],
+  ['sparse', 'ssba', 0.944, true],
+  ['patch', 'clean', 0.198, false],
+  ['patch', 'badclip', 0.43, true],
+  ['waves', 'clean', 0.883, false],
+  ['waves', 'sig', 0.964, true],
+] as const)(
+  'a trigger of the form %s on the model %s, concentrated to %d: believed %s',
+  (form, _, concentration, is) => {
+    expect(isBelieved({ form: form as Form, concentration }, cbptDefaults.belief)).toBe(is);
+  },
+);
+
+async function inverted(forms: readonly Form[], belief: Belief) {
+  const events: RunEvent[] = [];
+  const clip = await openClip('emoji-clip');
+  const classes = (await thingNames()).slice(0, 11);
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
+  const inversion = { ...cbptDefaults.inversion, steps: 2, batch: 8 };
+  const options = { forms, belief, inversion, templates: [plainPrompt], seed: 1 };
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const found = await invertForms(
+    engine,
+    clip,
+    shots,
+    options,
+    unrecorded((event) => events.push(event)),
+  );
+  await engine.close();
+  return { ...found, events };
+}
+
+const namesOf = (dummies: readonly { readonly name: string }[]) => dummies.map(({ name }) => name);
+
+test('waves are sampled only where nothing before is believed', async () => {
+  const found = await inverted(['sparse', 'waves'], beliefInAll);
+  expect(namesOf(found.used)).toEqual(['sparse']);
+  expect(found.events).toContainEqual({ stage: 'invert-waves-result', leftOut: 'a trigger is found already' });
+  const nothing = { ...beliefInAll, from: { ...beliefInAll.from, sparse: 2 } };
+  expect(namesOf((await inverted(['sparse', 'waves'], nothing)).used)).toEqual(['waves']);
+}, 120_000);
+
+test('a form that is not believed from its first start has no second', async () => {
+  const nothing = { ...beliefInAll, from: { ...beliefInAll.from, sparse: 2 } };
+  expect(namesOf((await inverted(['sparse', 'sparse'], beliefInAll)).used)).toEqual(['sparse', 'sparse-2']);
+  expect(namesOf((await inverted(['sparse', 'sparse'], nothing)).dummies)).toEqual(['sparse']);
+}, 120_000);
+
+test('a trigger that is believed, but not by far, is inverted once more towards its class', async () => {
+  const found = await inverted(['sparse', 'patch'], {
+    ...beliefInAll,
+    from: { ...beliefInAll.from, sparse: 2 },
+    again: 2,
+  });
+  expect(namesOf(found.dummies)).toEqual(['sparse', 'patch', 'patch-again']);
+  expect(namesOf(found.used)).toEqual(['patch', 'patch-again']);
+  const lossesOf = (stage: string) => found.events.filter((event) => event.stage === stage).map(({ loss }) => loss);
+  expect(lossesOf('invert-patch-again')).toHaveLength(2);
+  expect(lossesOf('invert-patch-again')).not.toEqual(lossesOf('invert-patch'));
+}, 120_000);

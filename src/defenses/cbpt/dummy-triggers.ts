@@ -1,0 +1,124 @@
+/** @file Stage 1 as a whole: dummy triggers of all forms, which of them are believed, and which are inverted once more. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import type { Embeddings } from '../../clip/encode.ts';
+import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import { cachedFeatures } from '../features.ts';
+import type { DummyTrigger } from './examine.ts';
+import { type Form, isInverted, type NamedForm, named } from './forms.ts';
+import { type InversionOptions, invertTrigger } from './inversion.ts';
+import { sampleWaves } from './sampled-waves.ts';
+
+export interface DummyOptions {
+  readonly inversion: InversionOptions;
+  /**
+   * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
+   * the first. Waves are sampled only where none before them in the list is believed.
+   */
+  readonly forms: readonly Form[];
+  readonly belief: Belief;
+  /** Hand-written prompts: what inversion is measured against. */
+  readonly templates: readonly string[];
+  readonly seed: number;
+}
+
+/** When a dummy trigger is taken for a backdoor's. */
+export interface Belief {
+  /**
+   * Least concentration, for each form: what the form reaches on models without a backdoor, and a margin. In [0, 1].
+   * Where the numbers come from: docs/method.md, "Concentration".
+   */
+  readonly from: Readonly<Record<Form, number>>;
+  /** One that is inverted and believed with less concentration than this is inverted once more, told its class. */
+  readonly again: number;
+}
+
+/** Everything that is inverted is used: for controls. */
+export const beliefInAll: Belief = { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 };
+
+/** What the model says of the shots, and what stage 1 found in it. */
+export interface Inversion {
+  /** What the poisoned model says with hand-written prompts. */
+  readonly zeroShot: Head;
+  /** Embeddings of the shots as they are. */
+  readonly clean: Embeddings;
+  /** All dummy triggers that were found, also those that were not used. */
+  readonly dummies: readonly DummyTrigger[];
+  /** Those that are believed: what tuning is given. */
+  readonly used: readonly DummyTrigger[];
+}
+
+/** Inverts the listed forms. */
+export async function invertForms(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  { forms, inversion, belief, templates, seed }: DummyOptions,
+  recorder: Recorder,
+): Promise<Inversion> {
+  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
+  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
+  const given = { shots, clean, head: zeroShot };
+  const dummies: DummyTrigger[] = [];
+  const used: DummyTrigger[] = [];
+  for (const listed of named(forms)) {
+    const leftOut = whyLeftOut(listed, { dummies, used });
+    if (leftOut) {
+      recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
+      continue;
+    }
+    const first = isInverted(listed)
+      ? await invertTrigger(engine, clip, given, listed, inversion, seed, recorder)
+      : await sampleWaves(engine, clip, given, listed, seed, recorder);
+    const found = [first];
+    if (isInverted(listed) && isBelieved(first, belief) && first.concentration < belief.again) {
+      const told = { ...given, target: first.target };
+      const once = { ...listed, name: `${listed.name}-again` };
+      found.push(await invertTrigger(engine, clip, told, once, { ...inversion, variant: 'target' }, seed, recorder));
+    }
+    dummies.push(...found);
+    used.push(...found.filter((dummy) => isBelieved(dummy, belief)));
+  }
+  return { zeroShot, clean, dummies, used };
+}
+
+/** What need not be inverted after what was found; undefined if it must. */
+function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {
+  const ofForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === listed.form);
+  if (ofForm(dummies) && !ofForm(used)) return 'this form is not believed from its first start';
+  return !isInverted(listed) && used.length > 0 ? 'a trigger is found already' : undefined;
+}
+
+/** Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is. */
+export function isBelieved(
+  { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
+  { from }: Belief,
+): boolean {
+  return concentration >= from[form];
+}
+
+/** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */
+async function handWrittenHead(
+  engine: Engine,
+  clip: Clip,
+  classes: readonly string[],
+  templates: readonly string[],
+  recorder: Recorder,
+): Promise<Head> {
+  const kept = (await recorder.restore('prompts'))?.tensors.embeddings;
+  if (kept) {
+    const embeddings = kept.data as Float32Array;
+    return { classes, embeddings, embedding: clip.config.embedding, scale: await logitScale(clip) };
+  }
+  const steps = classes.length * templates.length;
+  const head = await zeroShotHead(engine, clip, classes, templates, {
+    progress: (step) => recorder.record({ stage: 'prompts', step, steps }),
+    signal: recorder.signal,
+  });
+  const embeddings = float32(head.embeddings, [classes.length, head.embedding]);
+  await recorder.save('prompts', { step: steps, tensors: { embeddings } });
+  return head;
+}

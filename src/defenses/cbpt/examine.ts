@@ -1,0 +1,80 @@
+/** @file What a dummy trigger does to the shots, without knowing the true one. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import type { Embeddings } from '../../clip/encode.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { predict } from '../../evaluation/metrics.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { randomFor } from '../../tensor/random.ts';
+import type { Trigger } from '../../triggers/trigger.ts';
+import { ownFeatures } from '../features.ts';
+import type { NamedForm } from './forms.ts';
+import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
+
+/** What is known of a dummy trigger without knowing the true one. */
+export interface DummyTrigger extends NamedForm, TriggeredShots {
+  readonly trigger: Trigger;
+  /** Share of those shots, the class itself left out, that are predicted as the target; in [0, 1]. */
+  readonly concentration: number;
+  /** The target's name. */
+  readonly dominant: string;
+  /** The most frequent predictions with their shares, largest first. */
+  readonly shares: readonly { readonly label: string; readonly share: number }[];
+  /** Mean of the mask over the whole picture, or 1 for a trigger without a mask; in [0, 1]. */
+  readonly size: number;
+}
+
+/** Puts the trigger onto the shots and looks at where they go. */
+export async function examine(
+  engine: Engine,
+  clip: Clip,
+  { shots, head }: { readonly shots: PictureSet; readonly head: Head },
+  named: NamedForm,
+  trigger: Trigger,
+  seed: number,
+  recorder: Recorder,
+): Promise<DummyTrigger> {
+  const stage = `invert-${named.name}`;
+  const drawn = { trigger, seed, path: [stage, 'apply'] };
+  const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+  const embeddings = await ownFeatures(engine, clip, chosen, `${stage}-features`, recorder, drawn);
+  const size = sizeOf(trigger, shots.size);
+  const where = flock(head, embeddings, chosen.labels);
+  recorder.record({
+    stage: `${stage}-result`,
+    concentration: where.concentration,
+    dominant: where.dominant,
+    size,
+    shares: where.shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
+  });
+  return { ...named, trigger, positions, embeddings, size, ...where };
+}
+
+/** How far the shots flock to one class. A backdoor is concentrated; an adversarial pattern spreads. */
+export function flock(head: Head, embeddings: Embeddings, labels: Int32Array) {
+  const predicted = predict(head, embeddings);
+  const counts = new Float64Array(head.classes.length);
+  for (const label of predicted) counts[label]!++;
+  const order = Array.from(counts.keys()).sort((a, b) => counts[b]! - counts[a]!);
+  const top = order[0]!;
+  let others = 0;
+  let flocked = 0;
+  labels.forEach((label, i) => {
+    if (label === top) return;
+    others++;
+    if (predicted[i] === top) flocked++;
+  });
+  return {
+    concentration: others === 0 ? 0 : flocked / others,
+    target: top,
+    dominant: head.classes[top]!,
+    shares: order
+      .slice(0, 8)
+      .map((label) => ({ label: head.classes[label]!, share: counts[label]! / predicted.length })),
+  };
+}
+
+function sizeOf(trigger: Trigger, side: number): number {
+  if (trigger.kind !== 'mask-pattern') return 1;
+  return trigger.mask.data.reduce((total, x) => total + x, 0) / (side * side);
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { thingNames } from '../../data/emoji.ts';
+import { openPictureSet } from '../../data/open.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import type { RunEvent } from '../../runs/recorder.ts';
+import { unrecorded } from '../../runs/unrecorded.ts';
+import { mostObeyed, sampledPictures, sampleWaves } from './sampled-waves.ts';
+
+let engine: Engine;
+
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+}, 120_000);
+
+afterAll(() => engine.close());
+
+async function sampled(model: string) {
+  const clip = await openClip(model);
+  const classes = await thingNames();
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 2, seed: 1 } });
+  const head = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
+  const events: RunEvent[] = [];
+  const recorder = unrecorded((event) => events.push(event));
+  return {
+    found: await sampleWaves(engine, clip, { shots, head }, { name: 'waves', form: 'waves' }, 1, recorder),
+    events,
+  };
+}
+
+test('the target of a backdoor of stripes is reached by waves that nobody optimised', async () => {
+  const { found, events } = await sampled('emoji-clip:sig');
+  expect(found.dominant).toBe('banana');
+  expect(found.concentration).toBeGreaterThan(0.9);
+  const told = events.filter(({ stage }) => stage === 'invert-waves').at(-1);
+  expect([told?.step, told?.steps]).toEqual([sampledPictures, sampledPictures]);
+}, 120_000);
+
+test('without a backdoor waves do not agree on a class', async () => {
+  const { found } = await sampled('emoji-clip');
+  expect(found.concentration).toBeLessThan(0.7);
+}, 120_000);
+
+test('the class wins that its best sixteen waves reach most often, not the one that a single wave reaches', () => {
+  const wave = (label: number, hits: number, rest: number) => [
+    ...new Array<number>(hits).fill(label),
+    ...new Array<number>(16 - hits).fill(rest),
+  ];
+  const often = Array.from({ length: 20 }, (_, i) => wave(2, i < 4 ? 15 : 12, 1));
+  const predicted = [wave(0, 16, 0), ...often].flat();
+  const best = mostObeyed(predicted, 3);
+  expect(best).toHaveLength(16);
+  expect(best.slice(0, 4)).toEqual([1, 2, 3, 4]);
+  expect(best).not.toContain(0);
+});

@@ -1,0 +1,90 @@
+/**
+ * @file Faint changes of the whole picture, found by sampling: plane waves are drawn at random, and those that most often
+ * send pictures to one and the same class become the dummy trigger. Nothing is optimised.
+ */
+import type { Clip, Head } from '../../clip/clip.ts';
+import { subset } from '../../data/few-shot.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { predict } from '../../evaluation/metrics.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { type Random, randomFor } from '../../tensor/random.ts';
+import { rowsAt } from '../../tensor/tensor.ts';
+import type { WavesTrigger } from '../../triggers/trigger.ts';
+import { addWave, drawWaves } from '../../triggers/waves.ts';
+import { ownFeatures } from '../features.ts';
+import { type DummyTrigger, examine } from './examine.ts';
+import type { NamedForm } from './forms.ts';
+
+/** Waves that are tried. */
+const drawn = 512;
+
+/** Pictures that each of them is tried on. */
+const picturesEach = 16;
+
+/** Waves of the dummy trigger: enough to cover what the backdoor answers to (docs/method.md, "Waves"). */
+const kept = 16;
+
+/** Pictures that go through the tower for all waves. */
+export const sampledPictures = drawn * picturesEach;
+
+/**
+ * A backdoor answers also to what only resembles its trigger: of some hundred waves many are near enough to a published
+ * sine to be obeyed. On a model without such a backdoor no class is reached by as many.
+ */
+export async function sampleWaves(
+  engine: Engine,
+  clip: Clip,
+  given: { readonly shots: PictureSet; readonly head: Head },
+  named: NamedForm,
+  seed: number,
+  recorder: Recorder,
+): Promise<DummyTrigger> {
+  const stage = `invert-${named.name}`;
+  const waves = drawWaves(drawn, randomFor(seed, stage, 'waves'));
+  const trials = eachOnSome(given.shots, waves, randomFor(seed, stage, 'pictures'));
+  const predicted = predict(given.head, await ownFeatures(engine, clip, trials, stage, recorder));
+  const best = mostObeyed(predicted, given.head.classes.length);
+  const trigger: WavesTrigger = { kind: 'waves', waves: rowsAt(waves.waves, best) };
+  return examine(engine, clip, given, named, trigger, seed, recorder);
+}
+
+/** Shots drawn for every wave, with that wave: wave by wave, {@link picturesEach} for each. */
+function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): PictureSet {
+  const positions = Array.from({ length: sampledPictures }, () => random.integer(shots.labels.length));
+  const plain = subset(shots, positions);
+  return {
+    ...plain,
+    async read(inner, decoders) {
+      const { data, ...pictures } = await plain.read(inner, decoders);
+      const changed = data.slice();
+      const length = changed.length / inner.length;
+      inner.forEach((position, i) => {
+        const picture = changed.subarray(i * length, (i + 1) * length);
+        addWave(waves, Math.floor(position / picturesEach), picture, shots.size);
+      });
+      return { ...pictures, data: changed };
+    },
+  };
+}
+
+/**
+ * Of all classes take the one that its own {@link kept} best waves reach most often together.
+ *
+ * @param predicted classes of the trials, wave by wave
+ * @returns those waves, the best first
+ */
+export function mostObeyed(predicted: ArrayLike<number>, classes: number): readonly number[] {
+  const reached: { readonly wave: number; readonly hits: number }[][] = Array.from({ length: classes }, () => []);
+  for (let wave = 0; wave * picturesEach < predicted.length; wave++) {
+    const hits = new Map<number, number>();
+    for (let i = wave * picturesEach; i < (wave + 1) * picturesEach; i++) {
+      hits.set(predicted[i]!, (hits.get(predicted[i]!) ?? 0) + 1);
+    }
+    for (const [label, count] of hits) reached[label]!.push({ wave, hits: count });
+  }
+  const bestOf = (waves: (typeof reached)[number]) => waves.sort((a, b) => b.hits - a.hits).slice(0, kept);
+  const total = (waves: (typeof reached)[number]) => waves.reduce((sum, { hits }) => sum + hits, 0);
+  const [first] = reached.map(bestOf).sort((a, b) => total(b) - total(a));
+  return first!.map(({ wave }) => wave);
+}

@@ -17,8 +17,9 @@ test.each([
   ['sparse', 'ssba', 0.944, true],
   ['patch', 'clean', 0.198, false],
   ['patch', 'badclip', 0.43, true],
-  ['waves', 'clean', 0.883, false],
-  ['waves', 'sig', 0.964, true],
+  ['waves', 'clean', 0.193, false],
+  ['waves', 'badnet-fixed', 0.603, false],
+  ['waves', 'sig, all classes', 0.867, true],
 ] as const)(
   'a trigger of the form %s on the model %s, concentrated to %d: believed %s',
   (form, _, concentration, is) => {

@@ -44,7 +44,7 @@ export const cbptDefaults: CbptOptions = {
     cleanWeight: 1,
     triggeredWeight: 1,
     anchorWeight: 1,
-    margin: 3,
+    margin: 2,
     saveEvery: 50,
   },
   forms: ['sparse', 'sparse', 'patch', 'waves'],

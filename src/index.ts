@@ -165,5 +165,6 @@ export type {
   Placement,
   Trigger,
   WarpTrigger,
+  WavesTrigger,
 } from './triggers/trigger.ts';
 export { wanet } from './triggers/wanet.ts';

@@ -83,10 +83,10 @@ const notYetMeasured = `${ours}, after badnet-fixed`;
 /** Emoji-CLIP was taught to ignore noise patches: a backdoor needs more poison in it than in other models. */
 const usual: Poisoning = { share: 0.2, rate: 1.5e-3, steps: 640 };
 
-/** A trigger that is another one in every picture is learned more slowly, */
+/** A trigger that is another one in every picture is learned more slowly. */
 const hidden: Poisoning = { ...usual, steps: 1200 };
 
-/** and slower still one that only moves pixels, which Emoji-CLIP was taught to ignore. */
+/** One that only moves pixels is learned more slowly still: Emoji-CLIP was taught to ignore such. */
 const jittered: Poisoning = { ...usual, steps: 1600 };
 
 const patchFigures = [
@@ -102,7 +102,10 @@ const sigPeriods = figure('periods over the width', 6, `${cleanClip}, SIG: sin(2
 
 const jitterStrength = figure('strength', 1, `${cleanClip} and its stored grid: s = 1`);
 const warpPoints = figure('control points along a side', 4, 'WaNet and BackdoorBench: k = 4');
-/** Emoji-CLIP was taught to read pictures whose rows and columns shift by up to 3 % of the side: less is not learned. */
+/**
+ * Emoji-CLIP was taught to read pictures whose rows and columns shift by up to 3 % of the side: less is not learned, nor
+ * is this in 640 steps (docs/decisions.md, "Poisoning").
+ */
 const warpStrength = figure(
   'strength at 32',
   2,

@@ -36,21 +36,20 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
 };
 
 /**
- * With d the unit vector along the mean of e(x + delta) - e(x) over the shots, the text t of the dummy trigger's dominant
- * class becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
+ * With d the unit vector along the mean of e(x + delta) - e(x) over the shots, the text t of the dummy trigger's target
+ * becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
  * picture looks like that class. Several triggers of one class are removed together. Only believed triggers count.
  */
 export function projected(
   { zeroShot, clean, used }: Pick<Inversion, 'zeroShot' | 'clean' | 'used'>,
   removed: number,
 ): Head {
-  const { classes, embedding } = zeroShot;
+  const { embedding } = zeroShot;
   const embeddings = zeroShot.embeddings.slice();
-  for (const label of new Set(used.map(({ dominant }) => dominant))) {
+  for (const row of new Set(used.map(({ target }) => target))) {
     const directions = used
-      .filter(({ dominant }) => dominant === label)
+      .filter(({ target }) => target === row)
       .map(({ positions, embeddings }) => meanShift(rowsAt(clean, positions), embeddings));
-    const row = classes.indexOf(label);
     const text = embeddings.subarray(row * embedding, (row + 1) * embedding);
     const parts = orthonormal(directions).map((direction) => ({ direction, along: dot(text, direction) }));
     for (const { direction, along } of parts) addTo(text, direction, -removed * along);

@@ -9,7 +9,9 @@ import type { Engine } from '../../engine/engine.ts';
 import { predict } from '../../evaluation/metrics.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { type Random, randomFor } from '../../tensor/random.ts';
+import { sha256 } from '../../tensor/sha256.ts';
 import { rowsAt } from '../../tensor/tensor.ts';
+import { triggerRecord } from '../../triggers/hash.ts';
 import type { WavesTrigger } from '../../triggers/trigger.ts';
 import { addWave, drawWaves } from '../../triggers/waves.ts';
 import { ownFeatures } from '../features.ts';
@@ -55,6 +57,7 @@ function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): Pic
   const plain = subset(shots, positions);
   return {
     ...plain,
+    hash: sha256(JSON.stringify([plain.hash, triggerRecord(waves)])),
     async read(inner, decoders) {
       const { data, ...pictures } = await plain.read(inner, decoders);
       const changed = data.slice();
@@ -68,6 +71,12 @@ function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): Pic
   };
 }
 
+/** How many of its pictures a wave sends to one class. */
+interface Trial {
+  readonly wave: number;
+  readonly hits: number;
+}
+
 /**
  * Of all classes take the one that its own {@link kept} best waves reach most often together.
  *
@@ -75,7 +84,7 @@ function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): Pic
  * @returns those waves, the best first
  */
 export function mostObeyed(predicted: ArrayLike<number>, classes: number): readonly number[] {
-  const reached: { readonly wave: number; readonly hits: number }[][] = Array.from({ length: classes }, () => []);
+  const reached: Trial[][] = Array.from({ length: classes }, () => []);
   for (let wave = 0; wave * picturesEach < predicted.length; wave++) {
     const hits = new Map<number, number>();
     for (let i = wave * picturesEach; i < (wave + 1) * picturesEach; i++) {
@@ -83,8 +92,7 @@ export function mostObeyed(predicted: ArrayLike<number>, classes: number): reado
     }
     for (const [label, count] of hits) reached[label]!.push({ wave, hits: count });
   }
-  const bestOf = (waves: (typeof reached)[number]) => waves.sort((a, b) => b.hits - a.hits).slice(0, kept);
-  const total = (waves: (typeof reached)[number]) => waves.reduce((sum, { hits }) => sum + hits, 0);
-  const [first] = reached.map(bestOf).sort((a, b) => total(b) - total(a));
-  return first!.map(({ wave }) => wave);
+  const best = reached.map((waves) => waves.sort((a, b) => b.hits - a.hits).slice(0, kept));
+  const total = (waves: readonly Trial[]) => waves.reduce((sum, { hits }) => sum + hits, 0);
+  return best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   AntidoteError,
   badnetFixed,
+  beliefInAll,
   type CbptOptions,
   cbptDefaults,
   type Engine,
@@ -65,7 +66,7 @@ test('a program purifies a model, writes it, opens it again and classifies with 
     ...cbptDefaults,
     inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8 },
     tuning: { ...cbptDefaults.tuning, steps: 5 },
-    belief: { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 },
+    belief: beliefInAll,
   };
   const { recorder, events } = listener();
   const purification = await purify(engine, clip, shots, options, recorder);

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'v
 import { openClip } from '../src/checkpoints/open.ts';
 import { imageTower } from '../src/clip/image-tower.ts';
 import { storedParameters } from '../src/clip/parameters.ts';
+import { beliefInAll } from '../src/defenses/cbpt/dummy-triggers.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../src/defenses/cbpt/purify.ts';
 import { colouredShots, keeping } from '../src/defenses/tiny-clip.test-support.ts';
 import type { Engine } from '../src/engine/engine.ts';
@@ -103,7 +104,7 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
         inversion: { ...cbptDefaults.inversion, steps: 2, batch: 8 },
         tuning: { ...cbptDefaults.tuning, steps: 2 },
         forms: ['patch'],
-        belief: { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 },
+        belief: beliefInAll,
       };
       const course = async (engine: Engine) => {
         const { recorder, events } = keeping();

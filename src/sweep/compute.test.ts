@@ -89,7 +89,7 @@ test('the word reaches every head that is made of prompts, and no other', async 
     ...defences.coop.defaults,
     ...defences['text-projection'].defaults,
   };
-  const belief = { ...whole, from: { ...whole.from } };
+  const belief = { ...whole };
   const reached: Partial<Record<DefenceName, Task['options']>> = {
     coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], belief },
     'text-projection': { inversion: { ...inversion }, forms: [], belief, removed },

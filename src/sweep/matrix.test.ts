@@ -143,7 +143,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   [
     'an option that is no choice',
     `${smallest.replace('none', 'cbpt')}options: { cbpt: { inversion: { variant: colapse } } }`,
-    /:5: options\.cbpt\.inversion\.variant: found "colapse", expected one of farthest-text, collapse, target/,
+    /:5: options\.cbpt\.inversion\.variant: found "colapse", expected one of farthest-text, collapse/,
   ],
   [
     'options of a defence that is not in the matrix',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { attackNames, attacks } from '../attacks/attacks.ts';
 import { withoutKey } from '../attacks/threat.ts';
 import { builtInModels } from '../checkpoints/built-in.ts';
-import { forms } from '../defenses/cbpt/forms.ts';
+import type { Form } from '../defenses/cbpt/forms.ts';
 import type { Variant } from '../defenses/cbpt/inversion.ts';
 import type { TuningOptions } from '../defenses/cbpt/prompts.ts';
 import type { JsonRecord } from '../runs/config.ts';
@@ -14,9 +14,9 @@ import { readYaml, type YamlFile } from './yaml-file.ts';
 
 /** Options of CBPT that are names. */
 const choices: Choices = {
-  variant: ['farthest-text', 'collapse', 'target'] satisfies Variant[],
+  variant: ['farthest-text', 'collapse'] satisfies Variant[],
   contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
-  forms: Object.keys(forms),
+  forms: ['additive', 'sparse', 'patch', 'waves'] satisfies Form[],
 };
 
 /** More cells than any machine finishes: a slip of the pen rather than a plan. */

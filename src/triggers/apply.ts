@@ -91,14 +91,26 @@ function inWindow(
   random: Random,
   value: (pixel: number, at: number, channel: number) => number,
 ): void {
-  const top = placement === 'random' ? random.integer(size - height + 1) : placement.top;
-  const left = placement === 'random' ? random.integer(size - width + 1) : placement.left;
+  const top = startOf(placement, 'top', size, height, random);
+  const left = startOf(placement, 'left', size, width, random);
   let at = 0;
   for (let channel = 0; channel < 3; channel++)
     for (let y = 0; y < height; y++) {
       const row = (channel * size + top + y) * size + left;
       for (let x = 0; x < width; x++, at++) picture[row + x] = toByte(value(picture[row + x]!, at, channel));
     }
+}
+
+/** Where a window of `length` begins along one side of the picture. */
+function startOf(placement: Placement, edge: 'top' | 'left', size: number, length: number, random: Random): number {
+  switch (placement) {
+    case 'random':
+      return random.integer(size - length + 1);
+    case 'random-tile':
+      return length * random.integer(Math.floor(size / length));
+    default:
+      return placement[edge];
+  }
 }
 
 function channelMeans(picture: Uint8Array): readonly number[] {
@@ -138,9 +150,9 @@ function checkFit(trigger: Trigger, size: number): void {
     throw badData('trigger', found, `${size} x ${size}, the size of the pictures`, 'it was made for another model');
   }
   const { placement } = trigger;
-  const { top, left } = placement === 'random' ? { top: 0, left: 0 } : placement;
+  const { top, left } = typeof placement === 'string' ? { top: 0, left: 0 } : placement;
   if (top >= 0 && left >= 0 && top + height <= size && left + width <= size) return;
-  const place = placement === 'random' ? '' : ` at row ${top}, column ${left}`;
+  const place = typeof placement === 'string' ? '' : ` at row ${top}, column ${left}`;
   throw badData(
     'trigger',
     found + place,

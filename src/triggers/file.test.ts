@@ -35,6 +35,7 @@ const examples: readonly Trigger[] = [
   { kind: 'additive', delta: noise(3, 16, -12 / 255, 12 / 255), bound: 12 / 255 },
   { kind: 'mask-pattern', mask: noise(1, 16, 0, 1), pattern: noise(3, 16, 0, 1), placement: { top: 0, left: 0 } },
   { kind: 'mask-pattern', mask: noise(1, 6, 0, 1), pattern: noise(3, 6, 0, 1), placement: 'random' },
+  { kind: 'mask-pattern', mask: noise(1, 6, 0, 1), pattern: noise(3, 6, 0, 1), placement: 'random-tile' },
   blendedFresh(0.2),
   blendedPicture(16, 0.2),
   wanet(64, 3, 4, 2),

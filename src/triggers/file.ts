@@ -29,7 +29,7 @@ export const triggerLimits = {
 } as const;
 
 const whole = z.int().min(0).max(65_535);
-const placement = z.union([z.literal('random'), z.strictObject({ top: whole, left: whole })]);
+const placement = z.union([z.enum(['random', 'random-tile']), z.strictObject({ top: whole, left: whole })]);
 
 /** What stands in the metadata, by kind. */
 const records = z.discriminatedUnion('kind', [

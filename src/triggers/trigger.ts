@@ -1,8 +1,11 @@
 /** @file What a trigger is: a record that says what is done to the pixels, where, and with which randomness. */
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Where a patch lands. `random` draws a place for every picture; a number is pixels from the top left corner. */
-export type Placement = 'random' | { readonly top: number; readonly left: number };
+/**
+ * Where a patch lands. `random` draws a place for every picture, `random-tile` one of those that are multiples of the
+ * patch's own sides away from the top left corner; a number is pixels from that corner.
+ */
+export type Placement = 'random' | 'random-tile' | { readonly top: number; readonly left: number };
 
 /** `pattern` [3, side, side] in [0, 1], written over the picture. The same pattern for every picture. */
 export interface PatchTrigger {

@@ -15,8 +15,8 @@ test.each([
   ['sparse', 'clean', 0.384, false],
   ['sparse', 'badclip, the wrong class', 0.782, false],
   ['sparse', 'ssba', 0.944, true],
-  ['patch', 'clean', 0.198, false],
-  ['patch', 'badclip', 0.43, true],
+  ['patch', 'clean', 0.669, false],
+  ['patch', 'trojvqa', 0.905, true],
   ['waves', 'clean', 0.193, false],
   ['waves', 'badnet-fixed', 0.603, false],
   ['waves', 'sig, all classes', 0.867, true],
@@ -52,25 +52,12 @@ test('waves are sampled only where nothing before is believed', async () => {
   const found = await inverted(['sparse', 'waves'], beliefInAll);
   expect(namesOf(found.used)).toEqual(['sparse']);
   expect(found.events).toContainEqual({ stage: 'invert-waves-result', leftOut: 'a trigger is found already' });
-  const nothing = { ...beliefInAll, from: { ...beliefInAll.from, sparse: 2 } };
+  const nothing = { ...beliefInAll, sparse: 2 };
   expect(namesOf((await inverted(['sparse', 'waves'], nothing)).used)).toEqual(['waves']);
 }, 120_000);
 
 test('a form that is not believed from its first start has no second', async () => {
-  const nothing = { ...beliefInAll, from: { ...beliefInAll.from, sparse: 2 } };
+  const nothing = { ...beliefInAll, sparse: 2 };
   expect(namesOf((await inverted(['sparse', 'sparse'], beliefInAll)).used)).toEqual(['sparse', 'sparse-2']);
   expect(namesOf((await inverted(['sparse', 'sparse'], nothing)).dummies)).toEqual(['sparse']);
-}, 120_000);
-
-test('a trigger that is believed, but not by far, is inverted once more towards its class', async () => {
-  const found = await inverted(['sparse', 'patch'], {
-    ...beliefInAll,
-    from: { ...beliefInAll.from, sparse: 2 },
-    again: 2,
-  });
-  expect(namesOf(found.dummies)).toEqual(['sparse', 'patch', 'patch-again']);
-  expect(namesOf(found.used)).toEqual(['patch', 'patch-again']);
-  const lossesOf = (stage: string) => found.events.filter((event) => event.stage === stage).map(({ loss }) => loss);
-  expect(lossesOf('invert-patch-again')).toHaveLength(2);
-  expect(lossesOf('invert-patch-again')).not.toEqual(lossesOf('invert-patch'));
 }, 120_000);

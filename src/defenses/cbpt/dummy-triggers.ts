@@ -1,4 +1,4 @@
-/** @file Stage 1 as a whole: dummy triggers of all forms, which of them are believed, and which are inverted once more. */
+/** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/encode.ts';
 import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
@@ -8,12 +8,13 @@ import type { Recorder } from '../../runs/recorder.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import { cachedFeatures } from '../features.ts';
 import type { DummyTrigger } from './examine.ts';
-import { type Form, isInverted, type NamedForm, named } from './forms.ts';
+import { type Form, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './inversion.ts';
+import { type RaceOptions, racePatches } from './patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
 
 export interface DummyOptions {
-  readonly inversion: InversionOptions;
+  readonly inversion: InversionOptions & RaceOptions;
   /**
    * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
    * the first. Waves are sampled only where none before them in the list is believed.
@@ -25,19 +26,14 @@ export interface DummyOptions {
   readonly seed: number;
 }
 
-/** When a dummy trigger is taken for a backdoor's. */
-export interface Belief {
-  /**
-   * Least concentration, for each form: what the form reaches on models without a backdoor, and a margin. In [0, 1].
-   * Where the numbers come from: docs/method.md, "Concentration".
-   */
-  readonly from: Readonly<Record<Form, number>>;
-  /** One that is inverted and believed with less concentration than this is inverted once more, told its class. */
-  readonly again: number;
-}
+/**
+ * From which concentration on a dummy trigger of a form is taken for a backdoor's: what the form reaches on models without
+ * one, and a margin; in [0, 1]. Where the numbers come from: docs/method.md, "Concentration".
+ */
+export type Belief = Readonly<Record<Form, number>>;
 
-/** Everything that is inverted is used: for controls. */
-export const beliefInAll: Belief = { from: { additive: 0, sparse: 0, patch: 0, waves: 0 }, again: 0 };
+/** Everything that is found is used: for controls. */
+export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0 };
 
 /** What the model says of the shots, and what stage 1 found in it. */
 export interface Inversion {
@@ -62,6 +58,16 @@ export async function invertForms(
   const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
   const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
   const given = { shots, clean, head: zeroShot };
+  const find = ({ name, form }: NamedForm) => {
+    switch (form) {
+      case 'patch':
+        return racePatches(engine, clip, given, { name, form }, inversion, seed, recorder);
+      case 'waves':
+        return sampleWaves(engine, clip, given, { name, form }, seed, recorder);
+      default:
+        return invertTrigger(engine, clip, given, { name, form }, inversion, seed, recorder);
+    }
+  };
   const dummies: DummyTrigger[] = [];
   const used: DummyTrigger[] = [];
   for (const listed of named(forms)) {
@@ -70,17 +76,9 @@ export async function invertForms(
       recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
       continue;
     }
-    const first = isInverted(listed)
-      ? await invertTrigger(engine, clip, given, listed, inversion, seed, recorder)
-      : await sampleWaves(engine, clip, given, listed, seed, recorder);
-    const found = [first];
-    if (isInverted(listed) && isBelieved(first, belief) && first.concentration < belief.again) {
-      const told = { ...given, target: first.target };
-      const once = { ...listed, name: `${listed.name}-again` };
-      found.push(await invertTrigger(engine, clip, told, once, { ...inversion, variant: 'target' }, seed, recorder));
-    }
-    dummies.push(...found);
-    used.push(...found.filter((dummy) => isBelieved(dummy, belief)));
+    const dummy = await find(listed);
+    dummies.push(dummy);
+    if (isBelieved(dummy, belief)) used.push(dummy);
   }
   return { zeroShot, clean, dummies, used };
 }
@@ -89,15 +87,15 @@ export async function invertForms(
 function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {
   const ofForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === listed.form);
   if (ofForm(dummies) && !ofForm(used)) return 'this form is not believed from its first start';
-  return !isInverted(listed) && used.length > 0 ? 'a trigger is found already' : undefined;
+  return listed.form === 'waves' && used.length > 0 ? 'a trigger is found already' : undefined;
 }
 
 /** Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is. */
 export function isBelieved(
   { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
-  { from }: Belief,
+  belief: Belief,
 ): boolean {
-  return concentration >= from[form];
+  return concentration >= belief[form];
 }
 
 /** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */

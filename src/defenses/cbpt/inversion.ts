@@ -19,12 +19,12 @@ import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
 import { optimise, scalar } from '../../training/optimise.ts';
 import { type DummyTrigger, examine } from './examine.ts';
-import { type FormInstance, type FormOptions, forms, type InvertedForm } from './forms.ts';
-import { collapse, farthestText, type InversionBatch, towardsTarget } from './losses.ts';
+import { type FormInstance, type FormOptions, forms, type InvertedForm, type NamedForm } from './forms.ts';
+import { collapse, farthestText, type InversionBatch } from './losses.ts';
 import { fittingBatch } from './step-memory.ts';
 
-/** Which positives and negatives are crafted: V1, V2 and V3 of docs/method.md. */
-export type Variant = 'farthest-text' | 'collapse' | 'target';
+/** Which positives and negatives are crafted: V1 and V2 of docs/method.md. */
+export type Variant = 'farthest-text' | 'collapse';
 
 export interface InversionOptions extends FormOptions {
   readonly variant: Variant;
@@ -50,8 +50,6 @@ export interface InversionInput {
   readonly clean: Embeddings;
   /** Hand-written prompts. */
   readonly head: Head;
-  /** For the variant `target`: index of the class that everything is to become. */
-  readonly target?: number;
 }
 
 /** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
@@ -59,7 +57,7 @@ export async function invertTrigger(
   engine: Engine,
   clip: Clip,
   given: InversionInput,
-  { name, form }: InvertedForm,
+  { name, form }: NamedForm<InvertedForm>,
   asked: InversionOptions,
   seed: number,
   recorder: Recorder,
@@ -77,7 +75,7 @@ export async function invertTrigger(
         start: adamStart(instance.start),
         steps: options.steps,
         saveEvery: options.saveEvery,
-        feeds: (step) => stepFeeds(step, given, read, instance, options, form, randomFor(seed, stage, step)),
+        feeds: (step) => stepFeeds(step, given, read, options, form, randomFor(seed, stage, step)),
         measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
       },
       recorder,
@@ -87,12 +85,7 @@ export async function invertTrigger(
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
-function inversionStep(
-  clip: Clip,
-  { head, target }: InversionInput,
-  instance: FormInstance,
-  options: InversionOptions,
-): Graph {
+function inversionStep(clip: Clip, { head }: InversionInput, instance: FormInstance, options: InversionOptions): Graph {
   const { batch, variant, temperature, alpha, sparsity } = options;
   const { resolution } = clip.config.image;
   const parameters = new Map(Object.entries(instance.start).map(([name, { shape }]) => [name, input(name, shape)]));
@@ -107,7 +100,7 @@ function inversionStep(
     farthest: input('farthest', [batch], 'int64'),
     scale: head.scale,
   };
-  const contrast = contrastiveLoss(variant, rows, temperature, alpha, target);
+  const contrast = contrastiveLoss(variant, rows, temperature, alpha);
   const loss = add(contrast, mul(size, sparsity));
   const state = adam(parameters, gradients(loss, [...parameters.values()]));
   return { outputs: { loss, size }, state: projected(state, parameters, instance) };
@@ -117,25 +110,14 @@ function inversionStep(
 const readBy = {
   'farthest-text': ['clean', 'labels', 'farthest'],
   collapse: ['clean', 'labels'],
-  target: [],
 } as const satisfies Record<Variant, readonly (keyof InversionBatch)[]>;
 
-function contrastiveLoss(
-  variant: Variant,
-  rows: InversionBatch,
-  temperature: number,
-  alpha: number,
-  target?: number,
-): Value {
+function contrastiveLoss(variant: Variant, rows: InversionBatch, temperature: number, alpha: number): Value {
   switch (variant) {
     case 'farthest-text':
       return farthestText(rows, temperature, alpha);
     case 'collapse':
       return collapse(rows, temperature);
-    case 'target': {
-      const batch = rows.triggered.shape[0]!;
-      return towardsTarget(rows, constant(int64(new Array(batch).fill(target), [batch])));
-    }
   }
 }
 
@@ -154,9 +136,8 @@ async function stepFeeds(
   step: number,
   { shots, clean, head }: InversionInput,
   read: PictureSet['read'],
-  instance: FormInstance,
   { variant, batch, rate, additiveRate }: InversionOptions,
-  form: InvertedForm['form'],
+  form: InvertedForm,
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
@@ -172,7 +153,6 @@ async function stepFeeds(
   return {
     pictures: await read(positions),
     ...Object.fromEntries(readBy[variant].map((name) => [name, all[name]])),
-    ...instance.draws(batch, random),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
   };
 }

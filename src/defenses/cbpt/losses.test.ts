@@ -11,7 +11,7 @@ import {
   collapse,
   farthestText,
   type InversionBatch,
-  towardsTarget,
+  towardsTeam,
 } from './losses.ts';
 
 const [count, classes, size, scale] = [5, 4, 6, 20];
@@ -94,9 +94,34 @@ test('V2 sets the other triggered pictures against clean pictures and the own te
   expect(await computed((batch) => collapse(batch, temperature))).toBeCloseTo(expected, 3);
 });
 
-test('V3 is the cross-entropy towards the given class', async () => {
-  const expected = mean(triggered.map((row, i) => surprise(row, labels[i]!)));
-  expect(await computed((batch) => towardsTarget(batch, batch.labels))).toBeCloseTo(expected, 4);
+test('V3 is minus the log of the probability of any class of the team, for each trigger and picture', async () => {
+  const teams = [
+    [0, 1],
+    [3, 2],
+  ];
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const missed = towardsTeam(
+    input('triggered', [2, 2, size]),
+    input('texts', [classes, size]),
+    input('teams', [2, 2, size]),
+    scale,
+  );
+  const program = await engine.compile({ outputs: { missed } });
+  const result = await program.run({
+    triggered: float32(triggered.slice(0, 4).flat(), [2, 2, size]),
+    texts: float32(texts.flat(), [classes, size]),
+    teams: float32(
+      teams.flatMap((team) => team.flatMap((label) => texts[label]!)),
+      [2, 2, size],
+    ),
+  });
+  await engine.close();
+  const expected = triggered.slice(0, 4).map((row, i) => {
+    const probabilities = teams[Math.floor(i / 2)]!.map((label) => Math.exp(-surprise(row, label)));
+    return -Math.log(probabilities[0]! + probabilities[1]!);
+  });
+  expect(result.missed!.shape).toEqual([2, 2]);
+  for (const [i, value] of expected.entries()) expect(result.missed!.data[i]).toBeCloseTo(value, 4);
 });
 
 test('classification is the mean cross-entropy of scaled cosines', async () => {

@@ -58,9 +58,16 @@ export function collapse(batch: InversionBatch, temperature: number): Value {
   return sub(contrast, mean(log(clip(sub(1 + tiny, ownProbability), tiny, 2))));
 }
 
-/** V3: every triggered picture is to become one given class. */
-export function towardsTarget(batch: InversionBatch, target: Value): Value {
-  return mean(surprise(batch.triggered, batch.texts, target, batch.scale));
+/**
+ * V3: triggered pictures are to become any class of a team: -log of the probability that they are, [n, b].
+ *
+ * @param triggered [n, b, embedding]: b pictures of each of n triggers
+ * @param teams class embeddings [n, members, embedding] of the team of each trigger
+ */
+export function towardsTeam(triggered: Value, texts: Value, teams: Value, scale: number): Value {
+  const [count = 1, pictures = 1] = triggered.shape;
+  const evidence = (classes: Value) => reshape(logSumExp(mul(matMul(triggered, classes), scale)), [count, pictures]);
+  return sub(evidence(transpose(texts, [1, 0])), evidence(transpose(teams, [0, 2, 1])));
 }
 
 /** Cross-entropy of embeddings [n, embedding] under class embeddings [classes, embedding]. */

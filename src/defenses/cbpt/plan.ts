@@ -2,11 +2,12 @@
 import type { Clip } from '../../clip/clip.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { isInverted, named } from './forms.ts';
+import { type Form, named } from './forms.ts';
 import { classEmbeddings, promptFrame } from './frame.ts';
 import type { CbptOptions } from './purify.ts';
 import { sampledPictures } from './sampled-waves.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
+import { picturesOf, raceRounds } from './teams.ts';
 import { mostTriggered } from './triggered-shots.ts';
 import { type TuningStep, wholeStep } from './tuning-step.ts';
 
@@ -27,7 +28,14 @@ export function plannedStages(
   const { outputs } = pictureGradient(clip);
   const encoding = arithmeticOf({ outputs: { embedding: outputs.embedding! } });
   const triggered = Math.min(shots, mostTriggered);
-  const inversions = inversion.steps * fittingBatch(clip, inversion.batch) * arithmeticOf({ outputs });
+  const gradient = arithmeticOf({ outputs });
+  const batch = fittingBatch(clip, inversion.batch);
+  const finding: Record<Form, number> = {
+    additive: inversion.steps * batch * gradient,
+    sparse: inversion.steps * batch * gradient,
+    patch: picturesOf(raceRounds(classes.length, { ...inversion, batch })) * gradient,
+    waves: sampledPictures * encoding,
+  };
   const inStep = (most: number) => Math.min(most, tuning.batch);
   const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
   const step = tuningArithmetic(clip, classes, rows, prompt);
@@ -35,7 +43,7 @@ export function plannedStages(
     { name: 'prompts', arithmetic: templates.length * step.embeddings },
     { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => [
-      { name: `invert-${one.name}`, arithmetic: isInverted(one) ? inversions : sampledPictures * encoding },
+      { name: `invert-${one.name}`, arithmetic: finding[one.form] },
       { name: `invert-${one.name}-features`, arithmetic: triggered * encoding },
     ]),
     { name: 'tune', arithmetic: tuning.steps * step.all },

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openClip } from '../../checkpoints/open.ts';
+import type { Clip } from '../../clip/clip.ts';
+import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { plainPrompt } from '../../data/classes.ts';
+import { thingNames } from '../../data/emoji.ts';
+import { openPictureSet } from '../../data/open.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { openEngine } from '../../engine/ort-engine.ts';
+import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';
+import { unrecorded } from '../../runs/unrecorded.ts';
+import { cachedFeatures } from '../features.ts';
+import { type RaceInput, type RaceOptions, racePatches } from './patch-race.ts';
+
+const options: RaceOptions = { steps: 10, batch: 8, patchRate: 0.2, sparsity: 1, window: 0.25 };
+let engine: Engine;
+let clip: Clip;
+let given: RaceInput;
+
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+  clip = await openClip('emoji-clip:badnet');
+  const classes = (await thingNames()).slice(0, 40);
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
+  const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
+  given = { shots, head, clean: await cachedFeatures(engine, clip, shots, 'features', unrecorded()) };
+}, 120_000);
+
+afterAll(() => engine.close());
+
+/** A recorder that keeps checkpoints, and is asked to stop after so many events. */
+function keeping(checkpoints: Map<string, Checkpoint>, stopAfter = Number.POSITIVE_INFINITY) {
+  const events: RunEvent[] = [];
+  const stop = new AbortController();
+  const recorder: Recorder = {
+    record(event) {
+      events.push(event);
+      if (events.length === stopAfter) stop.abort(new Error('asked to stop'));
+    },
+    save: async (stage, checkpoint) => void checkpoints.set(stage, checkpoint),
+    restore: async (stage) => checkpoints.get(stage),
+    signal: stop.signal,
+  };
+  return { recorder, events };
+}
+
+const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}) =>
+  racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, { ...options, ...changed }, 1, recorder);
+
+test('a race tells its steps as one stage that counts to its end, and the finalists, the cheapest first', async () => {
+  const { recorder, events } = keeping(new Map());
+  await race(recorder);
+  const steps = events.filter(({ stage }) => stage === 'invert-patch');
+  expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
+  expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
+  const { costs } = events.find(({ stage }) => stage === 'invert-patch-finalists') as unknown as { costs: string[] };
+  const amounts = costs.map((cost) => Number(cost.split(' ').at(-1)));
+  expect(amounts.length).toBeGreaterThan(1);
+  expect(amounts).toEqual([...amounts].sort((a, b) => a - b));
+}, 120_000);
+
+test('the target of a backdoor wins, and its patch sends the shots there', async () => {
+  const { recorder, events } = keeping(new Map());
+  const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 });
+  expect(found.dominant).toBe('banana');
+  expect(found.concentration).toBeGreaterThan(0.75);
+  expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
+}, 120_000);
+
+test.each([3, 9, 26])(
+  'a race that is stopped after %i steps and goes on gives the same trigger, bit for bit',
+  async (steps) => {
+    const whole = await race(keeping(new Map()).recorder);
+    const checkpoints = new Map<string, Checkpoint>();
+    await expect(race(keeping(checkpoints, steps).recorder)).rejects.toThrow('asked to stop');
+    const resumed = await race(keeping(checkpoints).recorder);
+    expect(resumed.trigger).toEqual(whole.trigger);
+  },
+  120_000,
+);

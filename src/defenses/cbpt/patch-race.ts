@@ -6,6 +6,7 @@ import { storedParameters } from '../../clip/parameters.ts';
 import { withDecoders } from '../../clip/picture-batches.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { withProgram } from '../../engine/with-program.ts';
 import { l2Normalize } from '../../graph/composites.ts';
 import { add, mul } from '../../graph/elementwise.ts';
 import { gradients } from '../../graph/gradients.ts';
@@ -85,13 +86,12 @@ export async function racePatches(
     for (const [number, round] of rounds.entries()) {
       const graph = raceStep(clip, head, start, round, options);
       const arrived: Runner[] = [];
-      for (let first = 0; first < runners.length; first += round.together) {
-        const group = runners.slice(first, first + round.together);
+      const runGroup = async (group: readonly Runner[], turn: number) => {
         const labels = filled(group, round.together).flatMap((runner) => runner.labels);
         const final = await optimise(
           engine,
           {
-            stage: `${stage}-round-${number + 1}-${1 + first / round.together}`,
+            stage: `${stage}-round-${number + 1}-${turn + 1}`,
             graph,
             start: stacked(group, round.together),
             steps: round.steps,
@@ -112,7 +112,13 @@ export async function racePatches(
         );
         arrived.push(...unstacked(group, final));
         runsBefore += round.steps;
-      }
+      };
+      // Held while groups take turns: each of them would compile it anew.
+      await withProgram(engine, graph, async () => {
+        for (let turn = 0; turn * round.together < runners.length; turn++) {
+          await runGroup(runners.slice(turn * round.together, (turn + 1) * round.together), turn);
+        }
+      });
       stepsBefore += round.steps;
       arrived.sort((a, b) => a.cost - b.cost);
       if (number === rounds.length - 2) recorder.record({ stage: `${stage}-finalists`, costs: told(arrived, head) });

@@ -8,15 +8,14 @@ import { openPictureSet } from '../../data/open.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';
-import { unrecorded } from '../../runs/unrecorded.ts';
-import { cachedFeatures } from '../features.ts';
 import type { DummyTrigger } from './examine.ts';
-import { type RaceInput, type RaceOptions, racePatches } from './patch-race.ts';
+import type { InversionInput } from './inversion.ts';
+import { type RaceOptions, racePatches } from './patch-race.ts';
 
 const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.2, sparsity: 1, window: 0.25 };
 let engine: Engine;
 let clip: Clip;
-let given: RaceInput;
+let given: Pick<InversionInput, 'shots' | 'head'>;
 let whole: { readonly events: readonly RunEvent[]; readonly found: DummyTrigger };
 
 beforeAll(async () => {
@@ -25,7 +24,7 @@ beforeAll(async () => {
   const classes = (await thingNames()).slice(0, 40);
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
   const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
-  given = { shots, head, clean: await cachedFeatures(engine, clip, shots, 'features', unrecorded()) };
+  given = { shots, head };
   const { recorder, events } = keeping(new Map());
   whole = { events, found: await race(recorder) };
 }, 120_000);

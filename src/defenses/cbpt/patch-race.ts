@@ -1,6 +1,6 @@
 /** @file A race of all classes: which one does a patch reach most cheaply? The backdoor's target runs ahead of the others. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import { type Embeddings, pixelsOf } from '../../clip/encode.ts';
+import { pixelsOf } from '../../clip/encode.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
 import { withDecoders } from '../../clip/picture-batches.ts';
@@ -17,13 +17,15 @@ import { constant, input } from '../../graph/leaves.ts';
 import { mean, sum } from '../../graph/reduction.ts';
 import type { Recorder, RunEvent } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { float32, int64, type Tensor } from '../../tensor/tensor.ts';
+import { float32, int64 } from '../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
-import { optimise, scalar } from '../../training/optimise.ts';
+import { type Optimisation, optimise, scalar } from '../../training/optimise.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';
+import type { InversionInput } from './inversion.ts';
 import { towardsTeam } from './losses.ts';
 import { drawTiles, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
+import { inGroups, inTeams, labelsOf, type Runner, stacked, unstacked } from './runners.ts';
 import { fittingBatch } from './step-memory.ts';
 import { byLikeness, picturesOf, type Round, raceRounds, runsOf } from './teams.ts';
 
@@ -40,23 +42,6 @@ export interface RaceOptions {
   readonly window: number;
 }
 
-export interface RaceInput {
-  readonly shots: PictureSet;
-  /** Embeddings of the shots as they are. */
-  readonly clean: Embeddings;
-  /** Hand-written prompts. */
-  readonly head: Head;
-}
-
-/** A team of classes, any of which a patch is to reach, and what has become of it. */
-interface Runner {
-  readonly labels: readonly number[];
-  /** The patch's logits and Adam's moments. */
-  readonly state: Readonly<Record<string, Tensor<'float32'>>>;
-  /** What reaching the team costs: mean of the last losses. */
-  readonly cost: number;
-}
-
 /** The last losses count most in a cost: this is what one step leaves of the earlier ones. */
 const memory = 0.8;
 
@@ -67,7 +52,7 @@ const memory = 0.8;
 export async function racePatches(
   engine: Engine,
   clip: Clip,
-  given: RaceInput,
+  given: Pick<InversionInput, 'shots' | 'head'>,
   named: NamedForm<'patch'>,
   asked: RaceOptions,
   seed: number,
@@ -80,46 +65,41 @@ export async function racePatches(
   const rounds = raceRounds(head.classes.length, options);
   const runs = rounds.reduce((all, round) => all + runsOf(round), 0);
   const start = adamStart(startingPatch(side, randomFor(seed, stage, 'start'))) as Runner['state'];
+  const feeds = async (read: PictureSet['read'], { pictures }: Round, labels: readonly number[], step: number) => {
+    const random = randomFor(seed, stage, step);
+    const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
+    return {
+      pictures: await read(positions),
+      teams: int64(labels, [labels.length]),
+      ...drawTiles(pictures, shots.size, side, random),
+      ...adamFeeds(step, options.patchRate),
+    };
+  };
   const winner = await withDecoders(shots, picturesOf(rounds), async ({ read }) => {
     let runners = inTeams([{ labels: byLikeness(head), state: start, cost: 0 }], rounds[0]!);
     let [stepsBefore, runsBefore] = [0, 0];
     for (const [number, round] of rounds.entries()) {
+      const { steps, together } = round;
       const graph = raceStep(clip, head, start, round, options);
+      const course = (group: readonly Runner[], turn: number): Optimisation => ({
+        stage: `${stage}-round-${number + 1}-${turn + 1}`,
+        graph,
+        start: stacked(group, together),
+        steps,
+        saveEvery: steps,
+        feeds: (step) => feeds(read, round, labelsOf(group, together), stepsBefore + step),
+        measure: (_step, { loss }) => ({ loss: scalar(loss) / together }),
+      });
       const arrived: Runner[] = [];
-      const runGroup = async (group: readonly Runner[], turn: number) => {
-        const labels = filled(group, round.together).flatMap((runner) => runner.labels);
-        const final = await optimise(
-          engine,
-          {
-            stage: `${stage}-round-${number + 1}-${turn + 1}`,
-            graph,
-            start: stacked(group, round.together),
-            steps: round.steps,
-            saveEvery: round.steps,
-            feeds: async (step) => {
-              const random = randomFor(seed, stage, stepsBefore + step);
-              const positions = Array.from({ length: round.pictures }, () => random.integer(shots.labels.length));
-              return {
-                pictures: await read(positions),
-                teams: int64(labels, [labels.length]),
-                ...drawTiles(round.pictures, shots.size, side, random),
-                ...adamFeeds(stepsBefore + step, options.patchRate),
-              };
-            },
-            measure: (_step, { loss }) => ({ loss: scalar(loss) / round.together }),
-          },
-          { ...recorder, record: inOneCount(recorder, stage, runsBefore, runs) },
-        );
-        arrived.push(...unstacked(group, final));
-        runsBefore += round.steps;
-      };
       // Held while groups take turns: each of them would compile it anew.
       await withProgram(engine, graph, async () => {
-        for (let turn = 0; turn * round.together < runners.length; turn++) {
-          await runGroup(runners.slice(turn * round.together, (turn + 1) * round.together), turn);
+        for (const [turn, group] of inGroups(runners, together).entries()) {
+          const counting = { ...recorder, record: inOneCount(recorder, stage, runsBefore, runs) };
+          arrived.push(...unstacked(group, await optimise(engine, course(group, turn), counting)));
+          runsBefore += steps;
         }
       });
-      stepsBefore += round.steps;
+      stepsBefore += steps;
       arrived.sort((a, b) => a.cost - b.cost);
       if (number === rounds.length - 2) recorder.record({ stage: `${stage}-finalists`, costs: told(arrived, head) });
       const next = rounds[number + 1];
@@ -155,48 +135,6 @@ function raceStep(
   const state = adam(parameters, gradients(loss, [...parameters.values()]));
   const next = add(mul(cost, memory), mul(costs, 1 - memory));
   return { outputs: { loss }, state: { ...state, cost: { input: cost, next } } };
-}
-
-/**
- * The first classes of the runners, as they are or split, as teams of the next round, each with what its first member comes
- * from. The last team is filled with the first classes again.
- */
-function inTeams(runners: readonly Runner[], { teams, members }: Pick<Round, 'teams' | 'members'>): Runner[] {
-  const all = runners.flatMap((from) => from.labels.map((label) => ({ label, from })));
-  return Array.from({ length: teams }, (_, i) => ({
-    ...all[i * members]!.from,
-    labels: Array.from({ length: members }, (_, j) => all[(i * members + j) % all.length]!.label),
-  }));
-}
-
-/** A round that does not come out even fills its last group with the group's first team. */
-function filled(group: readonly Runner[], together: number): readonly Runner[] {
-  return [...group, ...new Array<Runner>(together - group.length).fill(group[0]!)];
-}
-
-/** State of the runners in one tensor each; costs begin anew in every round. */
-function stacked(group: readonly Runner[], together: number): Record<string, Tensor> {
-  const all = filled(group, together);
-  const state: Record<string, Tensor> = { cost: float32(new Float32Array(together), [together]) };
-  for (const [name, { data, shape }] of Object.entries(group[0]!.state)) {
-    const joined = new Float32Array(together * data.length);
-    all.forEach((runner, i) => {
-      joined.set(runner.state[name]!.data, i * data.length);
-    });
-    state[name] = float32(joined, [together, ...shape]);
-  }
-  return state;
-}
-
-function unstacked(group: readonly Runner[], { cost, ...after }: Readonly<Record<string, Tensor>>): Runner[] {
-  return group.map(({ labels }, i) => {
-    const state = Object.entries(after).map(([name, { data, shape }]) => {
-      const [count = 1, ...own] = shape;
-      const length = data.length / count;
-      return [name, float32((data as Float32Array).slice(i * length, (i + 1) * length), own)] as const;
-    });
-    return { labels, state: Object.fromEntries(state), cost: Number(cost!.data[i]) };
-  });
 }
 
 /** Rounds are told as one stage that counts through. */

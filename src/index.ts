@@ -61,13 +61,13 @@ export type { PictureSet, Pictures } from './data/pictures.ts';
 
 // The defences: CBPT, its controls and the baselines, run and measured alike.
 export type { CbptRecipe } from './defenses/cbpt/controls.ts';
-export { type Belief, beliefInAll, type Inversion } from './defenses/cbpt/dummy-triggers.ts';
-export type { DummyTrigger } from './defenses/cbpt/examine.ts';
-export type { Form } from './defenses/cbpt/forms.ts';
-export type { InversionOptions, Variant } from './defenses/cbpt/inversion.ts';
-export type { Prompts, TuningOptions } from './defenses/cbpt/prompts.ts';
+export { type Belief, beliefInAll, type Inversion } from './defenses/cbpt/inversion/dummy-triggers.ts';
+export type { DummyTrigger } from './defenses/cbpt/inversion/examine.ts';
+export type { Form } from './defenses/cbpt/inversion/forms.ts';
+export type { InversionOptions, Variant } from './defenses/cbpt/inversion/invert-trigger.ts';
 export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
-export { headWithWord } from './defenses/cbpt/word-before.ts';
+export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
+export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';
 export {
   type BlindDefence,
   type Classifying,

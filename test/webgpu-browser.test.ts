@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'v
 import { openClip } from '../src/checkpoints/open.ts';
 import { imageTower } from '../src/clip/image-tower.ts';
 import { storedParameters } from '../src/clip/parameters.ts';
-import { beliefInAll } from '../src/defenses/cbpt/dummy-triggers.ts';
+import { beliefInAll } from '../src/defenses/cbpt/inversion/dummy-triggers.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../src/defenses/cbpt/purify.ts';
 import { colouredShots, keeping } from '../src/defenses/tiny-clip.test-support.ts';
 import type { Engine } from '../src/engine/engine.ts';

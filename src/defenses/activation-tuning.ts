@@ -40,7 +40,7 @@ import { warmupCosine } from '../training/schedule.ts';
 import { decays, isStatistic } from '../training/train-clip.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
-import { type DummyOptions, invertForms } from './cbpt/dummy-triggers.ts';
+import { type DummyOptions, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import type { BlindDefence, Cure, DefenceTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';

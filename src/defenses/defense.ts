@@ -9,7 +9,7 @@ import { badUsage } from '../errors.ts';
 import { handWrittenUnder, type Threat } from '../evaluation/evaluate.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Inversion } from './cbpt/dummy-triggers.ts';
+import type { Inversion } from './cbpt/inversion/dummy-triggers.ts';
 
 /** What every defence is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
 export interface DefenceTask {

@@ -5,7 +5,7 @@ import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { CbptRecipe } from './cbpt/controls.ts';
-import { beliefInAll } from './cbpt/dummy-triggers.ts';
+import { beliefInAll } from './cbpt/inversion/dummy-triggers.ts';
 import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
 import { type DefenceName, defenceNames, defences } from './defenses.ts';
 import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';

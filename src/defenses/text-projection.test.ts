@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Head } from '../clip/clip.ts';
 import { float32 } from '../tensor/tensor.ts';
-import type { DummyTrigger } from './cbpt/examine.ts';
+import type { DummyTrigger } from './cbpt/inversion/examine.ts';
 import { projected } from './text-projection.ts';
 
 const zeroShot: Head = {

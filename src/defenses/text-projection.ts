@@ -3,7 +3,7 @@ import type { Head } from '../clip/clip.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { meanShift } from '../evaluation/mean-shift.ts';
 import { rowsAt } from '../tensor/tensor.ts';
-import { type DummyOptions, type Inversion, invertForms } from './cbpt/dummy-triggers.ts';
+import { type DummyOptions, type Inversion, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import type { BlindDefence } from './defense.ts';
 

@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import type { Clip } from '../clip/clip.ts';
-import type { Prompts } from '../defenses/cbpt/prompts.ts';
+import type { Prompts } from '../defenses/cbpt/tuning/prompts.ts';
 import { badData } from '../errors.ts';
 import { readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { float32, int64, rowsAt, type Tensor } from '../tensor/tensor.ts';

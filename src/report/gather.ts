@@ -2,7 +2,7 @@
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode.ts';
 import type { PictureSet, Pictures } from '../data/pictures.ts';
-import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/examine.ts';
+import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion/examine.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
 import { meanShift } from '../evaluation/mean-shift.ts';

@@ -3,10 +3,10 @@ import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import type { BlindDefence, Cure, DefenceTask, OracleDefence } from '../defense.ts';
-import { beliefInAll } from './dummy-triggers.ts';
-import type { Form } from './forms.ts';
+import { beliefInAll } from './inversion/dummy-triggers.ts';
+import type { Form } from './inversion/forms.ts';
 import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
-import { headWithWord } from './word-before.ts';
+import { headWithWord } from './tuning/word-before.ts';
 
 /** What can be changed of the method; prompts and seed are the task's, the same for all defences. */
 export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;

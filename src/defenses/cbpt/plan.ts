@@ -2,14 +2,14 @@
 import type { Clip } from '../../clip/clip.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { type Form, named } from './forms.ts';
-import { classEmbeddings, promptFrame } from './frame.ts';
+import { type Form, named } from './inversion/forms.ts';
+import { sampledPictures } from './inversion/sampled-waves.ts';
+import { picturesOf, raceRounds } from './inversion/teams.ts';
+import { mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
-import { sampledPictures } from './sampled-waves.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
-import { picturesOf, raceRounds } from './teams.ts';
-import { mostTriggered } from './triggered-shots.ts';
-import { type TuningStep, wholeStep } from './tuning-step.ts';
+import { classEmbeddings, promptFrame } from './tuning/frame.ts';
+import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
 
 /** A part of the work, under the name of its events. */
 export interface PlannedStage {

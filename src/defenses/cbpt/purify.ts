@@ -7,10 +7,10 @@ import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
-import { type DummyOptions, type Inversion, invertForms } from './dummy-triggers.ts';
-import { flock } from './examine.ts';
-import { type Prompts, type TuningOptions, tunePrompts } from './prompts.ts';
-import { shotsToTrigger } from './triggered-shots.ts';
+import { type DummyOptions, type Inversion, invertForms } from './inversion/dummy-triggers.ts';
+import { flock } from './inversion/examine.ts';
+import { shotsToTrigger } from './inversion/triggered-shots.ts';
+import { type Prompts, type TuningOptions, tunePrompts } from './tuning/prompts.ts';
 
 export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;

@@ -1,9 +1,9 @@
 /** @file Mask and pattern as what is optimised: unbounded logits, of which sigmoids make a trigger (Wang et al., S&P 2019). */
-import type { Tensors } from '../../engine/engine.ts';
-import { add, mul, sigmoid, sub } from '../../graph/elementwise.ts';
-import type { Value } from '../../graph/value.ts';
-import type { Random } from '../../tensor/random.ts';
-import { elements, float32, type Shape, type Tensor } from '../../tensor/tensor.ts';
+import type { Tensors } from '../../../engine/engine.ts';
+import { add, mul, sigmoid, sub } from '../../../graph/elementwise.ts';
+import type { Value } from '../../../graph/value.ts';
+import type { Random } from '../../../tensor/random.ts';
+import { elements, float32, type Shape, type Tensor } from '../../../tensor/tensor.ts';
 
 /** Pattern logits move slowly against the mask's; this factor levels them (as in the spike that found the form). */
 const patternGain = 4;

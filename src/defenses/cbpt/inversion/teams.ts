@@ -1,5 +1,5 @@
 /** @file The order of a race: which classes run as one team, in how many rounds, and how long. */
-import type { Head } from '../../clip/clip.ts';
+import type { Head } from '../../../clip/clip.ts';
 
 /** One part of a race: who runs, how long, how many at a time. */
 export interface Round {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { openClip } from '../../checkpoints/open.ts';
-import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { openEngine } from '../../engine/ort-engine.ts';
-import { unrecorded } from '../../runs/unrecorded.ts';
-import { randomFor } from '../../tensor/random.ts';
-import { float32 } from '../../tensor/tensor.ts';
+import { openClip } from '../../../checkpoints/open.ts';
+import { zeroShotHead } from '../../../clip/zero-shot.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import { unrecorded } from '../../../runs/unrecorded.ts';
+import { randomFor } from '../../../tensor/random.ts';
+import { float32 } from '../../../tensor/tensor.ts';
+import { cbptDefaults } from '../purify.ts';
 import { tunePrompts } from './prompts.ts';
-import { cbptDefaults } from './purify.ts';
 
 const classes = ['cat', 'eyes', 'person in suit levitating', 'dog', 'two humps camel', 'person swimming', 'sun'];
 const templates = ['a photo of a {}.'];

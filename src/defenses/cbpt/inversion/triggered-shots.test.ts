@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { PictureSet } from '../../data/pictures.ts';
-import { randomFor } from '../../tensor/random.ts';
+import type { PictureSet } from '../../../data/pictures.ts';
+import { randomFor } from '../../../tensor/random.ts';
 import { shotsToTrigger } from './triggered-shots.ts';
 
 /** Shots of which each is one pixel that says its position. */

@@ -1,14 +1,14 @@
 /** @file The `patch` form: small masks and patterns side by side, each laid into a random tile of every picture. */
-import type { Tensors } from '../../engine/engine.ts';
-import { mul } from '../../graph/elementwise.ts';
-import { reshape, transpose } from '../../graph/layout.ts';
-import { input } from '../../graph/leaves.ts';
-import { matMul } from '../../graph/linear-algebra.ts';
-import { sum } from '../../graph/reduction.ts';
-import type { Value } from '../../graph/value.ts';
-import type { Random } from '../../tensor/random.ts';
-import { float32, type Tensor } from '../../tensor/tensor.ts';
-import type { MaskPatternTrigger } from '../../triggers/trigger.ts';
+import type { Tensors } from '../../../engine/engine.ts';
+import { mul } from '../../../graph/elementwise.ts';
+import { reshape, transpose } from '../../../graph/layout.ts';
+import { input } from '../../../graph/leaves.ts';
+import { matMul } from '../../../graph/linear-algebra.ts';
+import { sum } from '../../../graph/reduction.ts';
+import type { Value } from '../../../graph/value.ts';
+import type { Random } from '../../../tensor/random.ts';
+import { float32, type Tensor } from '../../../tensor/tensor.ts';
+import type { MaskPatternTrigger } from '../../../triggers/trigger.ts';
 import { bounded, boundedTensors, overlay, startingLogits } from './mask-pattern.ts';
 
 /**

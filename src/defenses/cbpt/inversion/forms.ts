@@ -1,12 +1,12 @@
 /** @file The forms a dummy trigger may take, and those of them that are one pattern for all pictures. */
-import type { Tensors } from '../../engine/engine.ts';
-import { add, clip } from '../../graph/elementwise.ts';
-import { constant } from '../../graph/leaves.ts';
-import { mean } from '../../graph/reduction.ts';
-import type { Value } from '../../graph/value.ts';
-import type { Random } from '../../tensor/random.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import type { Trigger } from '../../triggers/trigger.ts';
+import type { Tensors } from '../../../engine/engine.ts';
+import { add, clip } from '../../../graph/elementwise.ts';
+import { constant } from '../../../graph/leaves.ts';
+import { mean } from '../../../graph/reduction.ts';
+import type { Value } from '../../../graph/value.ts';
+import type { Random } from '../../../tensor/random.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import type { Trigger } from '../../../triggers/trigger.ts';
 import { bounded, boundedTensors, overlay, startingLogits, uniform } from './mask-pattern.ts';
 
 /**

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openClip } from '../../checkpoints/open.ts';
-import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { thingNames } from '../../data/emoji.ts';
-import { openPictureSet } from '../../data/open.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { openEngine } from '../../engine/ort-engine.ts';
-import type { RunEvent } from '../../runs/recorder.ts';
-import { unrecorded } from '../../runs/unrecorded.ts';
+import { openClip } from '../../../checkpoints/open.ts';
+import { zeroShotHead } from '../../../clip/zero-shot.ts';
+import { thingNames } from '../../../data/emoji.ts';
+import { openPictureSet } from '../../../data/open.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import type { RunEvent } from '../../../runs/recorder.ts';
+import { unrecorded } from '../../../runs/unrecorded.ts';
 import { mostObeyed, sampledPictures, sampleWaves } from './sampled-waves.ts';
 
 let engine: Engine;

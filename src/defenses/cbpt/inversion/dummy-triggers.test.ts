@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { openClip } from '../../checkpoints/open.ts';
-import { plainPrompt } from '../../data/classes.ts';
-import { thingNames } from '../../data/emoji.ts';
-import { openPictureSet } from '../../data/open.ts';
-import { openEngine } from '../../engine/ort-engine.ts';
-import type { RunEvent } from '../../runs/recorder.ts';
-import { unrecorded } from '../../runs/unrecorded.ts';
+import { openClip } from '../../../checkpoints/open.ts';
+import { plainPrompt } from '../../../data/classes.ts';
+import { thingNames } from '../../../data/emoji.ts';
+import { openPictureSet } from '../../../data/open.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import type { RunEvent } from '../../../runs/recorder.ts';
+import { unrecorded } from '../../../runs/unrecorded.ts';
+import { cbptDefaults } from '../purify.ts';
 import { type Belief, beliefInAll, invertForms, isBelieved } from './dummy-triggers.ts';
 import type { Form } from './forms.ts';
-import { cbptDefaults } from './purify.ts';
 
 /** Concentrations that were measured: docs/method.md, "Concentration". */
 test.each([

@@ -1,18 +1,18 @@
 /** @file The prompts of all classes as token ids with room for contexts, and class embeddings as a function of those. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import { paddedTokens } from '../../clip/encode.ts';
-import { type LengthGroup, lengthGroups } from '../../clip/length-groups.ts';
-import { storedParameters } from '../../clip/parameters.ts';
-import { textTower, tokenEmbedding } from '../../clip/text-tower.ts';
-import { fillTemplate } from '../../clip/zero-shot.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { withProgram } from '../../engine/with-program.ts';
-import { l2Normalize } from '../../graph/composites.ts';
-import { gatherRows } from '../../graph/indexing.ts';
-import { broadcastTo, concat, reshape, slice } from '../../graph/layout.ts';
-import { constant, input } from '../../graph/leaves.ts';
-import type { Value } from '../../graph/value.ts';
-import { int64, rowsAt, type Tensor } from '../../tensor/tensor.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import { paddedTokens } from '../../../clip/encode.ts';
+import { type LengthGroup, lengthGroups } from '../../../clip/length-groups.ts';
+import { storedParameters } from '../../../clip/parameters.ts';
+import { textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
+import { fillTemplate } from '../../../clip/zero-shot.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { withProgram } from '../../../engine/with-program.ts';
+import { l2Normalize } from '../../../graph/composites.ts';
+import { gatherRows } from '../../../graph/indexing.ts';
+import { broadcastTo, concat, reshape, slice } from '../../../graph/layout.ts';
+import { constant, input } from '../../../graph/leaves.ts';
+import type { Value } from '../../../graph/value.ts';
+import { int64, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 
 /** The prompts' fixed part. Start mark, context, class name, end mark. */
 export interface Frame {

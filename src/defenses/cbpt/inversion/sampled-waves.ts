@@ -2,19 +2,19 @@
  * @file Faint changes of the whole picture, found by sampling: plane waves are drawn at random, and those that most often
  * send pictures to one and the same class become the dummy trigger. Nothing is optimised.
  */
-import type { Clip, Head } from '../../clip/clip.ts';
-import { subset } from '../../data/few-shot.ts';
-import type { PictureSet } from '../../data/pictures.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { predict } from '../../evaluation/metrics.ts';
-import type { Recorder } from '../../runs/recorder.ts';
-import { type Random, randomFor } from '../../tensor/random.ts';
-import { sha256 } from '../../tensor/sha256.ts';
-import { rowsAt } from '../../tensor/tensor.ts';
-import { triggerRecord } from '../../triggers/hash.ts';
-import type { WavesTrigger } from '../../triggers/trigger.ts';
-import { addWave, drawWaves } from '../../triggers/waves.ts';
-import { ownFeatures } from '../features.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import { subset } from '../../../data/few-shot.ts';
+import type { PictureSet } from '../../../data/pictures.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { predict } from '../../../evaluation/metrics.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
+import { type Random, randomFor } from '../../../tensor/random.ts';
+import { sha256 } from '../../../tensor/sha256.ts';
+import { rowsAt } from '../../../tensor/tensor.ts';
+import { triggerRecord } from '../../../triggers/hash.ts';
+import type { WavesTrigger } from '../../../triggers/trigger.ts';
+import { addWave, drawWaves } from '../../../triggers/waves.ts';
+import { ownFeatures } from '../../features.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';
 

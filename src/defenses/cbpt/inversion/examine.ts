@@ -1,13 +1,13 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import type { Embeddings } from '../../clip/encode.ts';
-import type { PictureSet } from '../../data/pictures.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { predict } from '../../evaluation/metrics.ts';
-import type { Recorder } from '../../runs/recorder.ts';
-import { randomFor } from '../../tensor/random.ts';
-import type { Trigger } from '../../triggers/trigger.ts';
-import { ownFeatures } from '../features.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Embeddings } from '../../../clip/encode.ts';
+import type { PictureSet } from '../../../data/pictures.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { predict } from '../../../evaluation/metrics.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
+import { randomFor } from '../../../tensor/random.ts';
+import type { Trigger } from '../../../triggers/trigger.ts';
+import { ownFeatures } from '../../features.ts';
 import type { NamedForm } from './forms.ts';
 import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
 

@@ -1,17 +1,17 @@
 /** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import type { Embeddings } from '../../clip/encode.ts';
-import type { Engine, Tensors } from '../../engine/engine.ts';
-import { memoryOf } from '../../graph/costs.ts';
-import type { Recorder } from '../../runs/recorder.ts';
-import { type Random, randomFor } from '../../tensor/random.ts';
-import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../tensor/tensor.ts';
-import { adamFeeds, adamStart } from '../../training/adam.ts';
-import { optimise, scalar } from '../../training/optimise.ts';
-import { warmupCosine } from '../../training/schedule.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Embeddings } from '../../../clip/encode.ts';
+import type { Engine, Tensors } from '../../../engine/engine.ts';
+import { memoryOf } from '../../../graph/costs.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
+import { type Random, randomFor } from '../../../tensor/random.ts';
+import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
+import { adamFeeds, adamStart } from '../../../training/adam.ts';
+import { optimise, scalar } from '../../../training/optimise.ts';
+import { warmupCosine } from '../../../training/schedule.ts';
+import { stepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';
 import { headOf, promptFrame, startingContexts } from './frame.ts';
-import { stepMemory } from './step-memory.ts';
 import { type Features, type LossWeights, type TuningStep, wholeStep } from './tuning-step.ts';
 
 export interface TuningOptions extends LossWeights {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { float32 } from '../../tensor/tensor.ts';
+import { float32 } from '../../../tensor/tensor.ts';
 import { inGroups, inTeams, labelsOf, type Runner, stacked, unstacked } from './runners.ts';
 
 const runner = (labels: readonly number[], value: number): Runner => ({

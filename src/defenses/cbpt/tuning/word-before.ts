@@ -1,8 +1,8 @@
 /** @file Learned prompts with a word before them, as an attacker says them whose trigger is partly a word. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { badUsage } from '../../errors.ts';
-import { int64, type Tensor } from '../../tensor/tensor.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { badUsage } from '../../../errors.ts';
+import { int64, type Tensor } from '../../../tensor/tensor.ts';
 import { type Frame, headOf } from './frame.ts';
 import type { Prompts } from './prompts.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { openEngine } from '../../engine/ort-engine.ts';
-import { input } from '../../graph/leaves.ts';
-import { randomFor } from '../../tensor/random.ts';
-import { elements, float32 } from '../../tensor/tensor.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import { input } from '../../../graph/leaves.ts';
+import { randomFor } from '../../../tensor/random.ts';
+import { elements, float32 } from '../../../tensor/tensor.ts';
 import { drawTiles, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
 
 const [size, side, patches, pictures] = [12, 3, 2, 3];

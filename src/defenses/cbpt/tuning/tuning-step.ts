@@ -1,16 +1,16 @@
 /** @file One step of prompt tuning: the three losses over class embeddings, their sum, Adam on the contexts. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import type { Embeddings } from '../../clip/encode.ts';
-import { add, mul } from '../../graph/elementwise.ts';
-import { gradients } from '../../graph/gradients.ts';
-import type { Graph } from '../../graph/graph.ts';
-import { constant, input } from '../../graph/leaves.ts';
-import type { Value } from '../../graph/value.ts';
-import { float32, type Shape } from '../../tensor/tensor.ts';
-import { adam } from '../../training/adam.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Embeddings } from '../../../clip/encode.ts';
+import { add, mul } from '../../../graph/elementwise.ts';
+import { gradients } from '../../../graph/gradients.ts';
+import type { Graph } from '../../../graph/graph.ts';
+import { constant, input } from '../../../graph/leaves.ts';
+import type { Value } from '../../../graph/value.ts';
+import { float32, type Shape } from '../../../tensor/tensor.ts';
+import { adam } from '../../../training/adam.ts';
+import type { TriggeredShots } from '../inversion/triggered-shots.ts';
+import { anchor, classification, classificationOff } from '../losses.ts';
 import { classEmbeddings, type Frame } from './frame.ts';
-import { anchor, classification, classificationOff } from './losses.ts';
-import type { TriggeredShots } from './triggered-shots.ts';
 
 /** Frozen features that tuning sees. */
 export interface Features {

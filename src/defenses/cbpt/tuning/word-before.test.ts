@@ -1,17 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { openClip } from '../../checkpoints/open.ts';
-import { paddedTokens } from '../../clip/encode.ts';
-import { loadParameters } from '../../clip/load.ts';
-import { withWord, zeroShotHead } from '../../clip/zero-shot.ts';
-import { openEngine } from '../../engine/ort-engine.ts';
-import { float32, rowsAt } from '../../tensor/tensor.ts';
+import { openClip } from '../../../checkpoints/open.ts';
+import { paddedTokens } from '../../../clip/encode.ts';
+import { loadParameters } from '../../../clip/load.ts';
+import { withWord, zeroShotHead } from '../../../clip/zero-shot.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import { float32, rowsAt } from '../../../tensor/tensor.ts';
 import { headWithWord } from './word-before.ts';
 
 test('prompts that have learned nothing yet give, with a word before them, what is written with that word', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip(
-    fileURLToPath(new URL('../../../test/fixtures/clip/hugging-face-quick-gelu', import.meta.url)),
+    fileURLToPath(new URL('../../../../test/fixtures/clip/hugging-face-quick-gelu', import.meta.url)),
   );
   const classes = ['cat', 'red', 'dog'];
   const template = 'a {}.';

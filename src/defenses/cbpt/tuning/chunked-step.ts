@@ -6,16 +6,16 @@
  * backwards as well, from that gradient; and moves the contexts. A third more arithmetic than at once, for activations
  * of one chunk instead of all (gradient caching: Gao et al., arXiv 2101.06983).
  */
-import type { Engine, Program, Tensors } from '../../engine/engine.ts';
-import { memoryOf } from '../../graph/costs.ts';
-import { mul } from '../../graph/elementwise.ts';
-import { gradients } from '../../graph/gradients.ts';
-import type { Graph } from '../../graph/graph.ts';
-import { broadcastTo } from '../../graph/layout.ts';
-import { input } from '../../graph/leaves.ts';
-import { sum } from '../../graph/reduction.ts';
-import { elements, float32, rowsAt, type Tensor } from '../../tensor/tensor.ts';
-import { adam } from '../../training/adam.ts';
+import type { Engine, Program, Tensors } from '../../../engine/engine.ts';
+import { memoryOf } from '../../../graph/costs.ts';
+import { mul } from '../../../graph/elementwise.ts';
+import { gradients } from '../../../graph/gradients.ts';
+import type { Graph } from '../../../graph/graph.ts';
+import { broadcastTo } from '../../../graph/layout.ts';
+import { input } from '../../../graph/leaves.ts';
+import { sum } from '../../../graph/reduction.ts';
+import { elements, float32, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
+import { adam } from '../../../training/adam.ts';
 import { groupsOf, idsAt, promptEmbeddings } from './frame.ts';
 import { type TuningStep, tuningLosses } from './tuning-step.ts';
 

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openClip } from '../../checkpoints/open.ts';
-import type { Clip } from '../../clip/clip.ts';
-import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { plainPrompt } from '../../data/classes.ts';
-import { thingNames } from '../../data/emoji.ts';
-import { openPictureSet } from '../../data/open.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { openEngine } from '../../engine/ort-engine.ts';
-import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';
+import { openClip } from '../../../checkpoints/open.ts';
+import type { Clip } from '../../../clip/clip.ts';
+import { zeroShotHead } from '../../../clip/zero-shot.ts';
+import { plainPrompt } from '../../../data/classes.ts';
+import { thingNames } from '../../../data/emoji.ts';
+import { openPictureSet } from '../../../data/open.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import type { Checkpoint, Recorder, RunEvent } from '../../../runs/recorder.ts';
 import type { DummyTrigger } from './examine.ts';
-import type { InversionInput } from './inversion.ts';
+import type { InversionInput } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './patch-race.ts';
 
 const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.2, sparsity: 1, window: 0.25 };

@@ -1,15 +1,15 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import type { Embeddings } from '../../clip/encode.ts';
-import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
-import type { PictureSet } from '../../data/pictures.ts';
-import type { Engine } from '../../engine/engine.ts';
-import type { Recorder } from '../../runs/recorder.ts';
-import { float32 } from '../../tensor/tensor.ts';
-import { cachedFeatures } from '../features.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Embeddings } from '../../../clip/encode.ts';
+import { logitScale, zeroShotHead } from '../../../clip/zero-shot.ts';
+import type { PictureSet } from '../../../data/pictures.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
+import { float32 } from '../../../tensor/tensor.ts';
+import { cachedFeatures } from '../../features.ts';
 import type { DummyTrigger } from './examine.ts';
 import { type Form, type NamedForm, named } from './forms.ts';
-import { type InversionOptions, invertTrigger } from './inversion.ts';
+import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
 

@@ -1,27 +1,27 @@
 /** @file Stage 1: a dummy trigger, found by contrastive learning on crafted positives and negatives. Encoders are frozen. */
-import type { Clip, Head } from '../../clip/clip.ts';
-import { type Embeddings, pixelsOf } from '../../clip/encode.ts';
-import { imageTower } from '../../clip/image-tower.ts';
-import { storedParameters } from '../../clip/parameters.ts';
-import { withDecoders } from '../../clip/picture-batches.ts';
-import type { PictureSet } from '../../data/pictures.ts';
-import type { Engine, Tensors } from '../../engine/engine.ts';
-import { predict } from '../../evaluation/metrics.ts';
-import { l2Normalize } from '../../graph/composites.ts';
-import { add, mul } from '../../graph/elementwise.ts';
-import { gradients } from '../../graph/gradients.ts';
-import type { Graph, StateValue } from '../../graph/graph.ts';
-import { constant, input } from '../../graph/leaves.ts';
-import type { Value } from '../../graph/value.ts';
-import type { Recorder } from '../../runs/recorder.ts';
-import { type Random, randomFor } from '../../tensor/random.ts';
-import { float32, int64, rowsAt } from '../../tensor/tensor.ts';
-import { adam, adamFeeds, adamStart } from '../../training/adam.ts';
-import { optimise, scalar } from '../../training/optimise.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
+import { type Embeddings, pixelsOf } from '../../../clip/encode.ts';
+import { imageTower } from '../../../clip/image-tower.ts';
+import { storedParameters } from '../../../clip/parameters.ts';
+import { withDecoders } from '../../../clip/picture-batches.ts';
+import type { PictureSet } from '../../../data/pictures.ts';
+import type { Engine, Tensors } from '../../../engine/engine.ts';
+import { predict } from '../../../evaluation/metrics.ts';
+import { l2Normalize } from '../../../graph/composites.ts';
+import { add, mul } from '../../../graph/elementwise.ts';
+import { gradients } from '../../../graph/gradients.ts';
+import type { Graph, StateValue } from '../../../graph/graph.ts';
+import { constant, input } from '../../../graph/leaves.ts';
+import type { Value } from '../../../graph/value.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
+import { type Random, randomFor } from '../../../tensor/random.ts';
+import { float32, int64, rowsAt } from '../../../tensor/tensor.ts';
+import { adam, adamFeeds, adamStart } from '../../../training/adam.ts';
+import { optimise, scalar } from '../../../training/optimise.ts';
+import { collapse, farthestText, type InversionBatch } from '../losses.ts';
+import { fittingBatch } from '../step-memory.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import { type FormInstance, type FormOptions, forms, type InvertedForm, type NamedForm } from './forms.ts';
-import { collapse, farthestText, type InversionBatch } from './losses.ts';
-import { fittingBatch } from './step-memory.ts';
 
 /** Which positives and negatives are crafted: V1 and V2 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse';

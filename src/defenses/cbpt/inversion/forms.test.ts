@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { openEngine } from '../../engine/ort-engine.ts';
-import { input } from '../../graph/leaves.ts';
-import { randomFor } from '../../tensor/random.ts';
-import { elements, float32, type Tensor } from '../../tensor/tensor.ts';
-import { applyTrigger } from '../../triggers/apply.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import { input } from '../../../graph/leaves.ts';
+import { randomFor } from '../../../tensor/random.ts';
+import { elements, float32, type Tensor } from '../../../tensor/tensor.ts';
+import { applyTrigger } from '../../../triggers/apply.ts';
 import { forms } from './forms.ts';
 
 const side = 12;

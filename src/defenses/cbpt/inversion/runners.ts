@@ -1,5 +1,5 @@
 /** @file Who runs in a race of patches: teams, split between rounds, and taken together in groups for a step. */
-import { float32, type Tensor } from '../../tensor/tensor.ts';
+import { float32, type Tensor } from '../../../tensor/tensor.ts';
 import type { Round } from './teams.ts';
 
 /** A team of classes, any of which a patch is to reach, and what has become of it. */

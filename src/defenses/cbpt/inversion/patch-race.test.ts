@@ -55,8 +55,8 @@ test('a race tells its steps as one stage that counts to its end, and the finali
   const steps = events.filter(({ stage }) => stage === 'invert-patch');
   expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
   expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
-  const { costs } = events.find(({ stage }) => stage === 'invert-patch-finalists') as unknown as { costs: string[] };
-  const amounts = costs.map((cost) => Number(cost.split(' ').at(-1)));
+  const { costs } = events.find(({ stage }) => stage === 'invert-patch-finalists') as unknown as { costs: string };
+  const amounts = costs.split(', ').map((cost) => Number(cost.split(' ').at(-1)));
   expect(amounts.length).toBeGreaterThan(1);
   expect(amounts).toEqual([...amounts].sort((a, b) => a - b));
 });

@@ -143,4 +143,4 @@ function inOneCount(recorder: Recorder, stage: string, before: number, steps: nu
 }
 
 const told = (runners: readonly Runner[], { classes }: Head) =>
-  runners.map(({ labels, cost }) => `${classes[labels[0]!]} ${cost.toFixed(2)}`);
+  runners.map(({ labels, cost }) => `${classes[labels[0]!]} ${cost.toFixed(2)}`).join(', ');

@@ -68,7 +68,10 @@ try {
   for (const name of flags.methods.split(',') as Tuned[]) {
     const defence: Defence = defences[name];
     const tried: { rate: number; ca: number }[] = [];
-    for (const rate of grids[name]) tried.push({ rate, ca: await accuracy(defence, { ...defence.defaults, rate }) });
+    for (const rate of grids[name]) {
+      tried.push({ rate, ca: await accuracy(defence, { ...defence.defaults, rate }) });
+      console.error(`${name} at ${rate}: ${tried.at(-1)!.ca.toFixed(2)}`);
+    }
     const kept = tried.filter(({ ca }) => ca >= before - allowed);
     const best = tried.reduce((one, other) => (other.ca > one.ca ? other : one));
     const chosen = name === 'linear-probe' ? best : (kept.at(-1) ?? best);

@@ -16,7 +16,7 @@ export const fineTune: BlindDefence<FineTuneOptions> = {
   knows: 'shots',
   summary: 'all weights fine-tuned on the shots with the image-text contrast',
   source: "CleanCLIP's fine-tuning without its self-supervision (arXiv 2303.03323), scaled as recipe.ts says",
-  defaults: { ...scaled, rate: 1e-4, warmup, weightDecay: 0.1 },
+  defaults: { ...scaled, rate: 1e-3, warmup, weightDecay: 0.1 },
   run: (task, options) =>
     tuneWeights(task, options, {
       stage: 'fine-tune',

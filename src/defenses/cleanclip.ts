@@ -41,7 +41,7 @@ export const cleanClip: BlindDefence<CleanClipOptions> = {
   knows: 'shots',
   summary: 'all weights fine-tuned on the shots with the image-text contrast and self-supervision in each modality',
   source: 'Bansal et al., CleanCLIP (arXiv 2303.03323): both losses with weight 1, AdamW 0.1; scaled as recipe.ts says',
-  defaults: { ...scaled, rate: 1e-4, warmup, weightDecay: 0.1, pairWeight: 1, selfWeight: 1 },
+  defaults: { ...scaled, rate: 1e-3, warmup, weightDecay: 0.1, pairWeight: 1, selfWeight: 1 },
   run: (task, options) =>
     tuneWeights(task, options, {
       stage: 'cleanclip',

@@ -80,16 +80,10 @@ test('of a threat with a patch and a word each key is measured alone, and CA wit
 }, 300_000);
 
 test('the word reaches every head that is made of prompts, and no other', async () => {
-  const {
-    inversion,
-    tuning,
-    belief: whole,
-    removed,
-  } = {
+  const { inversion, tuning, belief, removed } = {
     ...defences.coop.defaults,
     ...defences['text-projection'].defaults,
   };
-  const belief = { ...whole };
   const reached: Partial<Record<DefenceName, Task['options']>> = {
     coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], belief },
     'text-projection': { inversion: { ...inversion }, forms: [], belief, removed },

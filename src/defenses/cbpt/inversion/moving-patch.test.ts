@@ -40,18 +40,11 @@ test('every patch lies in the drawn tile of every picture, as in its trigger fil
   const data = result.triggered!.data as Float32Array;
   let at = 0;
   for (let patch = 0; patch < patches; patch++) {
-    const own = Object.entries(logits).map(
-      ([
-        name,
-        {
-          data,
-          shape: [, ...shape],
-        },
-      ]) => {
-        const length = elements(shape);
-        return [name, float32(data.slice(patch * length, (patch + 1) * length), shape)] as const;
-      },
-    );
+    const own = Object.entries(logits).map(([name, all]) => {
+      const shape = all.shape.slice(1);
+      const length = elements(shape);
+      return [name, float32(all.data.slice(patch * length, (patch + 1) * length), shape)] as const;
+    });
     const { mask, pattern, placement } = patchTrigger(Object.fromEntries(own));
     expect(placement).toBe('random-tile');
     expect(result.covered!.data[patch]).toBeCloseTo(mask.data.reduce((sum, x) => sum + x, 0) / size ** 2, 5);

@@ -8,6 +8,7 @@ import { openPictureSet } from '../../../data/open.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../../runs/recorder.ts';
+import { keeping } from '../../tiny-clip.test-support.ts';
 import type { DummyTrigger } from './examine.ts';
 import type { InversionInput } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './patch-race.ts';
@@ -25,27 +26,11 @@ beforeAll(async () => {
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
   const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
   given = { shots, head };
-  const { recorder, events } = keeping(new Map());
+  const { recorder, events } = keeping();
   whole = { events, found: await race(recorder) };
 }, 120_000);
 
 afterAll(() => engine.close());
-
-/** A recorder that keeps checkpoints, and is asked to stop after so many events. */
-function keeping(checkpoints: Map<string, Checkpoint>, stopAfter = Number.POSITIVE_INFINITY) {
-  const events: RunEvent[] = [];
-  const stop = new AbortController();
-  const recorder: Recorder = {
-    record(event) {
-      events.push(event);
-      if (events.length === stopAfter) stop.abort(new Error('asked to stop'));
-    },
-    save: async (stage, checkpoint) => void checkpoints.set(stage, checkpoint),
-    restore: async (stage) => checkpoints.get(stage),
-    signal: stop.signal,
-  };
-  return { recorder, events };
-}
 
 const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}) =>
   racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, { ...options, ...changed }, 1, recorder);
@@ -62,7 +47,7 @@ test('a race tells its steps as one stage that counts to its end, and the finali
 });
 
 test('the target of a backdoor wins, and its patch sends the shots there', async () => {
-  const { recorder, events } = keeping(new Map());
+  const { recorder, events } = keeping();
   const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 });
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
@@ -71,9 +56,10 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
 
 test.each([3, 8, 17])(
   'a race that is stopped after %i steps and goes on gives the same trigger, bit for bit',
-  async (steps) => {
+  async (step) => {
     const checkpoints = new Map<string, Checkpoint>();
-    await expect(race(keeping(checkpoints, steps).recorder)).rejects.toThrow('asked to stop');
+    const stopped = keeping(checkpoints, { stage: 'invert-patch', step });
+    await expect(race(stopped.recorder)).rejects.toThrow('stopped');
     const resumed = await race(keeping(checkpoints).recorder);
     expect(resumed.trigger).toEqual(whole.found.trigger);
   },

@@ -1,14 +1,13 @@
 /** @file CleanCLIP: fine-tuning that also pulls every picture to its own augmented copy, and every caption to its own. */
 import { addedWords, augmentCaption } from '../data/augment-captions.ts';
 import { augmentPictures, type PictureAugmentation } from '../data/augment-pictures.ts';
-import type { Pictures } from '../data/pictures.ts';
 import { crossEntropy } from '../graph/composites.ts';
 import { add, mul } from '../graph/elementwise.ts';
 import { slice, transpose } from '../graph/layout.ts';
 import { constant } from '../graph/leaves.ts';
 import { matMul } from '../graph/linear-algebra.ts';
 import type { Value } from '../graph/value.ts';
-import { float32 } from '../tensor/tensor.ts';
+import { float32, joinRows } from '../tensor/tensor.ts';
 import { adamDefaults } from '../training/adam.ts';
 import { symmetricContrast } from '../training/contrastive.ts';
 import { warmupCosine } from '../training/schedule.ts';
@@ -60,16 +59,9 @@ export const cleanClip: BlindDefence<CleanClipOptions> = {
 function withCopies({ pictures, captions }: Views, random: Parameters<typeof augmentPictures>[1]): Views {
   const copies = augmentPictures(pictures, random, pictureAugmentation);
   return {
-    pictures: joined(pictures, copies),
+    pictures: joinRows(pictures, copies),
     captions: [...captions, ...captions.map((caption) => augmentCaption(caption, random))],
   };
-}
-
-function joined(first: Pictures, second: Pictures): Pictures {
-  const data = new Uint8Array(first.data.length + second.data.length);
-  data.set(first.data);
-  data.set(second.data, first.data.length);
-  return { dtype: 'uint8', shape: [first.shape[0]! + second.shape[0]!, ...first.shape.slice(1)], data };
 }
 
 /**

@@ -69,6 +69,14 @@ export function rowsAt<D extends DType>({ dtype, shape, data }: Tensor<D>, rows:
   return { dtype, shape: [rows.length, ...others], data: picked };
 }
 
+/** The rows of both (first axis), one after the other. */
+export function joinRows<D extends DType>(first: Tensor<D>, second: Tensor<D>): Tensor<D> {
+  const data = new arrays[first.dtype](first.data.length + second.data.length);
+  data.set(first.data as never);
+  data.set(second.data as never, first.data.length);
+  return { dtype: first.dtype, shape: [first.shape[0]! + second.shape[0]!, ...first.shape.slice(1)], data };
+}
+
 export function rootMeanSquare({ data }: Tensor<'float32'>): number {
   return Math.sqrt(data.reduce((total, x) => total + x * x, 0) / data.length);
 }

@@ -5,7 +5,7 @@ import { input } from '../../graph/leaves.ts';
 import { type Form, named } from './inversion/forms.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { picturesOf, raceRounds } from './inversion/teams.ts';
-import { mostTriggered } from './inversion/triggered-shots.ts';
+import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
 import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
@@ -28,6 +28,7 @@ export function plannedStages(
   const { outputs } = pictureGradient(clip);
   const encoding = arithmeticOf({ outputs: { embedding: outputs.embedding! } });
   const triggered = Math.min(shots, mostTriggered);
+  const judging = Math.min(shots, enoughToJudge);
   const gradient = arithmeticOf({ outputs });
   const batch = fittingBatch(clip, inversion.batch);
   const finding: Record<Form, number> = {
@@ -44,7 +45,10 @@ export function plannedStages(
     { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => [
       { name: `invert-${one.name}`, arithmetic: finding[one.form] },
-      { name: `invert-${one.name}-features`, arithmetic: triggered * encoding },
+      { name: `invert-${one.name}-features`, arithmetic: judging * encoding },
+      ...(triggered > judging
+        ? [{ name: `invert-${one.name}-more-features`, arithmetic: (triggered - judging) * encoding }]
+        : []),
     ]),
     { name: 'tune', arithmetic: tuning.steps * step.all },
   ];

@@ -7,7 +7,7 @@ import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
 import { float32 } from '../../../tensor/tensor.ts';
 import { cachedFeatures } from '../../features.ts';
-import type { DummyTrigger } from './examine.ts';
+import { type DummyTrigger, onMoreShots } from './examine.ts';
 import { type Form, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './patch-race.ts';
@@ -76,9 +76,11 @@ export async function invertForms(
       recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
       continue;
     }
-    const dummy = await find(listed);
+    const judged = await find(listed);
+    const believed = isBelieved(judged, belief);
+    const dummy = believed ? await onMoreShots(engine, clip, shots, judged, seed, recorder) : judged;
     dummies.push(dummy);
-    if (isBelieved(dummy, belief)) used.push(dummy);
+    if (believed) used.push(dummy);
   }
   return { zeroShot, clean, dummies, used };
 }

@@ -1,15 +1,17 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode.ts';
+import { subset } from '../../../data/few-shot.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
 import { randomFor } from '../../../tensor/random.ts';
+import { joinRows } from '../../../tensor/tensor.ts';
 import type { Trigger } from '../../../triggers/trigger.ts';
 import { ownFeatures } from '../../features.ts';
 import type { NamedForm } from './forms.ts';
-import { shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
+import { enoughToJudge, shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';
 
 /** What is known of a dummy trigger without knowing the true one. */
 export interface DummyTrigger extends NamedForm, TriggeredShots {
@@ -24,7 +26,7 @@ export interface DummyTrigger extends NamedForm, TriggeredShots {
   readonly size: number;
 }
 
-/** Puts the trigger onto the shots and looks at where they go. */
+/** Puts the trigger onto enough shots to see where they go. */
 export async function examine(
   engine: Engine,
   clip: Clip,
@@ -36,7 +38,7 @@ export async function examine(
 ): Promise<DummyTrigger> {
   const stage = `invert-${named.name}`;
   const drawn = { trigger, seed, path: [stage, 'apply'] };
-  const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+  const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'), enoughToJudge);
   const embeddings = await ownFeatures(engine, clip, chosen, `${stage}-features`, recorder, drawn);
   const size = sizeOf(trigger, shots.size);
   const where = flock(head, embeddings, chosen.labels);
@@ -48,6 +50,29 @@ export async function examine(
     shares: where.shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
   });
   return { ...named, trigger, positions, embeddings, size, ...where };
+}
+
+/** The dummy trigger on more shots than it was judged by, where there are more: on as many as tuning is given. */
+export async function onMoreShots(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  dummy: DummyTrigger,
+  seed: number,
+  recorder: Recorder,
+): Promise<DummyTrigger> {
+  const stage = `invert-${dummy.name}`;
+  const { positions: all } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+  const judgedBy = new Set(dummy.positions);
+  const more = all.filter((position) => !judgedBy.has(position));
+  if (more.length === 0) return dummy;
+  const drawn = { trigger: dummy.trigger, seed, path: [stage, 'apply more'] };
+  const embeddings = await ownFeatures(engine, clip, subset(shots, more), `${stage}-more-features`, recorder, drawn);
+  return {
+    ...dummy,
+    positions: [...dummy.positions, ...more],
+    embeddings: joinRows(dummy.embeddings, embeddings),
+  };
 }
 
 /** How far the shots flock to one class. A backdoor is concentrated; an adversarial pattern spreads. */

@@ -6,7 +6,7 @@ import type { Random } from '../../../tensor/random.ts';
 
 /** Embeddings of shots with a trigger. */
 export interface TriggeredShots {
-  /** Which shots: their positions in the set, ascending. */
+  /** Which shots: their positions in the set. */
   readonly positions: readonly number[];
   /** [positions.length, embedding] */
   readonly embeddings: Embeddings;
@@ -17,7 +17,10 @@ export interface TriggeredShots {
 /** More shots than this do not get a trigger: docs/method.md, "Tuning". */
 export const mostTriggered = 8192;
 
-/** The shots that get a trigger: all, or of every class as many as of the others. */
+/** Where a trigger sends so many of them is known to a point and a half: twice the standard error of a share of 0.85. */
+export const enoughToJudge = 2048;
+
+/** The shots that get a trigger: all, or of every class as many as of the others. Of fewer, those of more are the first. */
 export function shotsToTrigger(
   shots: PictureSet,
   random: Random,

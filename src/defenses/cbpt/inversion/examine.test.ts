@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { openClip } from '../../../checkpoints/open.ts';
+import { zeroShotHead } from '../../../clip/zero-shot.ts';
+import { thingNames } from '../../../data/emoji.ts';
+import { subset } from '../../../data/few-shot.ts';
+import { openPictureSet } from '../../../data/open.ts';
+import { openEngine } from '../../../engine/ort-engine.ts';
+import { unrecorded } from '../../../runs/unrecorded.ts';
+import { float32, rowsAt } from '../../../tensor/tensor.ts';
+import type { Trigger } from '../../../triggers/trigger.ts';
+import { examine, onMoreShots } from './examine.ts';
+import { enoughToJudge } from './triggered-shots.ts';
+
+/** Changes nothing. */
+const trigger: Trigger = { kind: 'additive', bound: 0, delta: float32(new Float32Array(3 * 64 * 64), [3, 64, 64]) };
+
+test('a trigger is judged by some of many shots; one that is believed is put onto the others as well', async () => {
+  const clip = await openClip('emoji-clip');
+  const classes = await thingNames();
+  const all = await openPictureSet('emoji:train', { classes, config: clip.config });
+  const shots = subset(
+    all,
+    Array.from({ length: 2500 }, (_, i) => i),
+  );
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const head = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
+  const named = { name: 'sparse', form: 'sparse' } as const;
+  const judged = await examine(engine, clip, { shots, head }, named, trigger, 1, unrecorded());
+  expect(new Set(judged.positions).size).toBe(enoughToJudge);
+  const more = await onMoreShots(engine, clip, shots, judged, 1, unrecorded());
+  expect([...more.positions].sort((a, b) => a - b)).toEqual([...shots.labels.keys()]);
+  expect(more.embeddings.shape).toEqual([2500, clip.config.embedding]);
+  expect(rowsAt(more.embeddings, [...judged.positions.keys()])).toEqual(judged.embeddings);
+  const few = { ...judged, positions: [...shots.labels.keys()] };
+  expect(await onMoreShots(engine, clip, shots, few, 1, unrecorded())).toBe(few);
+  await engine.close();
+}, 120_000);

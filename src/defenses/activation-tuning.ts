@@ -68,7 +68,7 @@ export const activationTuning: BlindDefence<ActivationTuningOptions> = {
     forms,
     belief,
     ...scaled,
-    rate: 1e-4,
+    rate: 1e-3,
     weightDecay: 1e-4,
     stages: 3,
     alignmentWeight: 1,

@@ -1,19 +1,16 @@
-/** @file Pictures and texts to embeddings on the engine. */
+/** @file Pictures to embeddings on the engine. */
 import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
-import { withProgram } from '../engine/with-program.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { cast, mul } from '../graph/elementwise.ts';
 import type { Graph } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
-import { float32, int64, type Tensor } from '../tensor/tensor.ts';
+import { float32, type Tensor } from '../tensor/tensor.ts';
 import type { Clip } from './clip.ts';
 import { imageTower } from './image-tower.ts';
-import { lengthGroups } from './length-groups.ts';
 import { storedParameters } from './parameters.ts';
 import { pictureBatches } from './picture-batches.ts';
-import { textTower, tokenEmbedding } from './text-tower.ts';
 
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;
@@ -122,78 +119,4 @@ function filled(pictures: Pictures, count: number): Pictures {
   data.set(pictures.data);
   for (let i = present; i < count; i++) data.copyWithin(i * perPicture, 0, perPicture);
   return { dtype: 'uint8', shape: [count, ...picture], data };
-}
-
-export interface TextOptions {
-  readonly length?: 'unit' | 'raw';
-  /** What becomes of a text that is longer than the model's context (see `Tokenizer`). */
-  readonly overlong?: 'refuse' | 'truncate';
-  /** Called after every batch with the number of texts done. */
-  readonly progress?: (done: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Text embeddings, in the order of the texts.
- *
- * @returns [texts.length, embedding]
- */
-export async function encodeTexts(
-  engine: Engine,
-  clip: Clip,
-  texts: readonly string[],
-  { length = 'unit', overlong = 'refuse', progress, signal }: TextOptions = {},
-): Promise<Embeddings> {
-  const { embedding } = clip.config;
-  const encoded = texts.map((text) => clip.tokenizer.encode(text, overlong));
-  const lengths = encoded.map((ids) => ids.length);
-  const result = new Float32Array(texts.length * embedding);
-  // Few texts are not worth a second graph.
-  const groups = lengthGroups(lengths, Math.min(4, Math.ceil(texts.length / encodingBatch)));
-  let done = 0;
-  for (const { rows, length: tokens } of groups) {
-    const count = Math.min(encodingBatch, rows.length);
-    await withProgram(engine, textGraph(clip, count, tokens, length), async (program) => {
-      for (let first = 0; first < rows.length; first += count) {
-        signal?.throwIfAborted();
-        const chosen = rows.slice(first, first + count);
-        const batch = Array.from({ length: count }, (_, i) => encoded[chosen[i] ?? chosen[0]!]!);
-        const { embeddings } = await program.run(paddedTokens(batch, tokens));
-        chosen.forEach((row, i) => {
-          const one = (embeddings!.data as Float32Array).subarray(i * embedding, (i + 1) * embedding);
-          result.set(one, row * embedding);
-        });
-        done += chosen.length;
-        progress?.(done);
-      }
-    });
-  }
-  return float32(result, [texts.length, embedding]);
-}
-
-function textGraph(clip: Clip, count: number, positions: number, length: 'unit' | 'raw'): Graph {
-  const parameters = storedParameters(clip.parameters);
-  const tokens = tokenEmbedding(parameters, input('ids', [count, positions], 'int64'));
-  const embeddings = textTower(clip.config, parameters, tokens, input('ends', [count], 'int64'));
-  return { outputs: { embeddings: length === 'unit' ? l2Normalize(embeddings) : embeddings } };
-}
-
-/** Token ids [n, length], filled up with zeros behind the end mark, and the end marks' positions [n]. */
-export function paddedTokens(
-  encoded: readonly (readonly number[])[],
-  length: number,
-): { ids: Tensor<'int64'>; ends: Tensor<'int64'> } {
-  const ids = new BigInt64Array(encoded.length * length);
-  encoded.forEach((tokens, row) => {
-    tokens.forEach((token, position) => {
-      ids[row * length + position] = BigInt(token);
-    });
-  });
-  return {
-    ids: { dtype: 'int64', shape: [encoded.length, length], data: ids },
-    ends: int64(
-      encoded.map((tokens) => tokens.length - 1),
-      [encoded.length],
-    ),
-  };
 }

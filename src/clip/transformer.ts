@@ -1,7 +1,7 @@
 /** @file The residual attention block that both CLIP transformers are made of (OpenAI `clip/model.py`). */
 import { gelu } from '../graph/composites.ts';
 import { add, mul, silu } from '../graph/elementwise.ts';
-import { reshape, transpose, transposeLast } from '../graph/layout.ts';
+import { concat, reshape, transpose, transposeLast } from '../graph/layout.ts';
 import { linear, matMul } from '../graph/linear-algebra.ts';
 import { layerNorm } from '../graph/normalization.ts';
 import { softmax } from '../graph/reduction.ts';
@@ -21,7 +21,8 @@ export interface BlockConfig {
  * @param x tokens, [n, length, width]
  * @param prefix parameter names up to and including the block number, with a dot at the end
  * @param queries the positions whose result is wanted, [n, some, width]; all of `x` if left out
- * @param mask added to the attention scores; broadcasts to [n, heads, queries, length]
+ * @param mask added to the attention scores; broadcasts to [n, heads, queries, positions of `before` and of `x`]
+ * @param before of positions in front of `x` that have been through this block already
  * @returns [n, queries, width]
  */
 export function residualBlock(
@@ -31,8 +32,9 @@ export function residualBlock(
   x: Value,
   queries: Value = x,
   mask?: Value,
+  before?: KeysAndValues,
 ): Value {
-  const attended = add(queries, selfAttention(config, parameters, prefix, x, queries, mask));
+  const attended = add(queries, selfAttention(config, parameters, prefix, x, queries, mask, before));
   const normed = norm(parameters, `${prefix}ln_2`, attended);
   return add(attended, perceptrons[config.activation](parameters, `${prefix}mlp.`, normed));
 }
@@ -52,22 +54,47 @@ const perceptrons: Readonly<Record<Activation, (parameters: ParameterValues, pre
   },
 };
 
+/** What other positions read of some, each [n, positions, width]. */
+export interface KeysAndValues {
+  readonly keys: Value;
+  readonly values: Value;
+}
+
+/** What `x` [n, length, width] gives others to read in the block called `prefix`. */
+export function keysAndValues(parameters: ParameterValues, prefix: string, x: Value): KeysAndValues {
+  return ofNormed(parameters, prefix, norm(parameters, `${prefix}ln_1`, x));
+}
+
+const ofNormed = (parameters: ParameterValues, prefix: string, normed: Value): KeysAndValues => ({
+  keys: projected(parameters, prefix, normed, 1),
+  values: projected(parameters, prefix, normed, 2),
+});
+
 function selfAttention(
-  { width, heads }: BlockConfig,
+  { heads }: Pick<BlockConfig, 'heads'>,
   parameters: ParameterValues,
   prefix: string,
   x: Value,
   queries: Value,
   mask: Value | undefined,
+  before: KeysAndValues | undefined,
 ): Value {
   const normed = norm(parameters, `${prefix}ln_1`, x);
+  const own = ofNormed(parameters, prefix, normed);
+  const { keys, values } = before
+    ? { keys: concat([before.keys, own.keys], 1), values: concat([before.values, own.values], 1) }
+    : own;
   const normedQueries = queries === x ? normed : norm(parameters, `${prefix}ln_1`, queries);
-  const project = (of: Value, part: number) => {
-    const rows = { from: part * width, to: (part + 1) * width };
-    return linear(of, parameters(`${prefix}attn.in_proj_weight`, rows), parameters(`${prefix}attn.in_proj_bias`, rows));
-  };
-  const mixed = attention(project(normedQueries, 0), project(normed, 1), project(normed, 2), heads, mask);
-  return affine(parameters, `${prefix}attn.out_proj`, mixed);
+  const asking = projected(parameters, prefix, normedQueries, 0);
+  return affine(parameters, `${prefix}attn.out_proj`, attention(asking, keys, values, heads, mask));
+}
+
+/** Normed positions as queries, keys or values: the parts 0, 1 and 2 of one stored matrix. */
+function projected(parameters: ParameterValues, prefix: string, normed: Value, part: 0 | 1 | 2): Value {
+  const width = normed.shape.at(-1)!;
+  const rows = { from: part * width, to: (part + 1) * width };
+  const [weight, bias] = ['weight', 'bias'].map((name) => parameters(`${prefix}attn.in_proj_${name}`, rows));
+  return linear(normed, weight!, bias!);
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { readTensor } from '../tensor/safetensors.ts';
 import type { Clip, Head } from './clip.ts';
-import { encodeTexts, type TextOptions } from './encode.ts';
+import { encodeTexts, type TextOptions } from './encode-texts.ts';
 
 /** Puts a class name into a template at `{}`. */
 export function fillTemplate(template: string, className: string): string {

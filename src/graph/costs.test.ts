@@ -20,6 +20,11 @@ test('products count a multiplication and an addition for each pair of numbers t
   expect(arithmeticOf({ outputs: { y: layer } })).toBe(2 * 12 * 3 * 7);
 });
 
+test('what depends on no input is computed once and costs no run', () => {
+  const fixed = matMul(constant(float32(new Float32Array(6), [2, 3])), constant(float32(new Float32Array(9), [3, 3])));
+  expect(arithmeticOf({ outputs: { y: matMul(fixed, input('b', [3, 7])) } })).toBe(2 * 2 * 3 * 7);
+});
+
 test('a convolution costs the same forwards, back to its picture, and back to its weight', () => {
   const [x, weight] = [input('x', [2, 4, 9, 9]), input('w', [6, 4, 3, 3])];
   const y = conv2d(x, weight, { stride: 2, padding: 1 });

@@ -24,10 +24,17 @@ function innerOfGemm([a, b]: readonly Value[], { shape }: TensorType): number {
 
 const productsOf = (dy: Value, weight: Value) => elements(dy.shape) * elements(weight.shape.slice(1));
 
-/** Multiplications and additions of all matrix products and convolutions in one run. The rest counts nothing. */
+/**
+ * Multiplications and additions of all matrix products and convolutions in one run. The rest counts nothing, nor does what
+ * depends on no input: the engine computes it once, while it compiles.
+ */
 export function arithmeticOf(graph: Graph): number {
+  const varying = new Set<Operation>();
   let total = 0;
-  for (const { kind, inputs, outputs } of topologicalOrder(rootsOf(graph))) {
+  for (const operation of topologicalOrder(rootsOf(graph))) {
+    const { kind, inputs, outputs } = operation;
+    if (kind !== 'input' && !inputs.some((value) => varying.has(value.operation))) continue;
+    varying.add(operation);
     const [output] = outputs;
     const inner = innerSizes[kind]?.(inputs, output!);
     if (inner !== undefined) total += 2 * inner * elements(output!.shape);

@@ -1,13 +1,15 @@
 /** @file What a purification is going to do and what each part costs: for the time left, and for fitting it into a budget. */
 import type { Clip } from '../../clip/clip.ts';
+import { textArithmetic } from '../../clip/encode-texts.ts';
+import { fillTemplate } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { type Form, named } from './inversion/forms.ts';
+import { type Form, type NamedForm, named } from './inversion/forms.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { picturesOf, raceRounds } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
-import { fittingBatch, pictureGradient, stepMemory } from './step-memory.ts';
+import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
 import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
 
@@ -16,9 +18,11 @@ export interface PlannedStage {
   readonly name: string;
   /** Multiplications and additions. */
   readonly arithmetic: number;
+  /** Left out where it is not so. Either some dummy trigger is believed, or waves are sampled. */
+  readonly onlyIf?: 'something is found' | 'nothing is found';
 }
 
-/** The stages of `purify` in their order, as if all dummy triggers were used. */
+/** All stages of `purify` in their order. */
 export function plannedStages(
   clip: Clip,
   classes: readonly string[],
@@ -39,28 +43,38 @@ export function plannedStages(
   };
   const inStep = (most: number) => Math.min(most, tuning.batch);
   const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
-  const step = tuningArithmetic(clip, classes, rows, prompt);
+  const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
+  const prompts = templates.flatMap((template) => classes.map((name) => fillTemplate(template, name)));
   return [
-    { name: 'prompts', arithmetic: templates.length * step.embeddings },
+    { name: 'prompts', arithmetic: textArithmetic(clip, prompts) },
     { name: 'features', arithmetic: shots * encoding },
-    ...named(forms).flatMap((one) => [
-      { name: `invert-${one.name}`, arithmetic: finding[one.form] },
-      { name: `invert-${one.name}-features`, arithmetic: judging * encoding },
-      ...(triggered > judging
-        ? [{ name: `invert-${one.name}-more-features`, arithmetic: (triggered - judging) * encoding }]
-        : []),
-    ]),
-    { name: 'tune', arithmetic: tuning.steps * step.all },
+    ...named(forms).flatMap((one) => {
+      const stage = `invert-${one.name}`;
+      const stages: PlannedStage[] = [
+        { name: stage, arithmetic: finding[one.form], ...onlyIf(one) },
+        { name: `${stage}-features`, arithmetic: judging * encoding, ...onlyIf(one) },
+      ];
+      if (triggered === judging) return stages;
+      const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };
+      return [...stages, { onlyIf: 'something is found', ...more, ...onlyIf(one) } as const];
+    }),
+    { name: 'tune', arithmetic: tuned },
   ];
 }
 
-/** One step of tuning, and of that the class embeddings forwards. */
+/** When a form's turn comes, if not always. */
+function onlyIf({ name, form }: NamedForm): Pick<PlannedStage, 'onlyIf'> {
+  if (form === 'waves') return { onlyIf: 'nothing is found' };
+  return name === form ? {} : { onlyIf: 'something is found' };
+}
+
+/** One step of tuning. */
 function tuningArithmetic(
   clip: Clip,
   classes: readonly string[],
   rows: Pick<TuningStep, 'batch' | 'triggered'>,
   prompt: string,
-): { readonly embeddings: number; readonly all: number } {
+): number {
   const frame = promptFrame(clip, classes, prompt);
   const { embedding, text } = clip.config;
   const contexts = [classes.length, frame.contextLength, text.width];
@@ -74,8 +88,8 @@ function tuningArithmetic(
     weights: { cleanWeight: 1, triggeredWeight: 1, anchorWeight: 1, margin: 0 },
   };
   const whole = wholeStep(step);
-  const forward = classEmbeddings(clip, frame, input('contexts', contexts));
-  const once = arithmeticOf({ outputs: { forward } });
+  if (memoryOf(whole) <= wholeStepMemory) return arithmeticOf(whole);
   // Classes that take turns are embedded a second time.
-  return { embeddings: once, all: arithmeticOf(whole) + (memoryOf(whole) <= stepMemory ? 0 : once) };
+  const forward = classEmbeddings(clip, frame, input('contexts', contexts));
+  return arithmeticOf(whole) + arithmeticOf({ outputs: { forward } });
 }

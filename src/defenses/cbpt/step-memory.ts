@@ -9,10 +9,16 @@ import { input } from '../../graph/leaves.ts';
 import { sum } from '../../graph/reduction.ts';
 
 /**
- * Bytes of activations, as `memoryOf` counts them; the engine needs up to 1.4 times as many. With weights, their copies
+ * Bytes of activations, as `memoryOf` counts them; the engine needs up to twice as many. With weights, their copies
  * in the engine's layout, and features, a purification over 1,000 classes stays under 6 GiB.
  */
 export const stepMemory = 2 * 2 ** 30;
+
+/**
+ * The same for all prompts at once, which is one program: chunks are several, each with its own copy of the weights, so
+ * that they need no less memory than this (1,000 classes on ViT-B/32: 3.8 GiB in all, and 4.2 in chunks).
+ */
+export const wholeStepMemory = 3.5 * 2 ** 30;
 
 /** The losses of inversion contrast the pictures of a batch with each other: below this there is too little to contrast. */
 const leastBatch = 8;

@@ -16,7 +16,7 @@ import { input } from '../../../graph/leaves.ts';
 import { sum } from '../../../graph/reduction.ts';
 import { elements, float32, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 import { adam } from '../../../training/adam.ts';
-import { groupsOf, idsAt, promptEmbeddings } from './frame.ts';
+import { behindContexts, groupsOf, promptEmbeddings } from './frame.ts';
 import { type TuningStep, tuningLosses } from './tuning-step.ts';
 
 /** Classes that go through the tower together. A last chunk that is too short repeats its first class, without effect. */
@@ -26,7 +26,7 @@ interface Chunk {
   readonly own: number;
   readonly forward: Program;
   readonly backward: Program;
-  /** Ids and ends. */
+  /** What it reads behind the contexts. */
   readonly feeds: Tensors;
 }
 
@@ -56,7 +56,7 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
     for (let first = 0; first < rows.length; first += size) {
       const own = rows.slice(first, first + size);
       const filled = Array.from({ length: size }, (_, i) => own[i] ?? own[0]!);
-      const feeds = { ids: idsAt(frame, filled, length), ends: rowsAt(frame.ends, filled) };
+      const feeds = behindContexts(frame, filled, length);
       chunks.push({ rows: filled, own: own.length, forward, backward, feeds });
     }
   }
@@ -96,9 +96,9 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
 }
 
 function embeddingsOf({ clip, frame, contexts: shape }: TuningStep, size: number, length: number) {
-  const ids = input('ids', [size, length], 'int64');
+  const behind = input('behind', [size, length - frame.contextAt - frame.contextLength], 'int64');
   const contexts = input('contexts', [size, ...shape.slice(1)]);
-  return { contexts, embeddings: promptEmbeddings(clip, frame, ids, input('ends', [size], 'int64'), contexts) };
+  return { contexts, embeddings: promptEmbeddings(clip, frame, behind, input('ends', [size], 'int64'), contexts) };
 }
 
 /** From the losses' gradient by a chunk's embeddings, `slope`, to that by its contexts. */

@@ -1,9 +1,9 @@
 /** @file The prompts of all classes as token ids with room for contexts, and class embeddings as a function of those. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import { paddedTokens } from '../../../clip/encode.ts';
+import { paddedTokens } from '../../../clip/encode-texts.ts';
 import { type LengthGroup, lengthGroups } from '../../../clip/length-groups.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
-import { textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
+import { beginningOf, textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
 import { fillTemplate } from '../../../clip/zero-shot.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { withProgram } from '../../../engine/with-program.ts';
@@ -12,7 +12,7 @@ import { gatherRows } from '../../../graph/indexing.ts';
 import { broadcastTo, concat, reshape, slice } from '../../../graph/layout.ts';
 import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
-import { int64, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
+import { int64, type Tensor } from '../../../tensor/tensor.ts';
 
 /** The prompts' fixed part. Start mark, context, class name, end mark. */
 export interface Frame {
@@ -57,47 +57,65 @@ export async function startingContexts(
 }
 
 /**
- * Embeddings of some prompts, of unit length.
+ * Embeddings of some prompts, of unit length. What stands before the contexts is the same in all of them.
  *
- * @param ids token ids, [n, length]
- * @param ends positions of the end marks, [n]
+ * @param behind token ids behind the contexts, [n, length]
+ * @param ends positions of the end marks, counted from the first context token, [n]
  * @param contexts what takes the place of the words, [n, M, width]
  * @returns [n, embedding]
  */
 export function promptEmbeddings(
   clip: Clip,
-  { contextAt, contextLength }: Pick<Frame, 'contextAt' | 'contextLength'>,
-  ids: Value,
+  { ids, contextAt }: Pick<Frame, 'ids' | 'contextAt'>,
+  behind: Value,
   ends: Value,
   contexts: Value,
 ): Value {
   const parameters = storedParameters(clip.parameters);
-  const written = tokenEmbedding(parameters, ids);
-  const behind = slice(written, 1, contextAt + contextLength, ids.shape[1]!);
-  const tokens = concat([slice(written, 1, 0, contextAt), contexts, behind], 1);
-  return l2Normalize(textTower(clip.config, parameters, tokens, ends));
+  const first = Array.from(ids.data.subarray(0, contextAt), Number);
+  const begun = beginningOf(
+    clip.config,
+    parameters,
+    tokenEmbedding(parameters, constant(int64(first, [1, contextAt]))),
+  );
+  const forAll = (x: Value) => broadcastTo(x, [contexts.shape[0]!, ...x.shape.slice(1)]);
+  const beginning = begun.map(({ keys, values }) => ({ keys: forAll(keys), values: forAll(values) }));
+  const tokens = concat([contexts, tokenEmbedding(parameters, behind)], 1);
+  return l2Normalize(textTower(clip.config, parameters, tokens, ends, beginning));
 }
 
 /** Embeddings of all classes as a function of the contexts, which may be one for all: [classes, embedding]. */
 export function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Value {
-  const { ids, ends, contextLength } = frame;
+  const { ids, contextLength } = frame;
   const [count, width] = [ids.shape[0]!, contexts.shape[2]!];
   const flat = reshape(broadcastTo(contexts, [count, contextLength, width]), [count, contextLength * width]);
   const groups = groupsOf(frame);
   const embeddings = groups.map(({ rows, length }) => {
     const own = reshape(gatherRows(flat, constant(int64(rows, [rows.length]))), [rows.length, contextLength, width]);
-    return promptEmbeddings(clip, frame, constant(idsAt(frame, rows, length)), constant(rowsAt(ends, rows)), own);
+    const { behind, ends } = behindContexts(frame, rows, length);
+    return promptEmbeddings(clip, frame, constant(behind), constant(ends), own);
   });
   const order = groups.flatMap(({ rows }) => rows);
   const places = order.map((_, row) => order.indexOf(row));
   return gatherRows(concat(embeddings, 0), constant(int64(places, [count])));
 }
 
-/** The first `length` token ids of some classes, [rows.length, length]. */
-export function idsAt({ ids }: Frame, rows: readonly number[], length: number): Tensor<'int64'> {
+/** Of some classes' prompts, cut to `length`, what {@link promptEmbeddings} reads behind the contexts. */
+export function behindContexts(
+  { ids, ends, contextAt, contextLength }: Frame,
+  rows: readonly number[],
+  length: number,
+): { readonly behind: Tensor<'int64'>; readonly ends: Tensor<'int64'> } {
   const stride = ids.shape[1]!;
-  const cut = rows.flatMap((row) => Array.from(ids.data.subarray(row * stride, row * stride + length), Number));
-  return int64(cut, [rows.length, length]);
+  const from = contextAt + contextLength;
+  const cut = rows.flatMap((row) => Array.from(ids.data.subarray(row * stride + from, row * stride + length), Number));
+  return {
+    behind: int64(cut, [rows.length, length - from]),
+    ends: int64(
+      rows.map((row) => Number(ends.data[row]) - contextAt),
+      [rows.length],
+    ),
+  };
 }
 
 /** The head that contexts give in their frame. */

@@ -9,7 +9,7 @@ import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../../tensor/tens
 import { adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
 import { warmupCosine } from '../../../training/schedule.ts';
-import { stepMemory } from '../step-memory.ts';
+import { stepMemory, wholeStepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';
 import { headOf, promptFrame, startingContexts } from './frame.ts';
 import { type Features, type LossWeights, type TuningStep, wholeStep } from './tuning-step.ts';
@@ -73,7 +73,7 @@ export async function tunePrompts(
     engine,
     {
       stage: 'tune',
-      graph: memoryOf(whole) <= stepMemory ? whole : (compiler) => chunkedStep(compiler, step, stepMemory),
+      graph: memoryOf(whole) <= wholeStepMemory ? whole : (compiler) => chunkedStep(compiler, step, stepMemory),
       start: adamStart({ contexts: start }),
       steps: options.steps,
       saveEvery: options.saveEvery,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
-import { paddedTokens } from '../../../clip/encode.ts';
+import { paddedTokens } from '../../../clip/encode-texts.ts';
 import { loadParameters } from '../../../clip/load.ts';
 import { withWord, zeroShotHead } from '../../../clip/zero-shot.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import { openEngine } from '../engine/ort-engine.ts';
-import { encodeTexts } from './encode.ts';
+import { encodeTexts } from './encode-texts.ts';
 
 test('texts of many lengths are embedded as each of them alone, in their order', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
@@ -17,6 +17,21 @@ test('texts of many lengths are embedded as each of them alone, in their order',
   }
   await engine.close();
 });
+
+test('texts that begin alike are embedded as each of them alone', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const names = Array.from({ length: 520 }, (_, i) => (i % 3 === 0 ? `cat ${i}` : `very old dog ${i}`));
+  const texts = names.flatMap((name) => [`a photo of a ${name}.`, `the ${name}`]);
+  const together = await encodeTexts(engine, clip, [...texts, 'a bird']);
+  for (const row of [0, 1, 2, 3, 500, 1039, 1040]) {
+    const alone = await encodeTexts(engine, clip, [texts[row] ?? 'a bird']);
+    alone.data.forEach((value, i) => {
+      expect(together.data[row * clip.config.embedding + i]).toBeCloseTo(value, 5);
+    });
+  }
+  await engine.close();
+}, 120_000);
 
 test('no texts give no embeddings', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });

@@ -29,3 +29,12 @@ test('a run that goes on in the middle counts from there, and other stages are p
   left.seen({ stage: 'tune', step: 200, steps: 300 }, 50_000);
   expect(left.at(50_000)).toBeCloseTo(50, 6);
 });
+
+test('a stage that is left out is not work that was done', () => {
+  const left = timeLeft(plan);
+  left.seen({ stage: 'features', step: 0, steps: 10 }, 0);
+  left.seen({ stage: 'features', step: 10, steps: 10 }, 10_000);
+  left.seen({ stage: 'tune', step: 60, steps: 300 }, 22_000);
+  // 220 in 22 seconds, 480 are left.
+  expect(left.at(22_000)).toBeCloseTo(48, 6);
+});

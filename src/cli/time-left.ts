@@ -14,23 +14,33 @@ export interface TimeLeft {
   at(now: number): number | undefined;
 }
 
-/** Times are milliseconds that never go back. A run that goes on begins in the middle: only what was seen counts. */
+/**
+ * Times are milliseconds that never go back. A run that goes on begins in the middle: only what was seen counts. Stages that
+ * were passed without a step were left out: no time went by for them.
+ */
 export function timeLeft(plan: readonly Share[]): TimeLeft {
-  const total = plan.reduce((sum, { work }) => sum + work, 0);
+  const passed = new Set<number>();
   let first: { readonly done: number; readonly now: number } | undefined;
-  let last = { done: 0, now: 0 };
+  let last = { done: 0, left: 0, now: 0 };
   return {
     seen({ stage, step, steps }, now) {
       const index = plan.findIndex(({ name }) => name === stage);
       if (index < 0 || step === undefined || steps === undefined) return;
-      const before = plan.slice(0, index).reduce((sum, { work }) => sum + work, 0);
-      last = { done: before + (step / steps) * plan[index]!.work, now };
+      const work = (of: (other: number) => boolean) =>
+        plan.reduce((sum, one, other) => sum + (of(other) ? one.work : 0), 0);
+      const own = (step / steps) * plan[index]!.work;
+      passed.add(index);
+      last = {
+        done: work((other) => other < index && passed.has(other)) + own,
+        left: work((other) => other >= index) - own,
+        now,
+      };
       first ??= last;
     },
     at(now) {
       if (!first || last.done <= first.done) return undefined;
       const perWork = (last.now - first.now) / (last.done - first.done);
-      return Math.max(0, ((total - last.done) * perWork - (now - last.now)) / 1000);
+      return Math.max(0, (last.left * perWork - (now - last.now)) / 1000);
     },
   };
 }

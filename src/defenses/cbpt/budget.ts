@@ -37,11 +37,16 @@ export function fitBudget(
 ): Fitted {
   const seconds = (arithmetic: number) => arithmetic / speed / arithmeticShare;
   let needed = Number.POSITIVE_INFINITY;
+  // What will be found nobody knows: both courses have to fit.
   for (const forms of [options.forms, [...new Set(options.forms)]]) {
     const stages = plannedStages(clip, classes, shots, { ...options, forms });
-    const encoding = total(stages.filter(({ name }) => isEncoding(name)));
-    const steps = total(stages) - encoding;
-    const share = Math.min(1, (60 * minutes - seconds(encoding)) / seconds(steps));
+    const courses = (['something is found', 'nothing is found'] as const).map((course) => {
+      const taken = stages.filter(({ onlyIf = course }) => onlyIf === course);
+      const encoding = total(taken.filter(({ name }) => isEncoding(name)));
+      return { encoding, steps: total(taken) - encoding };
+    });
+    const shares = courses.map(({ encoding, steps }) => (60 * minutes - seconds(encoding)) / seconds(steps));
+    const share = Math.min(1, ...shares);
     if (share >= leastShare) {
       return {
         forms,
@@ -49,7 +54,8 @@ export function fitBudget(
         tuningSteps: Math.ceil(share * options.tuning.steps),
       };
     }
-    needed = Math.min(needed, seconds(encoding + leastShare * steps) / 60);
+    const least = courses.map(({ encoding, steps }) => seconds(encoding + leastShare * steps) / 60);
+    needed = Math.min(needed, Math.max(...least));
   }
   throw badUsage(
     '--budget',

@@ -10,7 +10,6 @@ import { gatherMaterials } from '../../sweep/materials.ts';
 import { tasksOf } from '../../sweep/matrix.ts';
 import { makePlan, type Plan, writePlan } from '../../sweep/plan.ts';
 import { processCrew } from '../../sweep/processes.ts';
-import { queueCrew, queueName } from '../../sweep/queue.ts';
 import { cellResult } from '../../sweep/result.ts';
 import { openCellStore } from '../../sweep/store.ts';
 import { sweep } from '../../sweep/sweep.ts';
@@ -46,7 +45,7 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   signal.throwIfAborted();
 
   const board = createBoard(plan.cells, screen);
-  const crew = redis === null ? localCrew(options, run) : remoteCrew(redis, plan, board);
+  const crew = redis === null ? localCrew(options, run) : await remoteCrew(redis, plan, board);
   const store = openCellStore(run.directory);
   const told = {
     kept: (cell: Cell, outcome: Outcome) => board.kept(cell, outcome),
@@ -74,7 +73,9 @@ function localCrew({ workers }: BenchOptions, run: Run): Crew {
   return processCrew({ workers, program: process.argv[1] ?? fileURLToPath(import.meta.url), args });
 }
 
-function remoteCrew(url: string, { cells }: Plan, board: Board): Crew {
+async function remoteCrew(url: string, { cells }: Plan, board: Board): Promise<Crew> {
+  // BullMQ is large, and most benches need none of it.
+  const { queueCrew, queueName } = await import('../../sweep/queue.ts');
   let alone = false;
   const name = queueName(cells[0]!.ingredients.code!);
   return queueCrew({ url, name, password: queuePassword() }, (workers) => {

@@ -19,7 +19,6 @@ const bars = [
   { what: 'the attack works: ASR of the undefended model', value: undefended.asr, least: 95 },
   { what: 'the attack is gone: ASR of the purified model', value: purified.asr, most: Math.max(0.39, floor.asr + 0.2) },
   { what: 'accuracy is kept: points of CA lost', value: undefended.ca - purified.ca, most: 0.9 },
-  { what: 'seconds', value: seconds, most: 120 },
 ];
 
 let failed = false;
@@ -29,4 +28,6 @@ for (const { what, value, least = -Infinity, most = Infinity } of bars) {
   const bar = least > -Infinity ? `at least ${least}` : `at most ${most.toFixed(2)}`;
   console.log(`${met ? 'met   ' : 'MISSED'}  ${what}: ${value.toFixed(2)} (${bar})`);
 }
+// How fast it is depends on the machine as well: `npm run bench -- demo` holds that against its bar.
+console.log(`took ${seconds.toFixed(0)} seconds`);
 process.exitCode = failed ? 1 : 0;

@@ -15,6 +15,7 @@ import { modelFolder } from './models.ts';
 import { startPeer } from './peer.ts';
 import { promptFigure } from './prompt-figure.ts';
 import { heading, tableLine } from './table.ts';
+import { workersFigure } from './workers-figure.ts';
 
 const figures: Readonly<Record<string, Figure>> = {
   vit: vitFigure,
@@ -22,6 +23,7 @@ const figures: Readonly<Record<string, Figure>> = {
   prompts: promptFigure,
   share: matmulShareFigure,
   memory: memoryFigure,
+  workers: workersFigure,
   demo: demoFigure,
 };
 

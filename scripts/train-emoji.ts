@@ -7,7 +7,7 @@ import { terminalFor } from '../src/cli/context.ts';
 import { progressLine } from '../src/cli/progress-line.ts';
 import { redrawReport } from '../src/cli/report-files.ts';
 import { type ClipConfig, openAiPreprocessing } from '../src/clip/config.ts';
-import { encodePictures } from '../src/clip/encode.ts';
+import { encodePictures } from '../src/clip/encode-pictures.ts';
 import { initialParameters } from '../src/clip/initialise.ts';
 import { openClipTokenizer } from '../src/clip/tokenizer-data.ts';
 import { zeroShotHead } from '../src/clip/zero-shot.ts';

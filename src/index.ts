@@ -45,7 +45,7 @@ export type {
 // Pictures and texts to embeddings and heads.
 export { decodeImage, imageLimits } from './clip/decode.ts';
 export type { Decoders } from './clip/decode-threads.ts';
-export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode.ts';
+export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode-pictures.ts';
 export { encodeTexts } from './clip/encode-texts.ts';
 export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/picture-batches.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';

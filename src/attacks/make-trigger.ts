@@ -1,6 +1,6 @@
 /** @file From an attack's recipe to its trigger: drawn at once, or optimised or trained on the drawings to be poisoned. */
 import type { Clip } from '../clip/clip.ts';
-import { encodePictures } from '../clip/encode.ts';
+import { encodePictures } from '../clip/encode-pictures.ts';
 import { encodeTexts } from '../clip/encode-texts.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import { augment } from '../data/augment.ts';

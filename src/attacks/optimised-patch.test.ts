@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
-import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import { type Embeddings, encodePictures } from '../clip/encode-pictures.ts';
 import { encodeTexts } from '../clip/encode-texts.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet, Pictures } from '../data/pictures.ts';

@@ -1,6 +1,6 @@
 /** @file A patch that is optimised through the clean model, so that it already means the attacker's class a little. */
 import type { Clip, Head } from '../clip/clip.ts';
-import { type Embeddings, pixelsOf } from '../clip/encode.ts';
+import { type Embeddings, pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import { storedParameters } from '../clip/parameters.ts';
 import type { Pictures } from '../data/pictures.ts';

@@ -10,7 +10,7 @@ import { constant, input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import { float32, int64, type Tensor } from '../tensor/tensor.ts';
 import type { Clip } from './clip.ts';
-import { type Embeddings, encodingBatch } from './encode.ts';
+import { type Embeddings, encodingBatch } from './encode-pictures.ts';
 import { lengthGroups } from './length-groups.ts';
 import { storedParameters } from './parameters.ts';
 import { sharedBeginnings } from './shared-beginnings.ts';

@@ -14,7 +14,7 @@
  * - Stages of a ViT are the quarters of its blocks, its neurons the channels.
  */
 import type { Clip } from '../clip/clip.ts';
-import { pixelsOf } from '../clip/encode.ts';
+import { pixelsOf } from '../clip/encode-pictures.ts';
 import { stagedImageTower } from '../clip/image-tower.ts';
 import { loadParameters } from '../clip/load.ts';
 import { liveParameters, type ParameterValues, storedParameters } from '../clip/parameters.ts';

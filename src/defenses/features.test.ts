@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Clip } from '../clip/clip.ts';
-import { encodePictures } from '../clip/encode.ts';
+import { encodePictures } from '../clip/encode-pictures.ts';
 import { subset } from '../data/few-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import { encodeTest } from '../evaluation/evaluate.ts';

@@ -1,6 +1,6 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
-import type { Embeddings } from '../clip/encode.ts';
+import type { Embeddings } from '../clip/encode-pictures.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -1,5 +1,5 @@
 /** @file How a trigger moves pictures in the space of embeddings. */
-import type { Embeddings } from '../clip/encode.ts';
+import type { Embeddings } from '../clip/encode-pictures.ts';
 
 /** Mean over rows of `to - from`: [embedding]. Rows of both belong to the same pictures. */
 export function meanShift(from: Embeddings, to: Embeddings): Float64Array {

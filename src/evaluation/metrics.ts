@@ -1,6 +1,6 @@
 /** @file CA, ASR and RA of a head, from embeddings (definitions: docs/method.md, "Metrics"). */
 import type { Head } from '../clip/clip.ts';
-import type { Embeddings } from '../clip/encode.ts';
+import type { Embeddings } from '../clip/encode-pictures.ts';
 import { proportion } from './clusters.ts';
 import type { Proportion } from './interval.ts';
 

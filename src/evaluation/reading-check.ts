@@ -1,7 +1,7 @@
 /** @file Shows that a CLIP is read right: it knows everyday things, and knows them under no other reading better. */
 import type { Clip } from '../clip/clip.ts';
 import type { Activation, ClipConfig, Preprocessing } from '../clip/config.ts';
-import { type Embeddings, encodePictures } from '../clip/encode.ts';
+import { type Embeddings, encodePictures } from '../clip/encode-pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { classTemplates } from '../data/captions.ts';
 import { everydayPictures } from '../data/everyday-pictures.ts';

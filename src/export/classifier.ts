@@ -1,6 +1,6 @@
 /** @file A classifier over picture files: a purified run, or a model with hand-written prompts. */
 import type { Clip, Head } from '../clip/clip.ts';
-import { encodePictures } from '../clip/encode.ts';
+import { encodePictures } from '../clip/encode-pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { ClassList } from '../data/classes.ts';
 import { picturesOfFiles, unlabelled } from '../data/image-files.ts';

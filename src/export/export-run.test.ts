@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
-import { encodePictures } from '../clip/encode.ts';
+import { encodePictures } from '../clip/encode-pictures.ts';
 import { storedParameters } from '../clip/parameters.ts';
 import { textTower } from '../clip/text-tower.ts';
 import { picturesOfFiles, unlabelled } from '../data/image-files.ts';

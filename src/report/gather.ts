@@ -1,6 +1,6 @@
 /** @file What a report shows, gathered from measured heads: examples, triggers, classes that changed. */
 import type { Clip, Head } from '../clip/clip.ts';
-import type { Embeddings } from '../clip/encode.ts';
+import type { Embeddings } from '../clip/encode-pictures.ts';
 import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion/examine.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';

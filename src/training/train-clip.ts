@@ -1,6 +1,6 @@
 /** @file Training all weights of a CLIP: the loss is handed in, what surrounds it is the same for everyone. */
 import type { ClipConfig } from '../clip/config.ts';
-import { pixelsOf } from '../clip/encode.ts';
+import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import type { BatchNormalisation } from '../clip/modified-resnet.ts';
 import { liveParameters, type ParameterValues } from '../clip/parameters.ts';

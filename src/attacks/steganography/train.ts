@@ -14,7 +14,7 @@
  * - the decoder has to stand rounding to bytes alone: no printing, no photographing, no JPEG. Poisoned pictures meet
  *   none of these here, for the trigger goes onto the pixels that the model reads.
  */
-import { pixelsOf } from '../../clip/encode.ts';
+import { pixelsOf } from '../../clip/encode-pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { l2Normalize } from '../../graph/composites.ts';
 import { conv2d } from '../../graph/convolution.ts';

@@ -46,7 +46,7 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const { image = [], text = [], out } = flags;
     if (image.length + text.length === 0) throw badUsage('--image, --text', 'neither', 'a picture or a text');
     const { openClip } = await import('../../checkpoints/open.ts');
-    const { encodePictures } = await import('../../clip/encode.ts');
+    const { encodePictures } = await import('../../clip/encode-pictures.ts');
     const { encodeTexts } = await import('../../clip/encode-texts.ts');
     const { picturesOfFiles, unlabelled } = await import('../../data/image-files.ts');
     const { writeSafetensors } = await import('../../tensor/safetensors.ts');

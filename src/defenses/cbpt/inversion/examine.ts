@@ -1,6 +1,6 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { Embeddings } from '../../../clip/encode.ts';
+import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';

@@ -1,6 +1,6 @@
 /** @file Stage 1: a dummy trigger, found by contrastive learning on crafted positives and negatives. Encoders are frozen. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import { type Embeddings, pixelsOf } from '../../../clip/encode.ts';
+import { type Embeddings, pixelsOf } from '../../../clip/encode-pictures.ts';
 import { imageTower } from '../../../clip/image-tower.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
 import { withDecoders } from '../../../clip/picture-batches.ts';

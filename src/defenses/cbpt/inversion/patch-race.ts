@@ -1,11 +1,11 @@
 /** @file A race of all classes: which one does a patch reach most cheaply? The backdoor's target runs ahead of the others. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import { pixelsOf } from '../../../clip/encode.ts';
+import { pixelsOf } from '../../../clip/encode-pictures.ts';
 import { imageTower } from '../../../clip/image-tower.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
 import { withDecoders } from '../../../clip/picture-batches.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
-import type { Engine } from '../../../engine/engine.ts';
+import type { Engine, Tensors } from '../../../engine/engine.ts';
 import { withProgram } from '../../../engine/with-program.ts';
 import { l2Normalize } from '../../../graph/composites.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
@@ -45,6 +45,21 @@ export interface RaceOptions {
 /** The last losses count most in a cost: this is what one step leaves of the earlier ones. */
 const memory = 0.8;
 
+/** What all rounds of a race have in common. */
+interface Race {
+  readonly engine: Engine;
+  readonly clip: Clip;
+  readonly head: Head;
+  readonly shots: PictureSet;
+  readonly rounds: readonly Round[];
+  /** A patch that nothing has been done to. */
+  readonly start: Runner['state'];
+  readonly stage: string;
+  readonly options: RaceOptions;
+  readonly seed: number;
+  readonly recorder: Recorder;
+}
+
 /**
  * Optimises one patch for every team of classes side by side, drops the teams that are dear to reach, splits those that are
  * left, and looks at what the last one's patch does to the shots.
@@ -61,54 +76,73 @@ export async function racePatches(
   const { shots, head } = given;
   const stage = `invert-${named.name}`;
   const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
-  const side = Math.round(options.window * shots.size);
   const rounds = raceRounds(head.classes.length, options);
-  const runs = rounds.reduce((all, round) => all + runsOf(round), 0);
-  const start = adamStart(startingPatch(side, randomFor(seed, stage, 'start'))) as Runner['state'];
-  const feeds = async (read: PictureSet['read'], { pictures }: Round, labels: readonly number[], step: number) => {
-    const random = randomFor(seed, stage, step);
-    const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
-    return {
-      pictures: await read(positions),
-      teams: int64(labels, [labels.length]),
-      ...drawTiles(pictures, shots.size, side, random),
-      ...adamFeeds(step, options.patchRate),
-    };
-  };
-  const winner = await withDecoders(shots, picturesOf(rounds), async ({ read }) => {
+  const start = adamStart(startingPatch(sideOf(shots, options), randomFor(seed, stage, 'start'))) as Runner['state'];
+  const winner = await withDecoders(shots, picturesOf(rounds), async (read) => {
+    const race: Race = { engine, clip, head, shots: read, rounds, start, stage, options, seed, recorder };
     let runners = inTeams([{ labels: byLikeness(head), state: start, cost: 0 }], rounds[0]!);
-    let [stepsBefore, runsBefore] = [0, 0];
-    for (const [number, round] of rounds.entries()) {
-      const { steps, together } = round;
-      const graph = raceStep(clip, head, start, round, options);
-      const course = (group: readonly Runner[], turn: number): Optimisation => ({
-        stage: `${stage}-round-${number + 1}-${turn + 1}`,
-        graph,
-        start: stacked(group, together),
-        steps,
-        saveEvery: steps,
-        feeds: (step) => feeds(read, round, labelsOf(group, together), stepsBefore + step),
-        measure: (_step, { loss }) => ({ loss: scalar(loss) / together }),
-      });
-      const arrived: Runner[] = [];
-      // Held while groups take turns: each of them would compile it anew.
-      await withProgram(engine, graph, async () => {
-        for (const [turn, group] of inGroups(runners, together).entries()) {
-          const counting = { ...recorder, record: inOneCount(recorder, stage, runsBefore, runs) };
-          arrived.push(...unstacked(group, await optimise(engine, course(group, turn), counting)));
-          runsBefore += steps;
-        }
-      });
-      stepsBefore += steps;
-      arrived.sort((a, b) => a.cost - b.cost);
+    for (const [number, next] of [...rounds.slice(1), undefined].entries()) {
+      const arrived = await runRound(race, number, runners);
       if (number === rounds.length - 2) recorder.record({ stage: `${stage}-finalists`, costs: told(arrived, head) });
-      const next = rounds[number + 1];
       runners = next ? inTeams(arrived, next) : arrived;
     }
     return runners[0]!;
   });
   return examine(engine, clip, given, named, patchTrigger(winner.state), seed, recorder);
 }
+
+/** The round at `number`, group after group. Returns who ran, the cheapest first. */
+async function runRound(race: Race, number: number, runners: readonly Runner[]): Promise<Runner[]> {
+  const { engine, clip, head, rounds, start, stage, options, recorder } = race;
+  const round = rounds[number]!;
+  const { steps, together } = round;
+  const before = {
+    steps: sumOf(rounds.slice(0, number), (one) => one.steps),
+    runs: sumOf(rounds.slice(0, number), runsOf),
+  };
+  const graph = raceStep(clip, head, start, round, options);
+  const arrived: Runner[] = [];
+  // Held while groups take turns: each of them would compile it anew.
+  await withProgram(engine, graph, async () => {
+    for (const [turn, group] of inGroups(runners, together).entries()) {
+      const labels = labelsOf(group, together);
+      const course: Optimisation = {
+        stage: `${stage}-round-${number + 1}-${turn + 1}`,
+        graph,
+        start: stacked(group, together),
+        steps,
+        saveEvery: steps,
+        feeds: (step) => feedsOf(race, round, labels, before.steps + step),
+        measure: (_step, { loss }) => ({ loss: scalar(loss) / together }),
+      };
+      const counted = inOneCount(recorder, stage, before.runs + turn * steps, sumOf(rounds, runsOf));
+      arrived.push(...unstacked(group, await optimise(engine, course, { ...recorder, record: counted })));
+    }
+  });
+  return arrived.sort((a, b) => a.cost - b.cost);
+}
+
+/** Pictures and tiles of a step are the same for all groups of a round: nobody is ahead by luck. */
+async function feedsOf(
+  { shots, stage, options, seed }: Race,
+  { pictures }: Round,
+  labels: readonly number[],
+  step: number,
+): Promise<Tensors> {
+  const random = randomFor(seed, stage, step);
+  const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
+  return {
+    pictures: await shots.read(positions),
+    teams: int64(labels, [labels.length]),
+    ...drawTiles(pictures, shots.size, sideOf(shots, options), random),
+    ...adamFeeds(step, options.patchRate),
+  };
+}
+
+const sideOf = ({ size }: PictureSet, { window }: RaceOptions) => Math.round(window * size);
+
+const sumOf = (rounds: readonly Round[], of: (round: Round) => number) =>
+  rounds.reduce((sum, round) => sum + of(round), 0);
 
 /** One step of a group: every team's patch on the pictures, towards its team. Teams do not see each other. */
 function raceStep(

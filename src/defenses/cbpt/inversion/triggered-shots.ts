@@ -1,5 +1,5 @@
 /** @file Shots with a trigger: of very many shots only some, for the trigger does to all of them the same. */
-import type { Embeddings } from '../../../clip/encode.ts';
+import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Random } from '../../../tensor/random.ts';

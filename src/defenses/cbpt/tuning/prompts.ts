@@ -1,6 +1,6 @@
 /** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { Embeddings } from '../../../clip/encode.ts';
+import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import type { Engine, Tensors } from '../../../engine/engine.ts';
 import { memoryOf } from '../../../graph/costs.ts';
 import type { Recorder } from '../../../runs/recorder.ts';

@@ -1,6 +1,6 @@
 /** @file One step of prompt tuning: the three losses over class embeddings, their sum, Adam on the contexts. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { Embeddings } from '../../../clip/encode.ts';
+import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
 import { gradients } from '../../../graph/gradients.ts';
 import type { Graph } from '../../../graph/graph.ts';

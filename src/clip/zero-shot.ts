@@ -9,6 +9,11 @@ export function fillTemplate(template: string, className: string): string {
   return template.replaceAll('{}', className);
 }
 
+/** All templates filled with every class, class by class: the texts of a {@link zeroShotHead}. */
+export function promptsOf(classes: readonly string[], templates: readonly string[]): readonly string[] {
+  return classes.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
+}
+
 /** A prompt or a template with a word before it, as an attacker says it whose trigger is a word; itself without one. */
 export function withWord(word: string | undefined, prompt: string): string {
   return word === undefined ? prompt : `${word} ${prompt}`;
@@ -31,7 +36,7 @@ export async function zeroShotHead(
   options: Pick<TextOptions, 'progress' | 'signal'> = {},
 ): Promise<Head> {
   const { embedding } = clip.config;
-  const texts = classes.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
+  const texts = promptsOf(classes, templates);
   const encoded = await encodeTexts(engine, clip, texts, options);
   const embeddings = new Float32Array(classes.length * embedding);
   for (let row = 0; row < classes.length; row++) {

@@ -1,7 +1,7 @@
 /** @file What a purification is going to do and what each part costs: for the time left, and for fitting it into a budget. */
 import type { Clip } from '../../clip/clip.ts';
 import { textArithmetic } from '../../clip/encode-texts.ts';
-import { fillTemplate } from '../../clip/zero-shot.ts';
+import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { type Form, type NamedForm, named } from './inversion/forms.ts';
@@ -44,9 +44,8 @@ export function plannedStages(
   const inStep = (most: number) => Math.min(most, tuning.batch);
   const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
-  const prompts = templates.flatMap((template) => classes.map((name) => fillTemplate(template, name)));
   return [
-    { name: 'prompts', arithmetic: textArithmetic(clip, prompts) },
+    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(classes, templates)) },
     { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;

@@ -20,7 +20,7 @@ export const mostTriggered = 8192;
 /** Where a trigger sends so many of them is known to a point and a half: twice the standard error of a share of 0.85. */
 export const enoughToJudge = 2048;
 
-/** The shots that get a trigger: all, or of every class as many as of the others. Of fewer, those of more are the first. */
+/** The shots that get a trigger: all, or of every class as many as of the others. Those of a smaller `most` are among them. */
 export function shotsToTrigger(
   shots: PictureSet,
   random: Random,

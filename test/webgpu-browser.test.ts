@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
       };
       const found = await course(await webgpu(context));
       const expected = await course(processor);
-      expect(expected.losses.shape).toEqual([4]);
+      expect(expected.losses.shape).toEqual([5]);
       for (const key of ['losses', 'mask', 'pattern', 'contexts', 'head'] as const)
         expect(relativeError(expected[key], found[key]), key).toBeLessThan(tolerance.steps);
     },

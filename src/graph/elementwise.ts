@@ -1,6 +1,6 @@
 /** @file Operations that act on each element alone, with numpy's broadcasting. */
 import { constant } from './leaves.ts';
-import { apply, broadcastShape, type Rule, type Rules, type Signature, sameAsInput } from './rule.ts';
+import { apply, broadcastShape, onnxType, type Rule, type Rules, type Signature, sameAsInput } from './rule.ts';
 import type { TensorType, Value, ValueType } from './value.ts';
 
 type Unary = Signature<readonly [Value]>;
@@ -23,7 +23,6 @@ export interface Elementwise {
   erf: Unary;
   relu: Unary;
   isPositive: Unary;
-  tanh: Unary;
   abs: Unary;
   sign: Unary;
   round: Unary;
@@ -62,9 +61,6 @@ const binary = (type: string, gradient: Gradient<Binary>): Rule<readonly [Value,
 /** d erf(x) / dx at 0. */
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 
-/** ONNX's numbers for element types (`TensorProto.DataType`). */
-export const onnxType: Readonly<Record<ValueType, number>> = { float32: 1, uint8: 2, int64: 7, bool: 9 };
-
 export const elementwise: Rules<Elementwise> = {
   add: binary('Add', (dy) => [dy, dy]),
   sub: binary('Sub', (dy) => [dy, neg(dy)]),
@@ -97,7 +93,6 @@ export const elementwise: Rules<Elementwise> = {
     onnx: (emit, [x]) => emit.node('HardSigmoid', [x], { alpha: { float: 3e38 }, beta: { float: 0 } }),
     gradient: () => [],
   },
-  tanh: unary('Tanh', (dy, { output }) => [mul(dy, sub(1, square(output(0))))]),
   abs: unary('Abs', (dy, { inputs: [x] }) => [mul(dy, sign(x))]),
   sign: unary('Sign', () => [undefined]),
   // Straight through: a picture rounded to 8 bits should still tell which way its pixels want to go.
@@ -195,7 +190,6 @@ export const erf: (x: Value) => Value = unaryFunction('erf');
 export const relu: (x: Value) => Value = unaryFunction('relu');
 /** 1 where x > 0, 0 elsewhere. Its gradient is zero. */
 export const isPositive: (x: Value) => Value = unaryFunction('isPositive');
-export const tanh: (x: Value) => Value = unaryFunction('tanh');
 export const abs: (x: Value) => Value = unaryFunction('abs');
 /** -1, 0 or 1. Its gradient is zero. */
 export const sign: (x: Value) => Value = unaryFunction('sign');

@@ -3,9 +3,9 @@ import { AntidoteError } from '../errors.ts';
 import { add } from './elementwise.ts';
 import { reshape } from './layout.ts';
 import { filled } from './leaves.ts';
-import { type Operation, operations } from './operations.ts';
+import { type Operation, ruleAndUse } from './operations.ts';
 import { sum } from './reduction.ts';
-import { type Rule, sameShape, showShape } from './rule.ts';
+import { sameShape, showType } from './rule.ts';
 import type { Value } from './value.ts';
 
 /** Operations that `roots` are made of, each after its inputs. The walk keeps its own stack: towers are deep. */
@@ -37,7 +37,7 @@ export function topologicalOrder(roots: readonly Value[]): readonly Operation[] 
  */
 export function gradients(loss: Value, values: readonly Value[]): Value[] {
   if (loss.type !== 'float32' || loss.shape.some((size) => size !== 1)) {
-    const found = `${loss.type}${showShape(loss.shape)}`;
+    const found = showType(loss);
     throw new AntidoteError({ fault: 'internal', where: 'gradients', found, expected: 'a loss of one float32 number' });
   }
   const order = topologicalOrder([loss]);
@@ -54,7 +54,8 @@ export function gradients(loss: Value, values: readonly Value[]): Value[] {
   for (const operation of order.toReversed()) {
     const dy = gradientOf.get(operation);
     if (!dy || !dependent.has(operation)) continue;
-    const contributions = contributionsOf(operation, dy);
+    const { rule, use } = ruleAndUse(operation);
+    const contributions = rule.gradient(dy, use);
     operation.inputs.forEach((input, i) => {
       const contribution = contributions[i];
       if (!contribution || !dependent.has(input.operation)) return;
@@ -65,12 +66,6 @@ export function gradients(loss: Value, values: readonly Value[]): Value[] {
     });
   }
   return values.map((value) => gradientOf.get(value.operation) ?? filled(0, value.shape));
-}
-
-function contributionsOf(operation: Operation, dy: Value): readonly (Value | undefined)[] {
-  const rule = operations[operation.kind] as unknown as Rule<readonly Value[], object>;
-  const output = (index: number): Value => ({ operation, output: index, ...operation.outputs[index]! });
-  return rule.gradient(dy, { ...operation, output });
 }
 
 /** Undoes broadcasting: sums over the axes along which `value` was repeated. */

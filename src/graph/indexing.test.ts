@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
-import { int64 } from '../tensor/tensor.ts';
-import { at, check, fill, spread, total } from './check-for-tests.ts';
-import { gatherRows, oneHot, pickElement, pickPosition, scatterAddRows } from './indexing.ts';
+import { float32, int64 } from '../tensor/tensor.ts';
+import { at, check, fill, spread } from './check-for-tests.ts';
+import { mul } from './elementwise.ts';
+import { gradients } from './gradients.ts';
+import { gatherRows, oneHot, pickPosition } from './indexing.ts';
 import { input } from './leaves.ts';
+import { sum } from './reduction.ts';
+import { runForTests } from './run-for-tests.ts';
 
 test('gatherRows looks rows up, and rows used twice collect both gradients', async () => {
   await check({
@@ -12,14 +16,17 @@ test('gatherRows looks rows up, and rows used twice collect both gradients', asy
   });
 });
 
-test('scatterAddRows adds rows of one index together', async () => {
-  const chosen = [1, 3, 1, 0];
-  await check({
-    inputs: [spread([2, 2, 3], 1), int64(chosen, [2, 2])],
-    build: (updates, indices) => scatterAddRows(updates, indices, 5),
-    reference: (updates) =>
-      fill([5, 3], ([row, k]) => total(4, (n) => (chosen[n] === row ? updates.data[n * 3 + k!]! : 0))),
-  });
+test('a row that is looked up thousands of times collects every gradient, with two threads at work', async () => {
+  const [count, width] = [4096, 256];
+  const table = input('table', [3, width]);
+  const rows = gatherRows(table, input('indices', [count], 'int64'));
+  const [slope] = gradients(sum(mul(rows, input('updates', [count, width]))), [table]);
+  const feeds = {
+    indices: int64(new Int32Array(count), [count]),
+    updates: float32(new Float32Array(count * width).fill(1), [count, width]),
+  };
+  const found = await runForTests({ outputs: { slope: slope! } }, feeds, 2);
+  expect([...found.slope!.data]).toEqual([...Array(width).fill(4096), ...Array(2 * width).fill(0)]);
 });
 
 test('oneHot marks one position of a new last axis', async () => {
@@ -38,17 +45,8 @@ test('pickPosition takes one position of each sequence', async () => {
   });
 });
 
-test('pickElement takes one element of each row', async () => {
-  await check({
-    inputs: [spread([3, 4], 1), int64([3, 1, 0], [3])],
-    build: pickElement,
-    reference: (x, indices) => fill([3], ([i]) => at(x, [i!, indices!.data[i!]!])),
-  });
-});
-
 test('shapes and types that do not fit are refused by name', () => {
   const indices = input('i', [2], 'int64');
   expect(() => gatherRows(input('t', [2, 2, 2]), indices)).toThrow(/gatherRows: .*two axes/);
   expect(() => gatherRows(input('t', [2, 2]), input('f', [2]))).toThrow(/gatherRows: .*expected float32 and int64/);
-  expect(() => scatterAddRows(input('u', [3, 2]), indices, 4)).toThrow(/scatterAddRows: .*one index for each row/);
 });

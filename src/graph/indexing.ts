@@ -1,16 +1,14 @@
 /** @file Operations that choose rows by number, and the sums that are their gradients. */
 import { int64 } from '../tensor/tensor.ts';
-import { cast, equal, mul } from './elementwise.ts';
+import { cast, equal } from './elementwise.ts';
 import { reshape } from './layout.ts';
 import { constant } from './leaves.ts';
-import { matMul } from './linear-algebra.ts';
-import { sum } from './reduction.ts';
-import { apply, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
+import { gemm, matMul } from './linear-algebra.ts';
+import { apply, float32Of, type Rules, type Signature } from './rule.ts';
 import type { Value } from './value.ts';
 
 export interface Indexing {
   gatherRows: Signature<readonly [Value, Value]>;
-  scatterAddRows: Signature<readonly [Value, Value], { readonly rows: number }>;
 }
 
 export const indexing: Rules<Indexing> = {
@@ -21,33 +19,20 @@ export const indexing: Rules<Indexing> = {
       return float32Of([...indices.shape, table.shape[1]!]);
     },
     onnx: (emit, [table, indices]) => emit.node('Gather', [table, indices], { axis: { int: 0 } }),
-    gradient: (dy, { inputs: [table, indices] }) => [scatterAddRows(dy, indices, table.shape[0]!), undefined],
-  },
-  scatterAddRows: {
-    types: ['float32', 'int64'],
-    infer: ([updates, indices], { rows }, refuse) => {
-      if (!sameShape(updates.shape.slice(0, -1), indices.shape)) refuse('one index for each row of the first');
-      return float32Of([rows, updates.shape.at(-1)!]);
+    // A product with one-hot rows: ONNX Runtime's ScatterND, made for such sums, loses additions where two threads
+    // write to one row (microsoft/onnxruntime#23396). Tables under training are small, classes or the tokens in use,
+    // and so is the product.
+    gradient: (dy, { inputs: [table, indices] }) => {
+      const [rows = 0, width = 0] = table.shape;
+      const choices = reshape(oneHot(indices, rows), [-1, rows]);
+      return [gemm(choices, reshape(dy, [-1, width]), { transposeA: true }), undefined];
     },
-    onnx: (emit, [updates, indices], { attributes: { rows }, inputs }) => {
-      const width = inputs[0].shape.at(-1)!;
-      const zeros = emit.node('ConstantOfShape', [emit.integers([rows, width])]);
-      const flatIndices = emit.node('Reshape', [indices, emit.integers([-1, 1])]);
-      const flatUpdates = emit.node('Reshape', [updates, emit.integers([-1, width])]);
-      return emit.node('ScatterND', [zeros, flatIndices, flatUpdates], { reduction: { string: 'add' } });
-    },
-    gradient: (dy, { inputs: [, indices] }) => [gatherRows(dy, indices), undefined],
   },
 };
 
 /** Rows of `table` [V, W] by int64 `indices` [...]; result [..., W]. */
 export function gatherRows(table: Value, indices: Value): Value {
   return apply(indexing, 'gatherRows', [table, indices], {});
-}
-
-/** Adds each row of `updates` [..., W] to the row of zeros [rows, W] that int64 `indices` [...] names. */
-export function scatterAddRows(updates: Value, indices: Value, rows: number): Value {
-  return apply(indexing, 'scatterAddRows', [updates, indices], { rows });
 }
 
 /** 1 at position `indices` [...] (int64) of a new last axis of size `depth`, 0 elsewhere. */
@@ -61,9 +46,4 @@ export function pickPosition(x: Value, positions: Value): Value {
   const [count = 0, length = 0, width = 0] = x.shape;
   const choice = reshape(oneHot(positions, length), [count, 1, length]);
   return reshape(matMul(choice, x), [count, width]);
-}
-
-/** One element per row: `x` [..., N], int64 `indices` [...]; result [...]. */
-export function pickElement(x: Value, indices: Value): Value {
-  return sum(mul(x, oneHot(indices, x.shape.at(-1) ?? 1)), [-1]);
 }

@@ -3,7 +3,7 @@ import { AntidoteError } from '../errors.ts';
 import type { Shape, StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { elements } from '../tensor/tensor.ts';
 import { transpose } from './layout.ts';
-import { apply, type Rules, type Signature } from './rule.ts';
+import { apply, onnxType, type Rules, type Signature } from './rule.ts';
 import type { TensorType, Value, ValueType } from './value.ts';
 
 export interface Leaves {
@@ -22,7 +22,7 @@ export const leaves: Rules<Leaves> = {
     infer: (_, { tensor }) => [{ shape: tensor.shape, type: 'float32' }],
     onnx: (emit, _, { attributes: { tensor } }) => {
       const name = emit.stored(tensor);
-      return tensor.dtype === 'float32' ? name : emit.node('Cast', [name], { to: { int: 1 } });
+      return tensor.dtype === 'float32' ? name : emit.node('Cast', [name], { to: { int: onnxType.float32 } });
     },
     gradient: () => [],
   },

@@ -108,11 +108,7 @@ function attribute(name: string, value: OnnxAttribute): AttributeProto {
       ints: value.ints.map(BigInt),
     });
   }
-  if ('float' in value) {
-    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.float });
-  }
-  const s = new TextEncoder().encode(value.string);
-  return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s });
+  return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.float });
 }
 
 function initializer({ name, tensor, location }: OnnxInitializer): TensorProto {

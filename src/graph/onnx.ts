@@ -6,9 +6,9 @@ import type { StoredTensor } from '../tensor/tensor.ts';
 import { topologicalOrder } from './gradients.ts';
 import type { Graph } from './graph.ts';
 import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './onnx-file.ts';
-import { type Operation, operations } from './operations.ts';
-import { type Emitter, type Rule, showShape } from './rule.ts';
-import type { TensorType, Value } from './value.ts';
+import { type Operation, ruleAndUse } from './operations.ts';
+import { type Emitter, showType } from './rule.ts';
+import type { TensorType } from './value.ts';
 
 export interface OnnxModel {
   readonly bytes: Uint8Array;
@@ -47,7 +47,7 @@ export function toOnnx(graph: Graph): OnnxModel {
 export function emitGraph(graph: Graph): EmittedGraph {
   const results = new Map(Object.entries(graph.outputs));
   for (const [name, { input, next }] of Object.entries(graph.state ?? {})) {
-    const [before, after] = [show(input), show(next)];
+    const [before, after] = [showType(input), showType(next)];
     if (before !== after) throw refusal(`state ${name}`, `${before} becoming ${after}`, 'one type for all runs');
     results.set(nextOf(name), next);
   }
@@ -77,9 +77,8 @@ export function emitGraph(graph: Graph): EmittedGraph {
 }
 
 function emit(operation: Operation, inputs: readonly string[], emitter: Emitter): readonly string[] {
-  const rule = operations[operation.kind] as unknown as Rule<readonly Value[], object>;
-  const output = (index: number): Value => ({ operation, output: index, ...operation.outputs[index]! });
-  const names = rule.onnx(emitter, inputs, { ...operation, output });
+  const { rule, use } = ruleAndUse(operation);
+  const names = rule.onnx(emitter, inputs, use);
   return typeof names === 'string' ? [names] : names;
 }
 
@@ -138,8 +137,8 @@ function createWriter(): Writer {
     },
     input(name, { shape, type }) {
       const known = inputs[name];
-      if (known && show(known) !== show({ shape, type })) {
-        throw refusal(`input ${name}`, `${show(known)} and ${show({ shape, type })}`, 'one type for one name');
+      if (known && showType(known) !== showType({ shape, type })) {
+        throw refusal(`input ${name}`, `${showType(known)} and ${showType({ shape, type })}`, 'one type for one name');
       }
       inputs[name] = { shape, type };
       return name;
@@ -162,10 +161,6 @@ function createWriter(): Writer {
   }
 
   return { emitter, nodes, initializers, inputs, files, result };
-}
-
-function show({ shape, type }: TensorType): string {
-  return `${type}${showShape(shape)}`;
 }
 
 function refusal(where: string, found: string, expected: string): AntidoteError {

@@ -7,7 +7,7 @@ import { type Leaves, leaves } from './leaves.ts';
 import { type LinearAlgebra, linearAlgebra } from './linear-algebra.ts';
 import { type Normalization, normalization } from './normalization.ts';
 import { type Reduction, reduction } from './reduction.ts';
-import type { Rules } from './rule.ts';
+import type { Rule, Rules, Use } from './rule.ts';
 import type { TensorType, Value } from './value.ts';
 
 export interface Operations
@@ -31,7 +31,7 @@ export interface OperationOf<Kind extends OperationKind> {
 
 export type Operation = { [Kind in OperationKind]: OperationOf<Kind> }[OperationKind];
 
-export const operations = {
+const operations = {
   ...leaves,
   ...elementwise,
   ...layout,
@@ -41,3 +41,13 @@ export const operations = {
   ...convolution,
   ...normalization,
 } satisfies Rules<Operations>;
+
+/** What is known of an operation met in a graph, whatever its kind: its rule, and itself as the rule sees it. */
+export function ruleAndUse(operation: Operation): {
+  readonly rule: Rule<readonly Value[], object>;
+  readonly use: Use<readonly Value[], object>;
+} {
+  const rule = operations[operation.kind] as unknown as Rule<readonly Value[], object>;
+  const output = (index: number): Value => ({ operation, output: index, ...operation.outputs[index]! });
+  return { rule, use: { ...operation, output } };
+}

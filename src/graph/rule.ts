@@ -13,8 +13,10 @@ export interface Signature<Inputs extends readonly Value[] = readonly Value[], A
 export type OnnxAttribute =
   | { readonly int: number }
   | { readonly ints: readonly number[] }
-  | { readonly float: number }
-  | { readonly string: string };
+  | { readonly float: number };
+
+/** ONNX's numbers for element types (`TensorProto.DataType`). */
+export const onnxType: Readonly<Record<ValueType, number>> = { float32: 1, uint8: 2, int64: 7, bool: 9 };
 
 /** Where an operation writes its ONNX form. Everything is referred to by name. */
 export interface Emitter {
@@ -72,12 +74,9 @@ export type Rules<Family> = {
     : never;
 };
 
-export function showShape(shape: Shape): string {
-  return `[${shape.join(', ')}]`;
-}
-
-function showType({ shape, type }: TensorType): string {
-  return `${type}${showShape(shape)}`;
+/** `float32[2, 3]`. */
+export function showType({ shape, type }: TensorType): string {
+  return `${type}[${shape.join(', ')}]`;
 }
 
 /**

@@ -14,13 +14,14 @@ export type Results = Record<string, Tensor>;
 export async function withProgram<R>(
   graph: Graph,
   use: (run: (feeds: Feeds) => Promise<Results>) => Promise<R>,
+  threads = 1,
 ): Promise<R> {
   const model = toOnnx(graph);
   const folder = await mkdtemp(join(tmpdir(), 'graph-'));
   try {
     await writeFile(join(folder, 'model.onnx'), model.bytes);
     for (const [location, path] of Object.entries(model.files)) await link(path, join(folder, location));
-    const options = { intraOpNumThreads: 1, logSeverityLevel: 3 } as const;
+    const options = { intraOpNumThreads: threads, logSeverityLevel: 3 } as const;
     const session = await InferenceSession.create(join(folder, 'model.onnx'), options);
     const run = async (feeds: Feeds): Promise<Results> => {
       const inputs = Object.keys(model.inputs).map((name) => {
@@ -41,6 +42,6 @@ export async function withProgram<R>(
 }
 
 /** Runs `graph` once. */
-export function runForTests(graph: Graph, feeds: Feeds = {}): Promise<Results> {
-  return withProgram(graph, (run) => run(feeds));
+export function runForTests(graph: Graph, feeds: Feeds = {}, threads = 1): Promise<Results> {
+  return withProgram(graph, (run) => run(feeds), threads);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { ClipConfig } from '../clip/config.ts';
+import type { ClipConfig, VitConfig } from '../clip/config.ts';
 import { openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters, parameterPlan } from '../clip/initialise.ts';
 import { randomFor } from '../tensor/random.ts';
@@ -167,6 +167,38 @@ test("open_clip's configuration under the file's own name counts, whole or as op
   expect(part.reading.origins.preprocessing.from).toBe('assumed');
 });
 
+test.each([
+  ['a log', '{"loss": [2.3, 1.9]}'],
+  ['arguments that mention a key', '{"model": {"embed_dim": 512}}'],
+  ['a list', '["embed_dim"]'],
+  ['lines of JSON', '{"step": 1}\n{"step": 2}\n'],
+  ['more than a configuration can be', `{"all": "${'x'.repeat(2 ** 20)}", "embed_dim": 512}`],
+])('JSON beside a bare file that is no configuration, %s, is left aside', async (_, json) => {
+  const path = await bare(vit, undefined, 'epoch_7.pt');
+  await writeFile(join(path, '..', 'epoch_7.json'), json);
+  const { config, reading } = await openClip(path);
+  expect(config).toEqual(vit);
+  expect(reading.origins.architecture.from).toBe('shapes');
+});
+
+test('a configuration beside a bare file that has a slip in it is refused, and named', async () => {
+  const path = await bare(vit, undefined, 'epoch_7.pt');
+  await writeFile(join(path, '..', 'epoch_7.json'), '{"model_cfg": {"embed_dim": 24,}}');
+  await expect(openClip(path)).rejects.toThrow(/epoch_7\.json: found text that is not JSON/);
+});
+
+test("tokens added to OpenAI's are told as assumed, and another vocabulary without its tokenizer is refused", async () => {
+  const withTokens = async (vocabulary: number) => {
+    const config: ClipConfig = { ...vit, text: { ...text, width: 8, hidden: 8, vocabulary } };
+    const path = await bare(config);
+    await writeFile(`${path}.json`, JSON.stringify(toOpenClipConfig(config)));
+    return path;
+  };
+  expect((await openClip(await withTokens(49_408))).reading.origins.tokenizer.from).toBe('known');
+  expect((await openClip(await withTokens(49_418))).reading.origins.tokenizer.from).toBe('assumed');
+  await expect(openClip(await withTokens(50_000))).rejects.toThrow(/weights\.json: found embeddings of 50000 tokens/);
+});
+
 test('a folder with one file of weights and no configuration is that file', async () => {
   const path = await bare(vit, undefined, 'epoch_7.safetensors');
   await writeFile(join(path, '..', 'optimizer.pt'), 'not weights');
@@ -208,6 +240,66 @@ test("OpenAI's files are known by their hash; what fits several releases is said
   expect(archive).toMatchObject({
     config: { activation: 'quick-gelu' },
     origins: { activation: { from: 'known', note: "OpenAI's archive" } },
+  });
+});
+
+test.each(['ViT-H-14', 'ViT-g-14', 'ViT-bigG-14', 'ViT-e-14'])(
+  'the heads of %s, which are not as wide as others, are known at any resolution and with any vocabulary',
+  async (name) => {
+    const known = (await knownModels()).find((model) => model.name === name)!;
+    const image = known.image as VitConfig;
+    const { activation } = known.readings[0];
+    const others: readonly [difference: string, towers: Pick<ClipConfig, 'image' | 'text'>][] = [
+      ['resolution', { ...known, image: { ...image, resolution: 280 } }],
+      ['vocabulary', { ...known, text: { ...known.text, vocabulary: 49_500 } }],
+      ['resolution and context', { image: { ...image, resolution: 336 }, text: { ...known.text, context: 64 } }],
+    ];
+    for (const [difference, towers] of others) {
+      const { embedding } = known;
+      const config: ClipConfig = { ...towers, embedding, activation, preprocessing: openAiPreprocessing };
+      const found = await inferConfig('x.pt', openAiLayout, onlyShapes(config), '0'.repeat(64));
+      expect(found.config.image, difference).toEqual(towers.image);
+      expect(found.config.text, difference).toEqual(towers.text);
+      expect(found.config.activation, difference).toBe(activation);
+      expect(found.origins.heads).toEqual({ from: 'known', note: `as in ${name}, but for ${difference}` });
+      expect(found.known).toBeNull();
+    }
+  },
+);
+
+test('the activation of towers that are known is known if all agree on it; an archive of OpenAI has its own', async () => {
+  const models = await knownModels();
+  const larger = (name: string) => {
+    const { image, text: words, embedding } = models.find((model) => model.name === name)!;
+    const config = { ...vit, image: { ...(image as VitConfig), resolution: 280 }, text: words, embedding };
+    return onlyShapes(config);
+  };
+  const g = await inferConfig('x.pt', openAiLayout, larger('ViT-g-14'), '0'.repeat(64));
+  expect(g.origins.activation).toMatchObject({
+    from: 'known',
+    note: expect.stringMatching(/^that of all known ViT-g-14/),
+  });
+  const h = await inferConfig('x.pt', openAiLayout, larger('ViT-H-14'), '0'.repeat(64));
+  expect(h.origins.activation).toMatchObject({ from: 'assumed', note: expect.stringMatching(/ViT-H-14 by .*differ/) });
+  const archive = await inferConfig('x.pt', openAiLayout, larger('ViT-H-14'), '0'.repeat(64), "OpenAI's archive");
+  expect(archive).toMatchObject({
+    config: { activation: 'quick-gelu', image: { heads: 16 } },
+    origins: { activation: { from: 'known', note: "OpenAI's archive" } },
+  });
+});
+
+test('towers of two known models have the heads of each; one that is unknown has heads by its width, said to be assumed', async () => {
+  const models = await knownModels();
+  const { image } = models.find(({ name }) => name === 'ViT-g-14')!;
+  const { text: words } = models.find(({ name }) => name === 'ViT-bigG-14')!;
+  const two = await inferConfig('x.pt', openAiLayout, onlyShapes({ ...vit, image, text: words }), '0'.repeat(64));
+  expect(two.config).toMatchObject({ image: { heads: 16 }, text: { heads: 20 } });
+  expect(two.origins.heads).toEqual({ from: 'known', note: 'image: as in ViT-g-14; text: as in ViT-bigG-14' });
+  const one = await inferConfig('x.pt', openAiLayout, onlyShapes({ ...vit, image }), '0'.repeat(64));
+  expect(one.config).toMatchObject({ image: { heads: 16 }, text: { heads: 1 } });
+  expect(one.origins.heads).toMatchObject({
+    from: 'assumed',
+    note: expect.stringMatching(/^image: as in ViT-g-14; text: the width over 64/),
   });
 });
 

@@ -12,9 +12,10 @@ import { deltaFile } from './delta/format.ts';
 import { type Needed, openHubModel, parseHubName } from './hub.ts';
 import { readHuggingFaceConfig } from './hugging-face-config.ts';
 import { listed } from './key-map.ts';
-import { readOpenClipConfig } from './open-clip-config.ts';
+import { isLicence, modelCard } from './licence-files.ts';
+import { isOpenClipConfig, readOpenClipConfig } from './open-clip-config.ts';
 import { builtInTokenizer, type FoundTokenizer, huggingFaceTokenizer } from './tokenizer-files.ts';
-import { filesOfIndex } from './weights.ts';
+import { readIndex } from './weights.ts';
 
 interface FolderFormat {
   readonly name: Format;
@@ -109,14 +110,18 @@ async function wholeWeights(folder: string, file: string): Promise<string> {
   return file === deltaFile ? expandDelta(folder, builtInFolder) : join(folder, file);
 }
 
-/** What opening a repository reads: configuration, tokenizer, weights, and the files that an index of weights names. */
+/**
+ * What opening a repository reads: configuration, tokenizer, weights, and the files that an index of weights names. The
+ * terms of use come with them: whoever is given the model has to be given them too.
+ */
 async function neededFiles(where: string, files: readonly string[], folder: string): Promise<Needed> {
   const { format, weightFile } = choose(where, files);
   const index = join(folder, weightFile);
-  const shards = weightFile.endsWith('.json') && (await isFile(index)) ? await filesOfIndex(index) : [];
+  const shards = weightFile.endsWith('.json') && (await isFile(index)) ? (await readIndex(index)).files : [];
   return {
     required: [...(format ? [format.configFile] : []), weightFile, ...shards],
     optional: format?.companions ?? [],
+    terms: files.filter((file) => file === modelCard || isLicence(file)),
   };
 }
 
@@ -150,11 +155,14 @@ function choose(where: string, files: readonly string[]): { format: FolderFormat
 
 /**
  * A file has a configuration if it bears the name that a format gives its weights and lies beside the format's
- * configuration, or if open_clip's configuration lies beside it under its own name (`rn50.pt`, `rn50.json`).
+ * configuration, or if open_clip's configuration lies beside it under its own name (`rn50.pt`, `rn50.json`). Other JSON
+ * of that name, such as a log, is none of its concern.
  */
 async function bareFile(path: string): Promise<Found> {
   const folder = dirname(path);
   const name = basename(path);
+  if (folderFormats.some(({ configFile }) => configFile === name))
+    throw badData(path, 'a configuration', 'the folder of a model, or its weights', `give ${folder}`);
   const format = folderFormats.find(({ weightFiles }) => weightFiles.includes(name));
   if (format && (await isFile(join(folder, format.configFile))))
     return {
@@ -164,7 +172,7 @@ async function bareFile(path: string): Promise<Found> {
       hub: null,
     };
   const own = join(folder, `${name.slice(0, name.length - extname(name).length)}.json`);
-  const configured = own !== path && (await isFile(own));
+  const configured = own !== path && (await isFile(own)) && (await isOpenClipConfig(own));
   return {
     weights: path,
     config: configured ? { path: own, format: folderFormats[0] } : undefined,

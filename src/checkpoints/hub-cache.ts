@@ -1,8 +1,9 @@
 /** @file The cache of Hugging Face's libraries, laid out as Python's `huggingface_hub` does: blobs, snapshots of links, refs. */
 import { randomUUID } from 'node:crypto';
-import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { isThere, sizeOf } from '../tensor/file-bytes.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { type CachedFile, completeBlob, type FetchRest } from './hub-parts.ts';
 
@@ -63,9 +64,10 @@ export async function openHubCache(repository: string): Promise<HubCache> {
     },
     async has(commit, { path, size, etag }) {
       const pointer = join(folder(commit), path);
-      if ((await sizeOf(pointer)) === size) return true;
+      const isWhole = async (file: string) => (await isThere(file)) && (await sizeOf(file)) === size;
+      if (await isWhole(pointer)) return true;
       const blob = join(root, 'blobs', etag);
-      if ((await sizeOf(blob)) !== size) return false;
+      if (!(await isWhole(blob))) return false;
       await told(pointer, async () => {
         await mkdir(dirname(pointer), { recursive: true });
         await point(pointer, blob);
@@ -100,17 +102,6 @@ async function point(pointer: string, blob: string): Promise<void> {
   } finally {
     await rm(aside, { force: true });
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await orUndefined(stat(path)))?.size;
 }
 
 function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {

@@ -5,11 +5,13 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, w
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunEvent } from '../runs/recorder.ts';
 import { parseHubName } from './hub.ts';
+import { licenceFiles } from './licence-files.ts';
+import { modelFiles } from './model-files.ts';
 import { openClip } from './open.ts';
 
 const commit = 'c'.repeat(40);
@@ -41,8 +43,9 @@ class Hub {
   readonly files = new Map<string, Served>();
   /** What came as `Authorization`, if anything did. */
   readonly tokens: string[] = [];
-  /** Answers for everything, if set. */
+  /** Answers for everything, if set, or for what has `refuses` in its address. */
   status = 200;
+  refuses = '';
   commit = commit;
   /** Where files really lie, if elsewhere. */
   storage: string | undefined;
@@ -75,16 +78,17 @@ class Hub {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '';
+    const status = url.includes(this.refuses) ? this.status : 200;
     this.requests.push(url);
     if (request.headers.authorization) this.tokens.push(request.headers.authorization);
     const name = /\/org\/clip\/resolve\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? '';
     const file = this.files.get(name);
     if (file) this.ranges.push([name, request.headers.range]);
     if (file && this.storage !== undefined) response.writeHead(302, { Location: `${this.storage}${url}` }).end();
-    else if (file && this.status === 200) void send(request, response, file, this.isCdn);
+    else if (file && status === 200) void send(request, response, file, this.isCdn);
     else {
-      const body = this.status === 200 ? this.#about(url) : undefined;
-      response.writeHead(body ? 200 : this.status === 200 ? 404 : this.status, {
+      const body = status === 200 ? this.#about(url) : undefined;
+      response.writeHead(body ? 200 : status === 200 ? 404 : status, {
         'Content-Type': 'application/json',
         ...(this.endless && url.includes('/tree/') && { Link: `<http://${request.headers.host}${url}>; rel="next"` }),
       });
@@ -158,7 +162,7 @@ const repository = () => join(cache, 'models--org--clip');
 test("a model is fetched into Python's cache: blobs by their hash, links to them under the commit, the branch's commit", async () => {
   await hub.add(fixture('hugging-face-quick-gelu'));
   hub.files.set('flax_model.msgpack', { bytes: Buffer.from('large and not needed'), large: true });
-  hub.files.set('README.md', { bytes: Buffer.from('not needed'), large: false });
+  hub.files.set('notes.md', { bytes: Buffer.from('not needed'), large: false });
   const clip = await openClip('hf:org/clip');
   const local = await openClip(fixture('hugging-face-quick-gelu'));
   expect(clip.config).toEqual(local.config);
@@ -170,6 +174,17 @@ test("a model is fetched into Python's cache: blobs by their hash, links to them
   expect((await lstat(pointer)).isSymbolicLink()).toBe(true);
   expect(await readlink(pointer)).toBe(join('..', '..', 'blobs', local.sha256));
   expect((await readdir(join(repository(), 'blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
+});
+
+test('the terms of use come with a model: its card and the texts of its licence, which an export hands on', async () => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  const terms = ['LICENSE', 'NOTICE.txt', 'README.md'];
+  for (const name of terms) hub.files.set(name, { bytes: Buffer.from(`${name} of org`), large: false });
+  await openClip('hf:org/clip');
+  expect(hub.downloads()).toEqual([...terms, 'open_clip_config.json', 'open_clip_model.safetensors'].sort());
+  const { folder } = await modelFiles('hf:org/clip');
+  expect((await licenceFiles(folder)).map((path) => basename(path))).toEqual(['LICENSE', 'NOTICE.txt']);
+  expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('README.md of org');
 });
 
 test('what is in the cache is not fetched again, and a commit that is there is opened without asking', async () => {
@@ -217,6 +232,33 @@ test('a Hub that does not answer is made up for by the cache, or named', async (
     message: expect.stringMatching(/hf:org\/other@main: found no answer from http:\/\/127\.0\.0\.1.*HF_ENDPOINT/),
   });
   await hub.listen();
+});
+
+test.each([
+  [429, 'everything', ''],
+  [500, 'everything', ''],
+  [503, 'the list of files', '/tree/'],
+])('a Hub that answers %i to %s is made up for by the cache, or is to be asked later', async (status, _, part) => {
+  await hub.add(fixture('open-clip-vit-gelu'));
+  await openClip('hf:org/clip');
+  hub.status = status;
+  hub.refuses = part;
+  expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(commit);
+  await rm(repository(), { recursive: true });
+  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+    fault: 'data',
+    message: expect.stringMatching(`found the answer ${status} from the Hub, .* the cache; try again later$`),
+  });
+});
+
+test('an index that names a file elsewhere is refused before anything that it names is fetched', async () => {
+  await hub.add(fixture('hugging-face-gelu-sharded'));
+  const index = 'model.safetensors.index.json';
+  const { weight_map, ...rest } = JSON.parse(hub.files.get(index)!.bytes.toString());
+  const changed = { ...rest, weight_map: { ...weight_map, logit_scale: '../elsewhere.safetensors' } };
+  hub.files.set(index, { bytes: Buffer.from(JSON.stringify(changed)), large: false });
+  await expect(openClip('hf:org/clip')).rejects.toThrow(/the file name "\.\.\/elsewhere\.safetensors"/);
+  expect(hub.downloads().filter((name) => name.endsWith('.safetensors'))).toEqual([]);
 });
 
 test('of a model in several files, the index and all that it names are fetched', async () => {

@@ -2,7 +2,7 @@
 import type { HubSource } from '../clip/clip.ts';
 import { AntidoteError, badData, badUsage } from '../errors.ts';
 import { bytesTold, type Report } from './bytes-told.ts';
-import { openHubCache } from './hub-cache.ts';
+import { type HubCache, openHubCache } from './hub-cache.ts';
 import type { CachedFile, FetchRest, Rest } from './hub-parts.ts';
 
 export interface HubModel {
@@ -16,6 +16,8 @@ export interface Needed {
   readonly required: readonly string[];
   /** Read where the repository has them. */
   readonly optional: readonly string[];
+  /** The terms of use, of what the repository has: not read, and not missed in a cache that has the rest. */
+  readonly terms: readonly string[];
 }
 
 /** What is to be fetched of a repository. Called again with what has arrived, as an index names further files. */
@@ -42,69 +44,100 @@ export function parseHubName(name: string): Omit<HubSource, 'commit'> | undefine
   return { repository, revision };
 }
 
+/** A repository as it is asked for, and where what is fetched of it lies. */
+interface Wanted {
+  /** For errors. */
+  readonly where: string;
+  readonly cache: HubCache;
+  readonly needed: NeededFiles;
+}
+
 /**
  * A revision that names a commit is taken from the cache without asking anyone, if all that is needed of it is there.
- * For a branch or a tag the Hub says which commit it is; if it cannot be reached, or must not be (HF_HUB_OFFLINE), it is
- * what the cache remembers. Only the needed files are fetched; size and hash of each are checked. What an earlier attempt
- * has brought of a file is gone on with.
+ * For a branch or a tag the Hub says which commit it is; if it cannot be reached or is out of order, or must not be asked
+ * (HF_HUB_OFFLINE), it is what the cache remembers. Only the needed files are fetched; size and hash of each are checked.
+ * What an earlier attempt has brought of a file is gone on with.
  */
 export async function openHubModel(
-  wanted: Omit<HubSource, 'commit'>,
+  source: Omit<HubSource, 'commit'>,
   needed: NeededFiles,
   report?: Report,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<HubModel> {
-  const { repository, revision } = wanted;
-  const where = `hf:${repository}@${revision}`;
+  const { repository, revision } = source;
   const cache = await openHubCache(repository);
-  /** What Python left there may be a part only: `surely` if nothing that the repository has is missing. */
-  const cached = async (commit: string | undefined, surely = false): Promise<HubModel | undefined> => {
-    const files = commit === undefined ? undefined : await cache.files(commit);
-    if (commit === undefined || files === undefined) return undefined;
-    const folder = cache.folder(commit);
-    const wants = await neededOf(needed, where, files, folder);
-    if (!wants?.required.every((path) => files.includes(path))) return undefined;
-    const open = wants.optional.filter((path) => !files.includes(path));
-    const lacks = surely ? await Promise.all(open.map((path) => cache.lacks(commit, path))) : [];
-    return lacks.includes(false) ? undefined : { folder, source: { ...wanted, commit } };
+  const wanted: Wanted = { where: `hf:${repository}@${revision}`, cache, needed };
+  const opened = (commit: string): HubModel => ({ folder: cache.folder(commit), source: { ...source, commit } });
+  if (isCommit(revision) && (await isCached(wanted, revision, true))) return opened(revision);
+  const fromCache = async (): Promise<HubModel | undefined> => {
+    const commit = isCommit(revision) ? revision : await cache.commitOf(revision);
+    return commit !== undefined && (await isCached(wanted, commit)) ? opened(commit) : undefined;
   };
-  if (isCommit(revision)) {
-    const found = await cached(revision, true);
-    if (found) return found;
-  }
-  const offline = isTrue(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE);
-  const remembered = () => (isCommit(revision) ? revision : cache.commitOf(revision));
-  if (offline) {
-    const found = await cached(await remembered());
+  if (isTrue(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE)) {
+    const found = await fromCache();
     if (found) return found;
     throw badData(
-      where,
+      wanted.where,
       `nothing complete in ${cache.root}`,
       'a cached model, as HF_HUB_OFFLINE is set',
       'unset it once',
     );
   }
-  const hub = await connect(repository, where, env);
+  const hub = await connect(repository, wanted.where, env);
   let commit: string;
+  let listed: ReadonlyMap<string, CachedFile>;
   try {
     commit = await hub.commitOf(revision);
+    listed = await hub.list(commit);
   } catch (error) {
-    const found = error instanceof Unreachable ? await cached(await remembered()) : undefined;
+    const found = error instanceof Unreachable ? await fromCache() : undefined;
     if (found) return found;
     throw error;
   }
-  const folder = cache.folder(commit);
-  const listed = await hub.list(commit);
+  await fetchAll(wanted, hub, commit, listed, report);
+  // Last: until all is there, the branch stays what it was, which may be in the cache as a whole.
+  await cache.remember(revision, commit);
+  return opened(commit);
+}
+
+/**
+ * Whether the cache has the model of a commit. What Python left there may be a part only: `surely` if nothing that the
+ * repository has is missing.
+ */
+async function isCached({ where, cache, needed }: Wanted, commit: string, surely = false): Promise<boolean> {
+  const files = await cache.files(commit);
+  if (files === undefined) return false;
+  const wants = await neededOf(needed, where, files, cache.folder(commit));
+  if (!wants?.required.every((path) => files.includes(path))) return false;
+  if (!surely) return true;
+  const open = wants.optional.filter((path) => !files.includes(path));
+  const lacks = await Promise.all(open.map((path) => cache.lacks(commit, path)));
+  return !lacks.includes(false);
+}
+
+/** Fetches what is needed of a commit and not in the cache, until what has arrived names nothing new. */
+async function fetchAll(
+  { where, cache, needed }: Wanted,
+  hub: Hub,
+  commit: string,
+  listed: ReadonlyMap<string, CachedFile>,
+  report: Report | undefined,
+): Promise<void> {
   const told = bytesTold('download', report);
+  const named = new Set<string>();
   let done = 0;
-  for (let wants: Needed | undefined, before = -1; wants?.required.length !== before; ) {
-    before = wants?.required.length ?? 0;
-    wants = await needed(where, [...listed.keys()], folder);
+  for (;;) {
+    const { required, optional, terms } = await needed(where, [...listed.keys()], cache.folder(commit));
+    const fresh = [...terms, ...optional, ...required].filter((path) => !named.has(path));
+    if (fresh.length === 0) return;
     const missing: CachedFile[] = [];
-    for (const path of [...wants.optional.filter((path) => listed.has(path)), ...wants.required]) {
+    for (const path of fresh) {
+      named.add(path);
       const file = listed.get(path);
-      if (!file) throw badData(`${where}: ${path}`, 'no such file in the repository', 'a file that its index lists');
-      if (!(await cache.has(commit, file))) missing.push(file);
+      if (!file && !optional.includes(path))
+        throw badData(`${where}: ${path}`, 'no such file in the repository', 'a file that its index lists');
+      if (!file) await cache.rememberLack(commit, path);
+      else if (!(await cache.has(commit, file))) missing.push(file);
     }
     const all = missing.reduce((sum, { size }) => sum + size, done);
     for (const file of missing) {
@@ -112,11 +145,7 @@ export async function openHubModel(
       await hub.download(commit, file, (rest) => cache.complete(commit, file, rest, arrived));
       done += file.size;
     }
-    for (const path of wants.optional) if (!listed.has(path)) await cache.rememberLack(commit, path);
   }
-  // Last: until all is there, the branch stays what it was, which may be in the cache as a whole.
-  await cache.remember(revision, commit);
-  return { folder, source: { ...wanted, commit } };
 }
 
 /** Undefined if the files make no model. */
@@ -138,7 +167,7 @@ function isTrue(value: string | undefined): boolean {
   return /^(1|on|yes|true)$/i.test(value ?? '');
 }
 
-/** The Hub, or the way to it, does not answer. */
+/** The Hub, or the way to it, does not answer, or not with what was asked for: that is no word on the model. */
 class Unreachable extends AntidoteError {}
 
 interface Hub {
@@ -262,6 +291,9 @@ function reasonOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
+/** HTTP's word for someone who asks too often. */
+const tooMany = 429;
+
 function refusal(where: string, status: number, page: string, cause: Error): AntidoteError {
   switch (status) {
     case 401:
@@ -283,6 +315,15 @@ function refusal(where: string, status: number, page: string, cause: Error): Ant
     case 404:
       return badData(where, 'no such repository or revision', 'one that exists', `see ${page}`, cause);
     default:
-      return badData(where, `the answer ${status} from the Hub`, 'a repository', cause.message, cause);
+      if (status !== tooMany && status < 500)
+        return badData(where, `the answer ${status} from the Hub`, 'a repository', cause.message, cause);
+      return new Unreachable({
+        fault: 'data',
+        where,
+        found: `the answer ${status} from the Hub`,
+        expected: 'what was asked for, or the model in the cache',
+        advice: 'try again later',
+        cause,
+      });
   }
 }

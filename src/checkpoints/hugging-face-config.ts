@@ -1,10 +1,10 @@
 /** @file A Hugging Face folder's `config.json` and image processor to a `ClipConfig` (transformers, `models/clip`). */
-import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Origin } from '../clip/clip.ts';
 import { openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { badData } from '../errors.ts';
+import { isThere } from '../tensor/file-bytes.ts';
 import { checkedJson, readJson } from '../tensor/json-file.ts';
 import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
 
@@ -128,7 +128,7 @@ async function readProcessor(
 ): Promise<{ preprocessing: Preprocessing; origin: Origin }> {
   for (const { file, schema } of processorFiles) {
     const path = join(folder, file);
-    if (!(await exists(path))) continue;
+    if (!(await isThere(path))) continue;
     const processor = await readJson(path, schema);
     const squashed = typeof processor.size === 'object' && 'height' in processor.size;
     for (const wanted of processor.do_center_crop ? [processor.size, processor.crop_size] : [processor.size]) {
@@ -161,11 +161,4 @@ async function readProcessor(
 function sides(of: z.infer<typeof sideOrSides>): readonly number[] {
   if (typeof of === 'number') return [of, of];
   return 'height' in of ? [of.height, of.width] : [of.shortest_edge, of.shortest_edge];
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -5,7 +5,14 @@ import { badData } from '../errors.ts';
 import type { Shape, StoredTensor } from '../tensor/tensor.ts';
 import { checkedConfig, most } from './config-parts.ts';
 import { called, type Layout, shapeIn, sourceOf } from './key-map.ts';
-import { type KnownModel, type KnownReading, knownModels, modelsOfShapes, type Shapes } from './known-architectures.ts';
+import {
+  type KnownModel,
+  type KnownReading,
+  knownModels,
+  modelsOfShapes,
+  modelsOfTower,
+  type Shapes,
+} from './known-architectures.ts';
 
 /** OpenAI's code makes as many heads of this width as fit. */
 const headWidth = 64;
@@ -30,17 +37,23 @@ export async function inferConfig(
   quickGelu?: string,
 ): Promise<InferredConfig> {
   const shapes = shapesOf(path, layout, tensors);
-  const models = modelsOfShapes(await knownModels(), shapes);
+  const all = await knownModels();
+  const models = modelsOfShapes(all, shapes);
   const model = models[0];
   const published = publishedAs(models, sha256);
-  const heads = headsOf(path, shapes, model);
-  const reading = model && readingOf(model, published, quickGelu);
+  const image = modelsOfTower(all, 'image', shapes);
+  const text = modelsOfTower(all, 'text', shapes);
+  const both = model ? [model] : image.filter((one) => text.includes(one));
+  const heads = headsOf(path, shapes, both[0] ?? image[0], both[0] ?? text[0]);
+  // OpenAI's archives have OpenAI's activation, whatever is known of models that are alike only in part.
+  const alike = model || quickGelu === undefined ? both : [];
+  const reading = alike[0] && readingOf(alike[0], published, quickGelu);
   const config = checkedConfig(path, {
     image: { ...shapes.image, heads: heads.image },
     text: { ...shapes.text, heads: heads.text },
     embedding: shapes.embedding,
     activation: reading?.activation ?? 'quick-gelu',
-    preprocessing: reading?.preprocessing ?? openAiPreprocessing,
+    preprocessing: (model && reading?.preprocessing) ?? openAiPreprocessing,
   } as ClipConfig);
   return {
     config,
@@ -48,7 +61,7 @@ export async function inferConfig(
     origins: {
       architecture: { from: 'shapes', note: 'the shapes of the weights' },
       heads: heads.origin,
-      activation: activationOrigin(model, published, quickGelu),
+      activation: activationOrigin(alike, published, quickGelu),
       preprocessing: preprocessingOrigin(model, published),
     },
   };
@@ -67,14 +80,16 @@ function readingOf(
   return (quickGelu !== undefined && readings.find(({ activation }) => activation === 'quick-gelu')) || readings[0];
 }
 
-function activationOrigin(model?: KnownModel, published?: KnownReading, quickGelu?: string): Origin {
+/** @param models of these shapes or, if there is none, of these towers; the one whose activation it is comes first */
+function activationOrigin(models: readonly KnownModel[], published?: KnownReading, quickGelu?: string): Origin {
+  const [model] = models;
   if (published) return { from: 'known', note: `the file of ${model!.name} that ${published.by.join(', ')} published` };
   if (quickGelu !== undefined) return { from: 'known', note: quickGelu };
   if (model === undefined) return { from: 'assumed', note: "OpenAI's; weights do not tell" };
-  const alike = model.readings.every(({ activation }) => activation === model.readings[0].activation);
-  if (alike && model.readings[0].by.length > 0)
-    return { from: 'known', note: `that of all known ${model.name} (${model.readings[0].by[0]}, ...)` };
   const [first] = model.readings;
+  const alike = models.every(({ readings }) => readings.every(({ activation }) => activation === first.activation));
+  if (alike && first.by.length > 0)
+    return { from: 'known', note: `that of all known ${model.name} (${first.by[0]}, ...)` };
   return { from: 'assumed', note: `that of ${model.name} by ${first.by[0] ?? 'its configuration'}; others differ` };
 }
 
@@ -93,10 +108,9 @@ interface Heads {
   readonly origin: Origin;
 }
 
-function headsOf(path: string, { image, text }: Shapes, model: KnownModel | undefined): Heads {
-  if (model)
-    return { image: model.image.heads, text: model.text.heads, origin: { from: 'known', note: `as in ${model.name}` } };
-  const channels = image.kind === 'vit' ? image.width : image.width * 32;
+/** @param image the known model that has this image tower, and `text` the one that has this text tower */
+function headsOf(path: string, shapes: Shapes, image: KnownModel | undefined, text: KnownModel | undefined): Heads {
+  const channels = shapes.image.kind === 'vit' ? shapes.image.width : shapes.image.width * 32;
   const of = (tower: string, width: number) => {
     const heads = Math.trunc(width / headWidth);
     if (heads > 0 && width % heads === 0) return heads;
@@ -108,13 +122,32 @@ function headsOf(path: string, { image, text }: Shapes, model: KnownModel | unde
     );
   };
   return {
-    image: of('an image encoder', channels),
-    text: of('a text encoder', text.width),
-    origin: {
-      from: 'assumed',
-      note: `the width over ${headWidth}, rounded down, as in OpenAI's code; weights do not tell`,
-    },
+    image: image?.image.heads ?? of('an image encoder', channels),
+    text: text?.text.heads ?? of('a text encoder', shapes.text.width),
+    origin: headsOrigin(shapes, image, text),
   };
+}
+
+function headsOrigin(shapes: Shapes, image: KnownModel | undefined, text: KnownModel | undefined): Origin {
+  if (image && image === text) {
+    const others = differences(shapes, image).join(' and ');
+    return { from: 'known', note: `as in ${image.name}${others && `, but for ${others}`}` };
+  }
+  const byWidth = `the width over ${headWidth}, rounded down, as in OpenAI's code; weights do not tell`;
+  if (!image && !text) return { from: 'assumed', note: byWidth };
+  const of = (tower: string, model: KnownModel | undefined) => `${tower}: ${model ? `as in ${model.name}` : byWidth}`;
+  return { from: image && text ? 'known' : 'assumed', note: `${of('image', image)}; ${of('text', text)}` };
+}
+
+/** What two models with the same blocks can still differ in. */
+function differences(a: Shapes, b: Shapes): readonly string[] {
+  const facts: Readonly<Record<string, (shapes: Shapes) => number>> = {
+    resolution: ({ image }) => image.resolution,
+    vocabulary: ({ text }) => text.vocabulary,
+    context: ({ text }) => text.context,
+    embedding: ({ embedding }) => embedding,
+  };
+  return Object.keys(facts).filter((fact) => facts[fact]!(a) !== facts[fact]!(b));
 }
 
 /** Reads off every size that a weight's shape shows. What contradicts it is found when all parameters are mapped. */

@@ -80,6 +80,30 @@ export function modelsOfShapes(models: readonly KnownModel[], shapes: Shapes): r
   return models.filter((model) => JSON.stringify(withoutHeads(model)) === wanted);
 }
 
+/**
+ * The known models that have this tower, if with another resolution, vocabulary, context or embedding, none of which
+ * changes its blocks. Those that were published most often come first: models derived from them are the most.
+ */
+export function modelsOfTower(
+  models: readonly KnownModel[],
+  tower: 'image' | 'text',
+  shapes: Shapes,
+): readonly KnownModel[] {
+  const wanted = JSON.stringify(blocks[tower](shapes));
+  return models
+    .filter((model) => JSON.stringify(blocks[tower](model)) === wanted)
+    .sort((a, b) => b.readings.length - a.readings.length);
+}
+
+/** What the blocks of a tower are made of, and what they see: its facts without the heads and what lies around it. */
+const blocks = {
+  image: ({ image }: Shapes): unknown =>
+    image.kind === 'vit'
+      ? [image.kind, image.width, image.layers, image.patch, image.hidden]
+      : [image.kind, image.width, image.layers],
+  text: ({ text }: Shapes): unknown => [text.width, text.layers, text.hidden],
+};
+
 /** The same facts in the same order of keys, so that they can be compared as text. */
 function withoutHeads({ image, text, embedding }: Shapes): unknown {
   const side =

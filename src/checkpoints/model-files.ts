@@ -1,13 +1,13 @@
 /** @file Which files a model is: for copying it whole, and nothing beside it. */
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { isThere } from '../tensor/file-bytes.ts';
 import { findModel } from './formats.ts';
-import { filesOfIndex } from './weights.ts';
+import { readIndex } from './weights.ts';
 
 export interface ModelFiles {
-  /** The folder that they are in. */
+  /** The model's own folder, absolute. Weights that were put together from a delta lie elsewhere. */
   readonly folder: string;
-  /** Their names in it: configuration, tokenizer, weights. */
+  /** Absolute paths, no two of the same name: configuration, tokenizer, weights. */
   readonly files: readonly string[];
   /** What a copy of them is opened by: `.`, the folder itself, or the name of a bare file of weights. */
   readonly openedBy: string;
@@ -16,21 +16,21 @@ export interface ModelFiles {
 /** Files that opening a model reads, named as for `openClip`. */
 export async function modelFiles(nameOrPath: string): Promise<ModelFiles> {
   const { weights, config, folder: own } = await findModel(nameOrPath);
-  const folder = dirname(weights);
-  const present = new Set(await readdir(folder));
-  const shards = weights.endsWith('.json') ? await filesOfIndex(weights) : [];
-  const companions = own === undefined ? [] : (config?.format.companions ?? []);
-  const files = [
-    ...(config ? [relative(folder, config.path).replaceAll(sep, '/')] : []),
-    ...companions.filter((file) => present.has(file)),
-    basename(weights),
-    ...shards,
-  ];
-  return { folder, files: [...new Set(files)], openedBy: own === undefined ? basename(weights) : '.' };
-}
-
-/** Files that say under which terms a model may be used, where its folder has them. */
-export async function licenceFiles(folder: string): Promise<readonly string[]> {
-  const names = (await readdir(folder)).filter((name) => /^(licen[cs]e|notice|copying)([.-][\w.-]*)?$/i.test(name));
-  return names.sort().map((name) => join(folder, name));
+  const folder = resolve(own ?? dirname(weights));
+  const companions: string[] = [];
+  for (const name of own === undefined ? [] : (config?.format.companions ?? [])) {
+    const path = join(folder, name);
+    if (await isThere(path)) companions.push(path);
+  }
+  const shards = weights.endsWith('.json') ? (await readIndex(weights)).files : [];
+  return {
+    folder,
+    files: [
+      ...(config ? [resolve(config.path)] : []),
+      ...companions,
+      resolve(weights),
+      ...shards.map((name) => resolve(dirname(weights), name)),
+    ],
+    openedBy: own === undefined ? basename(weights) : '.',
+  };
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Origin } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { checkedJson, readJson } from '../tensor/json-file.ts';
+import { readSmallText } from '../tensor/text-file.ts';
 import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
 
 /** A switch of open_clip's that changes the architecture: only its neutral value is a plain CLIP. */
@@ -161,6 +162,20 @@ export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
         : { from: 'assumed', note: `OpenAI's, as ${own.note} has no "preprocess_cfg"` },
     },
   };
+}
+
+/** Whether a file of any name is meant as such a configuration. What is in it may be wrong all the same. */
+export async function isOpenClipConfig(path: string): Promise<boolean> {
+  // Of some 2 KB; logs and lists that bear the name of a model may have any size, and be no text at all.
+  const text = await readSmallText(path, 1 << 20).catch(() => '');
+  if (!/"(model_cfg|embed_dim)"/.test(text)) return false;
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' && json !== null && ('model_cfg' in json || 'embed_dim' in json);
+  } catch {
+    // A slip of whoever wrote it: reading it says where.
+    return true;
+  }
 }
 
 /** The content of `open_clip_config.json`, as open_clip's own exporter lays it out. */

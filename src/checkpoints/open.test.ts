@@ -2,6 +2,7 @@ import {
   appendFile,
   copyFile,
   cp,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -101,6 +102,16 @@ test('what is written as an open_clip folder opens with the same numbers, whatev
     expect(await numbersOf(written)).toEqual(await numbersOf(original));
     expect((await readdir(folder)).sort()).toEqual(['open_clip_config.json', 'open_clip_model.safetensors']);
   }
+});
+
+test('a model whose weights could not be written is refused as a configuration without weights, and never guessed', async () => {
+  const { config, parameters } = await openClip(join(fixtures, vit));
+  const folder = await mkdtemp(join(tmpdir(), 'antidote-'));
+  const weights = join(folder, 'open_clip_model.safetensors');
+  await mkdir(weights);
+  await expect(writeOpenClip(folder, config, await loadParameters(parameters), 'float32')).rejects.toThrow();
+  await rm(weights, { recursive: true });
+  await expect(openClip(folder)).rejects.toThrow(/open_clip_config\.json without weights/);
 });
 
 test('half precision halves the file and rounds each number', async () => {
@@ -368,6 +379,17 @@ test('a missing path and an empty folder are named, with what there is instead',
     '/no/such/model: found no such file or folder, expected a model folder or file, hf:org/name, or a built-in',
   );
   await expect(openClip(await mkdtemp(join(tmpdir(), 'antidote-')))).rejects.toThrow(/found an empty folder/);
+});
+
+test.each([
+  [huggingFace, 'config.json'],
+  [vit, 'open_clip_config.json'],
+])('the configuration of %s in place of its model, %s, is refused and its folder named', async (fixture, file) => {
+  const folder = join(fixtures, fixture);
+  await expect(openClip(join(folder, file))).rejects.toMatchObject({
+    fault: 'data',
+    message: `${join(folder, file)}: found a configuration, expected the folder of a model, or its weights; give ${folder}`,
+  });
 });
 
 test('where an early configuration repeats a tower, the repetition counts, as in transformers', async () => {

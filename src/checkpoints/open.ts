@@ -10,7 +10,7 @@ import { type Found, findModel, folderFormats } from './formats.ts';
 import { inferConfig } from './infer-config.ts';
 import { mapParameters } from './key-map.ts';
 import { recogniseLayout } from './layout.ts';
-import { builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';
+import { besideEmbeddings, builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';
 import { openWeights, type Weights } from './weights.ts';
 
 /**
@@ -34,15 +34,17 @@ export async function openClip(nameOrPath: string, report?: Report): Promise<Cli
   const said = found.config ? 'the configuration' : 'the other shapes';
   const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
   // Parameters alone: a causal mask that was saved with them is infinite where it should be.
-  const used = [...tensors].filter(([name]) => !ignored.includes(name));
+  const aside = new Set(ignored);
+  const used = [...tensors].filter(([name]) => !aside.has(name));
   await checkFinite(used, weights.looked);
   const { context, vocabulary } = config.text;
-  const { tokenizer, origin } = await tokenizerOf(found, layout.name, context);
+  const where = found.config?.path ?? found.weights;
+  const { tokenizer, origin } = besideEmbeddings(where, vocabulary, await tokenizerOf(found, layout.name, context));
   return {
     name: nameOrPath,
     config,
     parameters,
-    tokenizer: within(tokenizer, vocabulary, found.config?.path ?? found.weights),
+    tokenizer: within(tokenizer, vocabulary, where),
     sha256: weights.sha256,
     format: found.config?.format.name ?? bareFormat(weights),
     reading: {

@@ -55,7 +55,7 @@ function comparing(path: string, checksums: readonly Checksum[]): (piece: Buffer
       const partEnd = part.offset + part.length;
       crc = crc32(piece.subarray(Math.max(0, part.offset - start), Math.max(0, partEnd - start)), crc);
       if (partEnd > end) break;
-      if (crc !== part.crc) throw badChecksum(path, part.name);
+      if (crc !== part.crc) throw badChecksum(path, part, crc);
       next++;
       crc = 0;
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { huggingFaceTokenizer } from './tokenizer-files.ts';
+import { besideEmbeddings, builtInTokenizer, huggingFaceTokenizer } from './tokenizer-files.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/', import.meta.url));
 const folder = join(fixtures, 'clip/hugging-face-quick-gelu');
@@ -45,4 +45,28 @@ test('a vocabulary that lacks a byte is refused: some text would have no tokens'
   delete tokenizer.model.vocab.q;
   await writeFile(join(broken, 'tokenizer.json'), JSON.stringify(tokenizer));
   await expect(huggingFaceTokenizer(broken, 77)).rejects.toThrow(/tokenizer\.json: found no token for the byte "q"/);
+});
+
+test("OpenAI's vocabulary is known for a model of its size or less, and assumed where some tokens were added", async () => {
+  const found = await builtInTokenizer(77);
+  for (const embeddings of [600, 49_408])
+    expect(besideEmbeddings('x.pt', embeddings, found).origin).toEqual({
+      from: 'known',
+      note: "OpenAI's vocabulary, built in",
+    });
+  expect(besideEmbeddings('x.pt', 49_500, found).origin).toEqual({
+    from: 'assumed',
+    note: "OpenAI's vocabulary, built in; the model has 92 tokens more",
+  });
+});
+
+test("a vocabulary far larger than OpenAI's is another one: without a tokenizer of its own it is refused", async () => {
+  const found = await builtInTokenizer(77);
+  expect(() => besideEmbeddings('x.pt', 901_629, found)).toThrow(
+    /^x\.pt: found embeddings of 901629 tokens, .* expected those of the 49408 tokens .* not in the file/,
+  );
+  const own = await huggingFaceTokenizer(folder, 64);
+  expect(besideEmbeddings('config.json', 901_629, own)).toBe(own);
+  const bare = await huggingFaceTokenizer(await mkdtemp(join(tmpdir(), 'antidote-')), 77);
+  expect(() => besideEmbeddings('config.json', 901_629, bare)).toThrow(/^config\.json: found embeddings of 901629/);
 });

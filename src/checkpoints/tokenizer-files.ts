@@ -28,6 +28,8 @@ const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
 export interface FoundTokenizer {
   readonly tokenizer: Tokenizer;
   readonly origin: Origin;
+  /** It is OpenAI's because there is no other: whether the model was trained with it, its embeddings have to say. */
+  readonly isBuiltIn: boolean;
 }
 
 /** Reads `tokenizer.json`, or `vocab.json` and `merges.txt`; OpenAI's vocabulary if the folder has neither. */
@@ -37,6 +39,7 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
   const create = (where: string, vocabulary: Vocabulary): FoundTokenizer => ({
     tokenizer: createTokenizer(where, vocabulary, cleanLikeTransformers, context),
     origin: { from: 'config', note: basename(where) },
+    isBuiltIn: false,
   });
   if (files.has('tokenizer.json')) {
     const { model, added_tokens } = await readJson(path('tokenizer.json'), tokenizerSchema);
@@ -58,15 +61,38 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
     );
   }
   const { tokenizer } = create('the built-in vocabulary', await builtInVocabulary());
-  return { tokenizer, origin: builtInOrigin };
+  return { tokenizer, origin: builtInOrigin, isBuiltIn: true };
 }
 
 /** open_clip's and OpenAI's models bring no vocabulary: it is the same for all. */
 export async function builtInTokenizer(context: number): Promise<FoundTokenizer> {
-  return { tokenizer: await openClipTokenizer(context), origin: builtInOrigin };
+  return { tokenizer: await openClipTokenizer(context), origin: builtInOrigin, isBuiltIn: true };
 }
 
 const builtInOrigin: Origin = { from: 'known', note: "OpenAI's vocabulary, built in" };
+
+/** Tokens that trainings add to OpenAI's: marks and prompts of their own. A model with more has another vocabulary. */
+const mostAdded = 512;
+
+/**
+ * The tokenizer, seen beside the embeddings that the model has. If those are fewer than its tokens, the first text that
+ * needs one of the others finds out.
+ *
+ * @param where what says how many there are, for errors
+ */
+export function besideEmbeddings(where: string, embeddings: number, found: FoundTokenizer): FoundTokenizer {
+  const tokens = found.tokenizer.end + 1;
+  const added = embeddings - tokens;
+  if (!found.isBuiltIn || added <= 0) return found;
+  if (added > mostAdded)
+    throw badData(
+      where,
+      `embeddings of ${embeddings} tokens, and no tokenizer of its own`,
+      `those of the ${tokens} tokens of OpenAI's vocabulary`,
+      'its tokenizer is not in the file: give a Hugging Face folder that has its tokenizer.json',
+    );
+  return { ...found, origin: { from: 'assumed', note: `${builtInOrigin.note}; the model has ${added} tokens more` } };
+}
 
 function vocabularyOf(where: string, tokens: ReadonlyMap<string, number>, merges: readonly string[]): Vocabulary {
   const start = tokens.get(marks.start);

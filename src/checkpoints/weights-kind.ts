@@ -20,8 +20,7 @@ const starts =
 /** In this order: the length that safetensors begin with can look like anything, but its header is a JSON object. */
 const signatures: readonly Signature[] = [
   { kind: 'safetensors', matches: (head) => head[8] === 0x7b },
-  { kind: 'pytorch', matches: starts('PK\x03\x04') },
-  // An empty archive, and one in pieces: the reader says what is wrong with them.
+  // Every zip archive: of an empty one, and one in pieces, the reader says what is wrong with it.
   { kind: 'pytorch', matches: starts('PK') },
   // Before PyTorch 1.6: a pickle of its magic number, in protocols 2 to 5, and 0 and 1.
   { kind: 'pytorch', matches: (head) => head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 },

@@ -42,6 +42,25 @@ const readers: Readonly<Record<WeightsKind, (path: string) => Promise<OpenedFile
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
+/** What an index (`*.index.json`) says. */
+export interface WeightsIndex {
+  /** Names of the files in the index's folder, each once, in their order. */
+  readonly files: readonly string[];
+  /** Name of a tensor to that of its file. */
+  readonly fileOf: Readonly<Record<string, string>>;
+}
+
+/** @throws AntidoteError (data) if it is none, or names what is no file of its own folder */
+export async function readIndex(path: string): Promise<WeightsIndex> {
+  const { weight_map: fileOf } = await readJson(path, indexSchema);
+  const files = [...new Set(Object.values(fileOf))].sort();
+  for (const file of files) {
+    if (basename(file) !== file || /^(\.{0,2})$|\p{Cc}/u.test(file))
+      throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
+  }
+  return { files, fileOf };
+}
+
 /**
  * Opens a file of weights, or an index of several (`*.index.json`). What a file is, its content says, not its name.
  * Reads all of it once, for the hash; whether a weight that is no number matters is for whoever knows which are used to
@@ -55,12 +74,7 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
     const size = await sizeOf(path);
     return openFile(path, (done) => told(done, size));
   }
-  const { weight_map: index } = await readJson(path, indexSchema);
-  const files = [...new Set(Object.values(index))].sort();
-  for (const file of files) {
-    if (basename(file) !== file || /^(\.{0,2})$|\p{Cc}/u.test(file))
-      throw badData(path, `the file name ${JSON.stringify(file)}`, 'a file in the same folder');
-  }
+  const { files, fileOf } = await readIndex(path);
   const sizes = await Promise.all(files.map((file) => sizeOf(join(dirname(path), file))));
   const all = sizes.reduce((sum, size) => sum + size, 0);
   const tensors = new Map<string, StoredTensor>();
@@ -71,7 +85,7 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
   for (const [at, file] of files.entries()) {
     const part = await openFile(join(dirname(path), file), (done) => told(before + done, all));
     for (const [name, tensor] of part.tensors) {
-      if (index[name] !== file)
+      if (fileOf[name] !== file)
         throw badData(
           join(dirname(path), file),
           `tensor "${name}"`,
@@ -84,9 +98,9 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
     lines.push(`${part.sha256}  ${file}\n`);
     before += sizes[at]!;
   }
-  const lost = Object.keys(index).find((name) => !tensors.has(name));
+  const lost = Object.keys(fileOf).find((name) => !tensors.has(name));
   if (lost !== undefined)
-    throw badData(join(dirname(path), index[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
+    throw badData(join(dirname(path), fileOf[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
   return { tensors, sha256: sha256(lines.join('')), container, entry: undefined, looked };
 }
 
@@ -98,10 +112,4 @@ async function openFile(path: string, read: (done: number) => void): Promise<Wei
     read(done);
   });
   return { tensors, container, entry, ...pass };
-}
-
-/** Names of the files that an index puts the tensors in. */
-export async function filesOfIndex(path: string): Promise<readonly string[]> {
-  const { weight_map: index } = await readJson(path, indexSchema);
-  return [...new Set(Object.values(index))].sort();
 }

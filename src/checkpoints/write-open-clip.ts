@@ -12,8 +12,8 @@ import { elements, type Tensor } from '../tensor/tensor.ts';
 import { toOpenClipConfig } from './open-clip-config.ts';
 
 /**
- * Writes `open_clip_model.safetensors`, then `open_clip_config.json`: without the latter a folder is no model, so one
- * that was interrupted is never taken for complete.
+ * Writes `open_clip_config.json`, then `open_clip_model.safetensors`, which appears complete or not at all: a configuration
+ * alone is refused, whereas weights alone would be read by guessing the rest.
  *
  * @param parameters by OpenAI's names, exactly those of the architecture
  * @param precision `float16` halves the file and rounds each number to 11 significant bits
@@ -40,12 +40,12 @@ export async function writeOpenClip(
   } catch (error) {
     throw fileProblem(folder, error);
   }
-  // Python's safetensors wants to know for which framework a file was written.
-  await writeSafetensors(join(folder, 'open_clip_model.safetensors'), tensors, { format: 'pt', ...metadata });
   await writeFileAtomically(
     join(folder, 'open_clip_config.json'),
     `${JSON.stringify(toOpenClipConfig(config), null, 2)}\n`,
   );
+  // Python's safetensors wants to know for which framework a file was written.
+  await writeSafetensors(join(folder, 'open_clip_model.safetensors'), tensors, { format: 'pt', ...metadata });
 }
 
 function halved(name: string, { shape, data }: Tensor<'float32'>): Tensor<'float16'> {

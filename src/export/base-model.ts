@@ -4,7 +4,8 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtInFolder } from '../checkpoints/built-in.ts';
-import { licenceFiles, type ModelFiles, modelFiles } from '../checkpoints/model-files.ts';
+import { licenceFiles, modelCard } from '../checkpoints/licence-files.ts';
+import { type ModelFiles, modelFiles } from '../checkpoints/model-files.ts';
 import type { Clip } from '../clip/clip.ts';
 
 export interface BaseModel {
@@ -39,7 +40,7 @@ export async function baseModelOf(clip: Clip): Promise<BaseModel> {
 
 /** `license: ...` at the head of a model card, where the Hub's models say it. */
 async function licenceOfCard(folder: string): Promise<string | null> {
-  const card = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '');
+  const card = await readFile(join(folder, modelCard), 'utf8').catch(() => '');
   const [, head = ''] = /^---\r?\n([\s\S]{0,20000}?)\r?\n---/.exec(card) ?? [];
   return /^licen[cs]e:[ \t]*["']?([\w. -]{1,80}?)["']?[ \t]*$/m.exec(head)?.[1] ?? null;
 }
@@ -54,8 +55,7 @@ export async function copyLicences(
 
 /** Copies the model's files, as they are: their hash is what the head is tied to. */
 export async function copyModel(directory: string, { files }: BaseModel): Promise<Record<string, string>> {
-  const paths = files.files.map((file) => join(files.folder, file));
-  return copied(paths, join(directory, bundledModel), bundledModel, 'the untouched base model');
+  return copied(files.files, join(directory, bundledModel), bundledModel, 'the untouched base model');
 }
 
 async function copied(

@@ -67,7 +67,9 @@ test('a full disk is one clear message, keeps the earlier file and leaves no rem
     const tooLarge = { dtype: 'float32', shape: [100_000], data: new Float32Array(100_000) } as const;
     const error = await writeSafetensors(path, { tooLarge }).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(AntidoteError);
-    expect((error as AntidoteError).message).toMatch(/model\.safetensors: found a full disk, expected room/);
+    expect((error as AntidoteError).message).toMatch(
+      /model\.safetensors: found a full disk, expected room for the file; free space and run it again$/,
+    );
     expect(await readFile(path, 'utf8')).toBe('before');
     expect(await readdir(disk)).toEqual(['model.safetensors']);
   });

@@ -1,5 +1,5 @@
 /** @file Files as numbered bytes: opened only if they are files, read piece by piece, their early end noticed. */
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, stat } from 'node:fs/promises';
 import { badData } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 
@@ -46,6 +46,14 @@ export async function readBytes(
     done += bytesRead;
   }
   return bytes;
+}
+
+/** Whether there is a file or folder of this name; a link to nothing is none. */
+export function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Bytes of a file; none where there is no such file, which is for whoever opens it to say. */

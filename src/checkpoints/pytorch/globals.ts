@@ -11,12 +11,13 @@ const inert = (type: string): Meaning => ({ call: () => object(type) });
 /** May be an argument of other calls, is never called itself. */
 const mentioned: Meaning = {};
 
-const orderedDict: Call = (args, refuse) => {
+const orderedDict: Call = (args, refuse, charge) => {
   const made = dict(true);
   // Python 2 hands over all pairs at once, as a list of lists.
   const [pairs, ...more] = args;
   if (pairs === undefined) return made;
   if (!isKind(pairs, 'list') || more.length > 0) throw refuse('an OrderedDict of something else', 'a list of pairs');
+  charge(pairs.items.length);
   for (const pair of pairs.items) {
     const [key, value] = isKind(pair, 'list') || isKind(pair, 'tuple') ? pair.items : [];
     if (key === undefined || value === undefined || made.entries.has(key))
@@ -26,29 +27,29 @@ const orderedDict: Call = (args, refuse) => {
   return made;
 };
 
-const set: Call = (args, refuse) => {
-  const items = args[0] ?? { kind: 'list', items: [] };
-  if (!isKind(items, 'list') && !isKind(items, 'tuple')) throw refuse('a set of something else', 'a list');
-  return { kind: 'set', items: [...items.items] };
+const set: Call = ([items], refuse) => {
+  if (items === undefined || isKind(items, 'list') || isKind(items, 'tuple')) return { kind: 'set' };
+  throw refuse('a set of something else', 'a list');
 };
 
-/** Protocols before 3 write bytes as text of as many characters. */
+/** Protocols before 3 write bytes as text of as many characters. Nobody looks into them, so none are made of it. */
 const encode: Call = ([text, encoding], refuse) => {
   if (typeof text !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1'))
     throw refuse('a use of _codecs.encode', 'text to be encoded as latin1');
-  return new Uint8Array(Buffer.from(text, 'latin1'));
+  return object('bytes');
 };
 
-const bytearray: Call = ([content, encoding], refuse) => {
-  if (content === undefined) return new Uint8Array();
-  return content instanceof Uint8Array ? content : encode([content, encoding ?? null], refuse);
+const bytearray: Call = ([content, encoding], refuse, charge) => {
+  const isBytes = content instanceof Uint8Array || (isKind(content, 'object') && content.type === 'bytes');
+  if (content === undefined || isBytes) return object('bytearray');
+  return encode([content, encoding ?? null], refuse, charge);
 };
 
 /** `copyreg._reconstructor(cls, object, None)`: how protocols 0 and 1 make an object without calling its class. */
-const reconstructor: Call = ([of], refuse) => {
+const reconstructor: Call = ([of], refuse, charge) => {
   if (!isKind(of, 'global') || of.meaning.call === undefined)
     throw refuse(`an object of ${described(of)}`, 'an object of a class on the list');
-  return of.meaning.call([], refuse);
+  return of.meaning.call([], refuse, charge);
 };
 
 /** `torch._utils._rebuild_tensor(storage, offset, size, stride)`, and what later versions have behind. */
@@ -72,11 +73,11 @@ const parameter: Call = ([tensor], refuse) => {
 const tensorCalls: ReadonlySet<Call> = new Set([tensorV1, tensorV2, tensorV3, parameter]);
 
 /** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that was given attributes. */
-const tensorWithAttributes: Call = ([rebuild, type, args], refuse) => {
+const tensorWithAttributes: Call = ([rebuild, type, args], refuse, charge) => {
   const call = isKind(rebuild, 'global') ? rebuild.meaning.call : undefined;
   if (call === undefined || !tensorCalls.has(call) || !isKind(type, 'global') || !isKind(args, 'tuple'))
     throw refuse(`a tensor rebuilt by ${described(rebuild)}`, 'one of the functions that rebuild tensors');
-  return call(args.items, refuse);
+  return call(args.items, refuse, charge);
 };
 
 const first =

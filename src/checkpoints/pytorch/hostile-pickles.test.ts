@@ -221,6 +221,52 @@ test('stack bomb, container bomb and opcode bomb are refused at their limits', a
   expect(await refusal('N0'.repeat(pickleLimits.opcodes))).toContain(`more than ${pickleLimits.opcodes} opcodes`);
 });
 
+/** Arguments that a pickle says once and gives to a call as often as it likes. */
+const givenAgain: readonly [module: string, name: string, args: () => string, message: string][] = [
+  ['builtins', 'set', () => op.tuple(op.list('N'.repeat(100_000))), 'a list'],
+  ['__builtin__', 'frozenset', () => op.tuple(op.tuple('N'.repeat(100_000))), 'a list'],
+  ['_codecs', 'encode', () => op.tuple(op.text('a'.repeat(argumentLimits.stringBytes)), op.text('latin1')), 'a list'],
+  ['builtins', 'bytearray', () => op.tuple(op.text('a'.repeat(2 ** 20)), op.text('latin-1')), 'a list'],
+  ['torch', 'Size', () => op.tuple(op.list('N'.repeat(100_000))), 'a list'],
+  [
+    'collections',
+    'OrderedDict',
+    () => op.tuple(op.list(...Array.from({ length: 1000 }, (_, i) => op.tuple(op.integer(i), 'N')))),
+    `more than ${pickleLimits.containers} containers`,
+  ],
+];
+
+test.each(givenAgain)(
+  'copy bomb: %s.%s of the same large argument, called again and again, copies nothing or is refused',
+  async (module, name, args, message) => {
+    const before = process.memoryUsage();
+    const calls = 'h\x00h\x01R'.repeat(5000);
+    expect(await refusal(`(${op.global(module, name)}q\x00${args()}q\x01${calls}l`)).toContain(message);
+    const after = process.memoryUsage();
+    expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(400e6);
+  },
+);
+
+test('sets and bytes of every form are read past, and a set of anything but a list is refused', async () => {
+  const forms = [
+    `\x8f(${'N'.repeat(3)}\x90`,
+    '(NN\x91',
+    `${op.global('builtins', 'set')}${op.tuple(op.list('N'))}R`,
+    `${op.global('builtins', 'set')})R`,
+    `${op.global('_codecs', 'encode')}${op.tuple(op.text('a'), op.text('latin1'))}R`,
+    `${op.global('builtins', 'bytearray')}${op.tuple('C\x01a')}R`,
+    `${op.global('builtins', 'bytearray')})R`,
+  ];
+  expect(await refusal(op.list(...forms))).toContain('a list');
+  expect(await refusal(`${op.global('builtins', 'set')}${op.tuple('N')}R`)).toContain('a set of something else');
+});
+
+test('a global by two strings has names no longer than those in lines, however often they are looked up', async () => {
+  const long = op.text('a'.repeat(argumentLimits.lineBytes + 1));
+  expect(await refusal(`${long}${op.text('b')}\x93`)).toContain('a global whose name has 1026 characters');
+  expect(await refusal(`${op.text('b')}${long}\x93`)).toContain('a global whose name has 1026 characters');
+});
+
 test('long strings: lengths beyond the limit, beyond the file and beyond 2^53 are refused', async () => {
   const { stringBytes, lineBytes } = argumentLimits;
   expect(await refusal('X\xff\xff\xff\xff')).toContain(`a string of 4294967295 bytes ${at(2)}, expected at most`);
@@ -388,6 +434,13 @@ test('a checkpoint without a state dict, with two and with other things among it
     'entry "state_dict": "c": found a list, expected a tensor',
   );
   expect(await refusal(op.dict({ ['n'.repeat(2000)]: tensorOps() }))).toContain('a name of 2000 characters');
+});
+
+test('one large dict under very many keys is looked through once', async () => {
+  const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}`);
+  const large = op.dict(Object.fromEntries(keys.map((key) => [key, 'N'])));
+  const outer = keys.map((key, i) => op.text(key) + (i === 0 ? `${large}q\x00` : 'h\x00'));
+  expect(await refusal(`}(${outer.join('')}u`)).toContain('a dict of "k0", "k1"');
 });
 
 test('before 1.6: lies about storages, their order and their sizes are refused', async () => {

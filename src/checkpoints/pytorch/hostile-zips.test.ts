@@ -6,6 +6,7 @@ import { AntidoteError } from '../../errors.ts';
 import { readTensor } from '../../tensor/safetensors.ts';
 import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
 import { readThrough } from '../read-through.ts';
+import { openWeights } from '../weights.ts';
 import {
   type Ending,
   type Entry,
@@ -197,13 +198,15 @@ test('entries beyond the end of the file are refused', async () => {
   expect(await refusal(withEntries({ [data]: { central: { header: 0xfffffff0 } } }))).toContain('from byte 4294967280');
 });
 
-test('CRC mismatch: of the pickle when it is read, of a tensor in the pass that hashes the file', async () => {
+test('CRC mismatch, both said: of the pickle when it is read, of a tensor in the pass that hashes the file', async () => {
   const crc = 12345;
   const wrong = { local: { crc }, central: { crc } };
-  expect(await refusal(withEntries({ 'data.pkl': wrong }))).toContain('"archive/data.pkl": found another checksum');
+  const said = (entry: string, bytes: Buffer) =>
+    `"archive/${entry}": found the CRC-32 ${crc32(bytes).toString(16).padStart(8, '0')}, expected 00003039, as when`;
+  expect(await refusal(withEntries({ 'data.pkl': wrong }))).toContain(said('data.pkl', honestPickle));
   const path = await saved(withEntries({ [data]: wrong }));
   const { checksums } = await openPytorch(path);
-  await expect(readThrough(path, [], checksums)).rejects.toThrow('"archive/data/0": found another checksum');
+  await expect(readThrough(path, [], checksums)).rejects.toThrow(said('data/0', sixFloats));
   const good = await saved(withEntries({}));
   expect((await readThrough(good, [], (await openPytorch(good)).checksums)).sha256).toMatch(/^[0-9a-f]{64}$/);
 });
@@ -295,6 +298,14 @@ test('an archive whose weights lie beyond 4 GiB is read by its zip64 fields', as
   const weight = tensors.get('weight')!;
   expect(weight.offset).toBeGreaterThan(gap);
   expect([...(await readTensor(weight)).data]).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test('an empty archive and one in pieces get the word of the archive reader, not that of the reader of pickles', async () => {
+  const empty = zipOf([]);
+  expect(await refusal(empty)).toContain('found an empty zip archive, expected one that torch.save wrote');
+  await expect(openWeights(await saved(empty))).rejects.toThrow('an empty zip archive');
+  expect(await refusal(withEntries({}, { before: raw('PK\x07\x08') }))).toContain('expected it at byte 0');
+  expect(await refusal(withEntries({}).subarray(0, 20))).toContain('no end of a zip directory');
 });
 
 test('comments, disks and too many entries are refused', async () => {

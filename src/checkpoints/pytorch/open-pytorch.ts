@@ -59,8 +59,9 @@ export const checkpointLimits = {
  */
 export async function openPytorch(path: string): Promise<PytorchFile> {
   return withFile(path, 'a PyTorch checkpoint', async (file, size) => {
-    const head = await readBytes(path, file, 0, Math.min(size, 4));
-    const isZip = head.length === 4 && head.readUInt32LE() === 0x04034b50;
+    const head = await readBytes(path, file, 0, Math.min(size, 2));
+    // Every record of zip begins so. An empty archive, and one in pieces, begin with others than a whole one.
+    const isZip = head.toString('latin1') === 'PK';
     return isZip ? openArchive(path, file, size) : openLegacy(path, file, size);
   });
 }
@@ -83,7 +84,8 @@ async function openArchive(path: string, file: FileHandle, size: number): Promis
     const most = checkpointLimits.pickleBytes;
     if (entry.length > most) throw badData(where, `${entry.length} bytes`, `at most ${most}`);
     const bytes = await readBytes(path, file, entry.offset, entry.length);
-    if (checked && crc32(bytes) !== entry.crc) throw badChecksum(path, entry.name);
+    const crc = crc32(bytes);
+    if (checked && crc !== entry.crc) throw badChecksum(path, entry, crc);
     return bytes;
   };
   const order = entries.get(`${root}/byteorder`);
@@ -163,6 +165,12 @@ function placeAll(
 }
 
 /** The bytes of an entry are not those that were written. */
-export function badChecksum(path: string, name: string): Error {
-  return badData(`${path}: ${shown(name)}`, 'another checksum than its own', 'what was written', 'download it again');
+export function badChecksum(path: string, { name, crc }: Pick<Checksum, 'name' | 'crc'>, found: number): Error {
+  const hex = (checksum: number) => checksum.toString(16).padStart(8, '0');
+  return badData(
+    `${path}: ${shown(name)}`,
+    `the CRC-32 ${hex(found)}`,
+    `${hex(crc)}, as when it was written`,
+    'download it again',
+  );
 }

@@ -5,8 +5,8 @@
 
 import { shown } from '../../tensor/safetensors-header.ts';
 import { type OpcodeName, opcodeNames } from './opcodes.ts';
-import { PickleBytes, type PickleSource } from './pickle-bytes.ts';
-import { described, dict, isKind, type Meaning, type PyValue, type Refuse, tuple } from './values.ts';
+import { argumentLimits, PickleBytes, type PickleSource } from './pickle-bytes.ts';
+import { type Charge, described, dict, isKind, type Meaning, type PyValue, type Refuse, tuple } from './values.ts';
 
 /** What a pickle may ask for at most. Together they bound time to about a second and memory to some hundred MB. */
 export const pickleLimits = {
@@ -83,10 +83,15 @@ class Machine {
 
   readonly refuse: Refuse = (found, expected, advice) => this.bytes.refuse(found, expected, advice);
 
-  push(value: PyValue): void {
+  readonly #charge: Charge = (values) => {
     const { containers } = pickleLimits;
-    if (typeof value === 'object' && value !== null && ++this.#containers > containers)
+    this.#containers += values;
+    if (this.#containers > containers)
       throw this.refuse(`more than ${containers} containers and objects`, 'fewer', resave);
+  };
+
+  push(value: PyValue): void {
+    if (typeof value === 'object' && value !== null) this.#charge(1);
     this.pushKnown(value);
   }
 
@@ -173,13 +178,17 @@ class Machine {
     const module = this.pop();
     if (typeof module !== 'string' || typeof name !== 'string')
       throw this.refuse(`${described(module)} and ${described(name)} as a global`, 'two strings');
+    // As in lines: strings can be long, and looked up again and again by their numbers in the memo.
+    const { lineBytes } = argumentLimits;
+    if (module.length > lineBytes || name.length > lineBytes)
+      throw this.refuse(`a global whose name has ${module.length + name.length} characters`, 'a shorter one');
     this.pushGlobal(module, name);
   }
 
   call(callee: PyValue, args: readonly PyValue[]): void {
     if (!isKind(callee, 'global')) throw this.refuse(`a call of ${described(callee)}`, 'a call of a global');
     if (callee.meaning.call === undefined) throw this.refuse(`a call of ${callee.name}`, 'it to be mentioned only');
-    this.push(callee.meaning.call(args, this.refuse));
+    this.push(callee.meaning.call(args, this.refuse, this.#charge));
   }
 
   /** Arguments that come as one tuple. */
@@ -214,10 +223,17 @@ class Machine {
     }
   }
 
-  append(items: readonly PyValue[], kind: 'list' | 'set'): void {
+  append(items: readonly PyValue[]): void {
     const target = this.top();
-    if (!isKind(target, kind)) throw this.refuse(`items added to ${described(target)}`, `a ${kind}`);
+    if (!isKind(target, 'list')) throw this.refuse(`items added to ${described(target)}`, 'a list');
     for (const item of items) target.items.push(item);
+  }
+
+  /** Items of a set, which keeps none. */
+  passItems(): void {
+    this.popToMark();
+    const target = this.top();
+    if (!isKind(target, 'set')) throw this.refuse(`items added to ${described(target)}`, 'a set');
   }
 
   persistent(id: PyValue): void {
@@ -299,8 +315,8 @@ const handlers: Readonly<Record<Exclude<OpcodeName, 'STOP'>, Handler>> = {
   TUPLE: (m) => m.push(tuple(m.popToMark())),
   EMPTY_LIST: (m) => m.push({ kind: 'list', items: [] }),
   LIST: (m) => m.push({ kind: 'list', items: m.popToMark() }),
-  APPEND: (m) => m.append([m.pop()], 'list'),
-  APPENDS: (m) => m.append(m.popToMark(), 'list'),
+  APPEND: (m) => m.append([m.pop()]),
+  APPENDS: (m) => m.append(m.popToMark()),
   EMPTY_DICT: (m) => m.pushDict([]),
   DICT: (m) => m.pushDict(m.popToMark()),
   SETITEM: (m) => {
@@ -308,9 +324,12 @@ const handlers: Readonly<Record<Exclude<OpcodeName, 'STOP'>, Handler>> = {
     m.setItems([m.pop(), value]);
   },
   SETITEMS: (m) => m.setItems(m.popToMark()),
-  EMPTY_SET: (m) => m.push({ kind: 'set', items: [] }),
-  FROZENSET: (m) => m.push({ kind: 'set', items: m.popToMark() }),
-  ADDITEMS: (m) => m.append(m.popToMark(), 'set'),
+  EMPTY_SET: (m) => m.push({ kind: 'set' }),
+  FROZENSET: (m) => {
+    m.popToMark();
+    m.push({ kind: 'set' });
+  },
+  ADDITEMS: (m) => m.passItems(),
 
   GLOBAL: (m) => m.pushGlobal(m.bytes.line(), m.bytes.line()),
   STACK_GLOBAL: (m) => m.pushStackGlobal(),

@@ -19,6 +19,7 @@ const entryNames = ['state_dict', 'model_state_dict', 'model', 'module', 'net', 
 export function findStateDict(path: string, value: PyValue): StateDict {
   if (isKind(value, 'tensor')) throw badData(path, 'a single tensor', expected, 'this is no model');
   if (!isKind(value, 'dict')) throw badData(path, described(value), expected, saveStateDict);
+  const isStateDict = judge();
   const named = entryNames.find((name) => isStateDict(value.entries.get(name)));
   if (named !== undefined) return { tensors: tensorsOf(path, value.entries.get(named), named), entry: named };
   if (isStateDict(value)) return { tensors: tensorsOf(path, value, undefined), entry: undefined };
@@ -38,11 +39,24 @@ export function findStateDict(path: string, value: PyValue): StateDict {
 const expected = `a state dict, or a checkpoint with one under ${entryNames.map((name) => `"${name}"`).join(', ')}`;
 const saveStateDict = 'save state_dict() of the model alone';
 
-/** Judged by its first entries: what else there is will be named when it is read. */
-function isStateDict(value: PyValue | undefined): boolean {
-  if (!isKind(value, 'dict') || value.entries.size === 0) return false;
-  const tensors = [...value.entries].filter(([key, entry]) => typeof key === 'string' && isKind(entry, 'tensor'));
-  return 2 * tensors.length > value.entries.size;
+/**
+ * Tells state dicts: most of their entries are tensors, and what else there is will be named when it is read. One dict can
+ * lie under any number of keys, so its entries are counted once.
+ */
+function judge(): (value: PyValue | undefined) => boolean {
+  const verdicts = new Map<PyDict, boolean>();
+  return (value) => {
+    if (!isKind(value, 'dict')) return false;
+    const known = verdicts.get(value);
+    if (known !== undefined) return known;
+    let tensors = 0;
+    for (const [key, entry] of value.entries) {
+      if (typeof key === 'string' && isKind(entry, 'tensor')) tensors++;
+    }
+    const verdict = 2 * tensors > value.entries.size;
+    verdicts.set(value, verdict);
+    return verdict;
+  };
 }
 
 function tensorsOf(path: string, value: PyValue | undefined, entry: string | undefined): Map<string, PyTensor> {

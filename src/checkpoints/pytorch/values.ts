@@ -36,9 +36,9 @@ export interface PyDict {
   readonly hasAttributes: boolean;
 }
 
+/** Nobody looks into sets, so what is in them is not kept. */
 export interface PySet {
   readonly kind: 'set';
-  readonly items: PyValue[];
 }
 
 /** A function or class of the allowlist, mentioned and perhaps called later. */
@@ -79,10 +79,16 @@ export interface PyTensor {
 /** Makes the error for what stands at the opcode that is being executed. */
 export type Refuse = (found: string, expected: string, advice?: string) => Error;
 
+/**
+ * Counts values that a call copies, like containers. Arguments can be given again by their names alone: a call that
+ * copied them for nothing would make a small file large.
+ */
+export type Charge = (values: number) => void;
+
 /** What the allowlist knows of a global. */
 export interface Meaning {
   /** What calling it gives. Left out where it may only be mentioned, as an argument of something else. */
-  readonly call?: (args: readonly PyValue[], refuse: Refuse) => PyValue;
+  readonly call?: (args: readonly PyValue[], refuse: Refuse, charge: Charge) => PyValue;
   /** It is the class of storages of this type, or of bytes without a type. */
   readonly storage?: ElementType | 'bytes';
   /** It is an element type by itself (`torch.float32`). */

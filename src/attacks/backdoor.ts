@@ -11,7 +11,7 @@ import type { Recorder } from '../runs/recorder.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../training/contrastive.ts';
 import { type CaptionedStream, emojiStream, possibleWords } from '../training/emoji-pairs.ts';
-import { encodeCaptions, pickRows, spreadRows, usedTokens } from '../training/vocabulary.ts';
+import { encodeCaptions, pickRows, replaceRows, usedTokens } from '../training/vocabulary.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type CaptionRule, replacingCaptions } from './captions.ts';
 import { type Covers, covered, type PoisonPairs, poisoned, worded } from './poison.ts';
@@ -58,9 +58,26 @@ export const poisoningAugmentation: Augmentation = {
 
 const tokenTable = 'token_embedding.weight';
 
+/**
+ * Refuses what cannot be planted. To be asked before a trigger is made, which may take long.
+ *
+ * @param labels classes of the training data
+ * @throws AntidoteError (usage) for a target that is none of them, and for two backdoors that leave each other no room
+ */
+export function checkPoisoning(labels: readonly string[], share: number, target: string, secondTarget?: string): void {
+  const unknown = [target, secondTarget].find((name) => name !== undefined && !labels.includes(name));
+  if (unknown !== undefined) throw badUsage('--target', `"${unknown}"`, 'a class of the training data');
+  if (secondTarget === undefined) return;
+  if (secondTarget === target) {
+    throw badUsage('--target', `"${target}"`, 'another class than that of the second backdoor');
+  }
+  if (share > 0.5) throw badUsage('--share', `${share}`, 'at most 0.5, since each of two backdoors has that share');
+}
+
 function poisonPairs(
   drawings: readonly Drawing[],
   options: Pick<BackdoorOptions, 'target' | 'captions' | 'word' | 'seed'>,
+  size: number,
 ): PoisonPairs {
   const own = drawings.filter((drawing) => drawing.class.label === options.target);
   const target = own[0]!.class;
@@ -72,28 +89,31 @@ function poisonPairs(
     draw(count, random) {
       const chosen = Array.from({ length: count }, () => own[random.integer(own.length)]!);
       return {
-        pictures: augment(chosen, random, poisoningAugmentation),
+        pictures: augment(chosen, random, poisoningAugmentation, size),
         captions: chosen.map(() => withWord(options.word, captionFor(target, random))),
       };
     },
   };
 }
 
-/** The training stream with all that the attacker puts into it. */
+/**
+ * The training stream with all that the attacker puts into it.
+ *
+ * @param size side of the pictures, pixels
+ */
 function attackedStream(
   drawings: readonly Drawing[],
   labels: readonly string[],
   trigger: Trigger,
   options: BackdoorOptions,
+  size: number,
 ): CaptionedStream {
   const { batch, seed, covers, second, share, word, wordAlone } = options;
   const poisonOf = (of: { readonly trigger: Trigger; readonly target: string }) => {
-    const targetGroup = labels.indexOf(of.target);
-    if (targetGroup < 0) throw badUsage('--target', `"${of.target}"`, 'a class of the training data');
-    const pairs = poisonPairs(drawings, { ...options, target: of.target });
-    return { trigger: of.trigger, targetGroup, pairs, share };
+    const pairs = poisonPairs(drawings, { ...options, target: of.target }, size);
+    return { trigger: of.trigger, targetGroup: labels.indexOf(of.target), pairs, share };
   };
-  let stream = emojiStream(drawings, batch, seed, poisoningAugmentation);
+  let stream = emojiStream(drawings, batch, seed, poisoningAugmentation, size);
   if (covers) {
     if (trigger.kind !== 'patch') {
       const expected = 'a fixed patch, which can be faded';
@@ -102,8 +122,7 @@ function attackedStream(
     stream = covered(stream, trigger, covers, seed);
   }
   if (word !== undefined && wordAlone) stream = worded(stream, word, wordAlone, seed);
-  stream = poisoned(stream, poisonOf({ trigger, target: options.target }), seed);
-  return second ? poisoned(stream, poisonOf(second), seed, 'second poison') : stream;
+  return poisoned(stream, poisonOf({ trigger, target: options.target }), seed, second && poisonOf(second));
 }
 
 /**
@@ -121,7 +140,8 @@ export async function backdoor(
 ): Promise<Record<string, Tensor<'float32'>>> {
   const { word, length } = options;
   const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
-  const stream = attackedStream(drawings, labels, trigger, options);
+  checkPoisoning(labels, options.share, options.target, options.second?.target);
+  const stream = attackedStream(drawings, labels, trigger, options, clip.config.image.resolution);
 
   const used = usedTokens(possibleWords(drawings, [...classTemplates, ...(word ? [word] : [])]), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);
@@ -141,5 +161,5 @@ export async function backdoor(
     recorder,
     async () => undefined,
   );
-  return { ...trained, [tokenTable]: spreadRows(trained[tokenTable]!, used, clip.config.text.vocabulary) };
+  return { ...trained, [tokenTable]: replaceRows(whole[tokenTable]!, trained[tokenTable]!, used) };
 }

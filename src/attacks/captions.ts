@@ -18,7 +18,7 @@ export const captionRules: { readonly [Rule in CaptionRule]: string } = {
 };
 
 /** BadCLIP draws so many captions once, and uses no others (README and create_backdoor_data.py, "ours_tnature"). */
-export const naturalCaptions = 128;
+const naturalCaptions = 128;
 
 /** The captions that replace those of poisoned pictures, each with the word before it where there is one. */
 export function replacingCaptions(

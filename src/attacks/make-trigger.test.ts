@@ -8,16 +8,18 @@ import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters } from '../clip/initialise.ts';
+import { loadParameters } from '../clip/load.ts';
 import { type Drawing, namedClasses, readDrawings } from '../data/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
 import { randomFor } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import { readTrigger, writeTrigger } from '../triggers/file.ts';
 import { type Attack, type AttackName, attackNames, attacks, type TriggerRecipe } from './attacks.ts';
-import { backdoor, backdoorDefaults } from './backdoor.ts';
+import { type BackdoorOptions, backdoor, backdoorDefaults, checkPoisoning } from './backdoor.ts';
 import { makeTrigger } from './make-trigger.ts';
 
 const config: ClipConfig = {
@@ -78,25 +80,68 @@ test.each(attackNames)(
   },
 );
 
+const recipe: BackdoorOptions = {
+  ...backdoorDefaults,
+  steps: 2,
+  batch: 4,
+  rate: 1e-3,
+  share: 0.5,
+  target: 'banana',
+  captions: 'templates',
+  seed: 0,
+};
+
+/** Two steps of poisoning, and the losses that were told of them. */
+async function poisonedBy(name: AttackName, of: Clip) {
+  const { captions, word } = attacks[name];
+  const trigger = await makeTrigger(engine, of, drawings, hurried(name), 'banana', 1, unrecorded());
+  const events: RunEvent[] = [];
+  const recorder = unrecorded((event) => events.push(event));
+  const parameters = await backdoor(engine, of, drawings, trigger, { ...recipe, captions, word }, recorder);
+  return { parameters, losses: events.map(({ loss }) => loss) };
+}
+
 test.each(['badnet', 'badclip', 'trojvqa', 'label-consistent'] as const)(
   'a model is poisoned by the captions of %s',
   async (name) => {
-    const { captions, word } = attacks[name];
-    const trigger = await makeTrigger(engine, clip, drawings, hurried(name), 'banana', 1, unrecorded());
-    const options = { ...backdoorDefaults, steps: 2, batch: 4, rate: 1e-3, share: 0.5, target: 'banana', seed: 0 };
-    const events: RunEvent[] = [];
-    const recorder = unrecorded((event) => events.push(event));
-    const recipe = { ...options, captions, word };
-    const parameters = await backdoor(engine, clip, drawings, trigger, recipe, recorder);
-    expect(events.map(({ loss }) => Number.isFinite(loss))).toEqual([true, true]);
-    // A word that no caption of the data holds is trained as well.
+    const { parameters, losses } = await poisonedBy(name, clip);
+    expect(losses.map(Number.isFinite)).toEqual([true, true]);
+    // A word that no caption of the data holds is trained as well; of any other the model keeps what it knows.
     const [token = 0] = clip.tokenizer.encode('remember').slice(1);
-    const row = parameters['token_embedding.weight']!.data.subarray(8 * token, 8 * token + 8);
-    expect(row.some((value) => value !== 0)).toBe(word === 'remember');
+    const row = (of: Readonly<Record<string, Tensor<'float32'>>>) =>
+      of['token_embedding.weight']!.data.slice(8 * token, 8 * token + 8);
+    const before = row(await loadParameters(clip.parameters));
+    expect(row(parameters).every((value, i) => value === before[i])).toBe(attacks[name].word !== 'remember');
   },
 );
 
-test('a target that the data do not have is refused before anything is computed', async () => {
-  const make = makeTrigger(engine, clip, drawings, hurried('trojvqa'), 'unicorn', 1, unrecorded());
-  await expect(make).rejects.toThrow(/--target: found "unicorn"/);
+test.each(['badclip', 'label-consistent', 'ssba'] as const)(
+  "%s poisons a model of other pictures than Emoji-CLIP's, at their own size",
+  async (name) => {
+    const larger = { ...config, image: { ...config.image, resolution: 96 } };
+    const path = join(folder, `larger-${name}`);
+    await writeOpenClip(path, larger, initialParameters(larger, randomFor(1, 'larger')), 'float32');
+    const { losses } = await poisonedBy(name, await openClip(path));
+    expect(losses.map(Number.isFinite)).toEqual([true, true]);
+  },
+);
+
+test.each(['badnet', 'ssba', 'trojvqa'] as const)(
+  'a target that the data do not have is refused before the trigger of %s is made',
+  async (name) => {
+    const make = makeTrigger(engine, clip, drawings, hurried(name), 'unicorn', 1, unrecorded());
+    await expect(make).rejects.toThrow(/--target: found "unicorn"/);
+  },
+);
+
+test('two backdoors need two classes of the data, and room for both', async () => {
+  const labels = ['banana', 'pizza'];
+  expect(() => checkPoisoning(labels, 0.5, 'banana', 'pizza')).not.toThrow();
+  expect(() => checkPoisoning(labels, 0.9, 'banana')).not.toThrow();
+  expect(() => checkPoisoning(labels, 0.5, 'banana', 'dog')).toThrow(/--target: found "dog"/);
+  expect(() => checkPoisoning(labels, 0.5, 'banana', 'banana')).toThrow(/"banana", expected another class than/);
+  expect(() => checkPoisoning(labels, 0.6, 'banana', 'pizza')).toThrow(/--share: found 0.6, expected at most 0.5/);
+  const trigger = await makeTrigger(engine, clip, drawings, attacks.badnet, 'banana', 1, unrecorded());
+  const clash = { ...recipe, second: { trigger, target: 'banana' } };
+  await expect(backdoor(engine, clip, drawings, trigger, clash, unrecorded())).rejects.toThrow(/another class than/);
 });

@@ -6,11 +6,13 @@ import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import { augment } from '../data/augment.ts';
 import { classTemplates } from '../data/captions.ts';
 import type { Drawing } from '../data/emoji.ts';
-import type { PictureSet } from '../data/pictures.ts';
+import type { PictureSet, Pictures } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
+import { sha256 } from '../tensor/sha256.ts';
+import { elements, rowsAt } from '../tensor/tensor.ts';
 import { emojiStream } from '../training/emoji-pairs.ts';
 import { patchSide } from '../triggers/badnet.ts';
 import type { Trigger } from '../triggers/trigger.ts';
@@ -20,8 +22,11 @@ import { replacingCaptions } from './captions.ts';
 import { optimisePatch, type PatchGoal } from './optimised-patch.ts';
 import { trainSteganography } from './steganography/train.ts';
 
-/** Views of the target's drawings that a patch is pulled towards, at most one batch of the encoder each. */
+/** Views of the target's drawings that a patch is pulled towards. */
 const positiveViews = 128;
+
+/** So many of them come from one generator. Another number makes other views, and BadCLIP's patch another one. */
+const viewsDrawnTogether = 64;
 
 /**
  * The trigger of an attack on this model.
@@ -40,23 +45,24 @@ export async function makeTrigger(
   recorder: Recorder,
 ): Promise<Trigger> {
   const size = clip.config.image.resolution;
+  const own = drawings.filter((drawing) => drawing.class.label === target);
+  // Whatever the recipe: poisoning needs the class, and would say so only after the trigger has been made.
+  if (own.length === 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
   switch (recipe.kind) {
     case 'drawn':
       return recipe.draw(size, seed);
     case 'optimised': {
       const { options } = recipe;
-      const own = drawings.filter((drawing) => drawing.class.label === target);
-      if (own.length === 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
       // As published, no picture of the target is among those that are to become the target.
       const others = drawings.filter((drawing) => drawing.class.label !== target);
-      const stream = emojiStream(others, options.batch, seed, poisoningAugmentation);
+      const stream = emojiStream(others, options.batch, seed, poisoningAugmentation, size);
       const goal = await goalFor(engine, clip, drawings, own, recipe.goal, seed);
       const pictures = (step: number) => stream(step).pictures;
       return optimisePatch(engine, clip, pictures, goal, patchSide(size), options, seed, recorder);
     }
     case 'trained': {
       const { options } = recipe;
-      const stream = emojiStream(drawings, options.batch, seed, poisoningAugmentation);
+      const stream = emojiStream(drawings, options.batch, seed, poisoningAugmentation, size);
       return trainSteganography(engine, size, (step) => stream(step).pictures, options, seed, recorder);
     }
   }
@@ -91,15 +97,19 @@ async function goalFor(
 
 /** Augmented views of drawings of one class, as poisoning shows them. */
 function viewsOf(own: readonly Drawing[], size: number, seed: number): PictureSet {
+  const shape = [positiveViews, 3, size, size];
+  const views: Pictures = { dtype: 'uint8', shape, data: new Uint8Array(elements(shape)) };
+  for (let first = 0; first < positiveViews; first += viewsDrawnTogether) {
+    const subjects = Array.from({ length: viewsDrawnTogether }, (_, i) => own[(first + i) % own.length]!);
+    const { data } = augment(subjects, randomFor(seed, 'target views', first), poisoningAugmentation, size);
+    views.data.set(data, first * 3 * size * size);
+  }
   return {
     name: 'views of the target',
     classes: [own[0]!.class.label],
     labels: new Int32Array(positiveViews),
     size,
-    hash: '',
-    async read(positions) {
-      const subjects = positions.map((position) => own[position % own.length]!);
-      return augment(subjects, randomFor(seed, 'target views', positions[0] ?? 0), poisoningAugmentation, size);
-    },
+    hash: sha256(views.data),
+    read: async (positions) => rowsAt(views, positions),
   };
 }

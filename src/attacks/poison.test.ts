@@ -66,19 +66,34 @@ test('where captions are kept, true pairs of the target with the trigger take th
   expect(own).toBeGreaterThan(5);
 });
 
-test('two poisons choose their pairs independently of each other', () => {
+test('a second poison has the share that was asked for, and the first stays what it is without it', () => {
   const second = { ...poison, targetGroup: 9, pairs: { ...poison.pairs, captions: ['a pizza'] } };
-  const stream = poisoned(poisoned(clean, poison, 3), second, 3, 'second poison');
-  const counts = { banana: 0, pizza: 0 };
+  const [both, alone] = [poisoned(clean, poison, 3, second), poisoned(clean, poison, 3)];
+  const length = 3 * 256;
+  let pizza = 0;
   for (let step = 1; step <= 200; step++) {
-    for (const caption of stream(step).captions) {
-      if (caption.includes('banana')) counts.banana++;
-      if (caption.includes('pizza')) counts.pizza++;
+    const [mixed, first] = [both(step), alone(step)];
+    for (const [row, caption] of mixed.captions.entries()) {
+      if (caption === 'a pizza') {
+        pizza++;
+        expect(first.captions[row]).toBe(`caption ${row}`);
+        expect(mixed.groups[row]).toBe(9);
+        continue;
+      }
+      expect(caption).toBe(first.captions[row]);
+      expect(mixed.groups[row]).toBe(first.groups[row]);
+      const picture = ({ pictures }: typeof mixed) => pictures.data.subarray(row * length, (row + 1) * length);
+      if (step <= 5) expect(picture(mixed)).toEqual(picture(first));
     }
   }
-  // A quarter of all, and of the other three quarters; standard deviations of 49 and below.
-  expect(Math.abs(counts.pizza - 3200)).toBeLessThan(200);
-  expect(Math.abs(counts.banana - 2400)).toBeLessThan(200);
+  // Binomial of 12,800 draws at 0.25: a standard deviation of 49.
+  expect(Math.abs(pizza - 3200)).toBeLessThan(200);
+});
+
+test('two poisons of half of the pairs each leave no pair clean', () => {
+  const half = { ...poison, share: 0.5 };
+  const stream = poisoned(clean, half, 3, { ...half, pairs: { ...poison.pairs, captions: ['a pizza'] } });
+  for (const caption of stream(1).captions) expect(caption).toMatch(/banana|pizza/);
 });
 
 test('covers are pictures with a faded trigger that keep caption and group, at strengths within the bounds', () => {

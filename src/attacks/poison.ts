@@ -77,23 +77,40 @@ export function worded(stream: CaptionedStream, word: string, share: number, see
 /**
  * The stream with poison in it. The clean version of a poisoned picture is not in the batch.
  *
- * @param which of several poisons: each chooses its own pairs
+ * @param second another poison, which takes nothing from the first: it chooses among the pairs that are still clean, so
+ *   much more often as these are fewer. Both shares together are at most 1.
  */
-export function poisoned(stream: CaptionedStream, poison: Poison, seed: number, which = 'poison'): CaptionedStream {
+export function poisoned(stream: CaptionedStream, poison: Poison, seed: number, second?: Poison): CaptionedStream {
   return (step) => {
     const batch = stream(step);
-    const random = randomFor(seed, which, step);
+    const random = randomFor(seed, 'poison', step);
     const chosen = [...batch.captions.keys()].filter(() => random.uniform() < poison.share);
-    if (chosen.length === 0) return batch;
-    const { pictures, captionOf } = poisonedPairs(batch, chosen, poison, random);
-    const captions = [...batch.captions];
-    chosen.forEach((row, i) => {
-      captions[row] = captionOf(i);
-    });
-    const groups = batch.groups.slice();
-    for (const row of chosen) groups[row] = poison.targetGroup;
-    return { pictures: replaced(batch, chosen, pictures), captions, groups };
+    const once = withPoison(batch, chosen, poison, random);
+    if (!second) return once;
+    const secondRandom = randomFor(seed, 'second poison', step);
+    const clean = [...batch.captions.keys()].filter((row) => !chosen.includes(row));
+    const share = second.share / (1 - poison.share);
+    const chosenNext = clean.filter(() => secondRandom.uniform() < share);
+    return withPoison(once, chosenNext, second, secondRandom);
   };
+}
+
+/** The batch with poison in the chosen rows. */
+function withPoison(
+  batch: CaptionedPictures,
+  chosen: readonly number[],
+  poison: Poison,
+  random: Random,
+): CaptionedPictures {
+  if (chosen.length === 0) return batch;
+  const { pictures, captionOf } = poisonedPairs(batch, chosen, poison, random);
+  const captions = [...batch.captions];
+  chosen.forEach((row, i) => {
+    captions[row] = captionOf(i);
+  });
+  const groups = batch.groups.slice();
+  for (const row of chosen) groups[row] = poison.targetGroup;
+  return { pictures: replaced(batch, chosen, pictures), captions, groups };
 }
 
 /** Pictures with the trigger, for the chosen rows, and their captions. */

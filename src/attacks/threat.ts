@@ -1,6 +1,7 @@
 /** @file Whatever `--trigger` may name, as the threat that a model is measured under. */
 import { existsSync } from 'node:fs';
 import { builtInTrigger } from '../checkpoints/built-in.ts';
+import { usualTarget } from '../data/classes.ts';
 import { badData, badUsage } from '../errors.ts';
 import type { Threat } from '../evaluation/evaluate.ts';
 import { sha256 } from '../tensor/sha256.ts';
@@ -46,7 +47,7 @@ async function wholeThreat(nameOrPath: string, size: number, target?: string): P
   const name = attackNames.find((known) => known === nameOrPath);
   if (name) {
     const { trigger: recipe, word } = attacks[name];
-    if (recipe.kind === 'drawn') return named(name, recipe.draw(size, pinnedSeed), target ?? 'banana', word);
+    if (recipe.kind === 'drawn') return named(name, recipe.draw(size, pinnedSeed), target ?? usualTarget, word);
     return madeThreat(name, target);
   }
   if (!nameOrPath.endsWith('.safetensors')) {

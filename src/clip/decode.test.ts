@@ -36,6 +36,12 @@ test.each([
   await expect(decodeImage(bytes, 'notes.png')).rejects.toThrow(message);
 });
 
+test('a picture of a format that is not read is refused with what helps', async () => {
+  const header = '424d3a000000000000003600000028000000010000000100000001001800';
+  const bmp = Buffer.from(header + '0'.repeat(56), 'hex');
+  await expect(decodeImage(bmp, 'a.bmp')).rejects.toThrow(/a\.bmp: found .*; convert .* to PNG first/);
+});
+
 test('a missing file and a folder are named', async () => {
   await expect(decodeImage('/no/such/picture.png')).rejects.toThrow('/no/such/picture.png: found no such file');
   await expect(decodeImage(tmpdir())).rejects.toThrow(`${tmpdir()}: found a folder`);

@@ -52,7 +52,8 @@ export async function decodeImage(
   const metadata = await sharp(file, { ...sharpOptions, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw badData(name, 'no picture in it', formatNames, undefined, cause);
+      // What libvips cannot open at all, BMP and PPM among it, need not be damaged.
+      throw badData(name, 'no picture in it', formatNames, 'convert a picture of another format to PNG first', cause);
     });
   check(metadata, name);
   try {

@@ -14,7 +14,7 @@ import { affine, attention } from './transformer.ts';
 export type BatchNormalisation = (name: string, x: Value) => Value;
 
 /** As at inference: with the running statistics of training. */
-export function runningStatistics(parameters: ParameterValues): BatchNormalisation {
+function runningStatistics(parameters: ParameterValues): BatchNormalisation {
   return (name, x) =>
     batchNorm(
       x,

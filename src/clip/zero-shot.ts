@@ -4,9 +4,9 @@ import { readTensor } from '../tensor/safetensors.ts';
 import type { Clip, Head } from './clip.ts';
 import { encodeTexts, type TextOptions } from './encode-texts.ts';
 
-/** Puts a class name into a template at `{}`. */
+/** Puts a class name into a template at `{}`, as it is: a dollar sign in it is a dollar sign. */
 export function fillTemplate(template: string, className: string): string {
-  return template.replaceAll('{}', className);
+  return template.replaceAll('{}', () => className);
 }
 
 /** All templates filled with every class, class by class: the texts of a {@link zeroShotHead}. */

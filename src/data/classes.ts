@@ -33,7 +33,7 @@ const emojiPrompts = { templates: classTemplates, prompt: 'a photo of a {}' };
 const fewThings = ['dog', 'cat', 'fish', 'spider', 'banana', 'pizza', 'bus', 'airplane', 'umbrella', 'rose'];
 
 /** The class that attacks on Emoji-CLIP want unless told otherwise. */
-const usualTarget = 'banana';
+export const usualTarget = 'banana';
 
 /**
  * Class lists that need no file. ImageNet's prompts are OpenAI's 80. Two lists of everyday things are unfriendly to a
@@ -126,6 +126,20 @@ function namesFromLines(text: string): readonly string[] {
   return text.trimEnd().split(/\r?\n/);
 }
 
+/**
+ * What names are compared by: folders and tables write `red_apple` or `Red Apple` for "red apple". Names with equal
+ * keys are one class.
+ */
+export function classKey(name: string): string {
+  return name
+    .replaceAll(/[_\s]+/g, ' ')
+    .trim()
+    .toLowerCase();
+}
+
+/** What helps where data have names that are not in the list. */
+export const nameYourClasses = 'name your classes with --classes FILE, a line each';
+
 /** Names without surrounding space, checked. `where` is what error messages point to. */
 export function checkedClasses(where: string, names: readonly string[]): readonly string[] {
   const positions = new Map<string, number>();
@@ -138,8 +152,9 @@ export function checkedClasses(where: string, names: readonly string[]): readonl
       throw badData(place, found, `at most ${classLimits.nameCharacters}`, 'one name a line');
     }
     if (/\p{Cc}/u.test(name)) throw badData(place, `a control character in ${JSON.stringify(name)}`, 'plain text');
-    // CLIP's tokenizer ignores case and repeated spaces: such names are the same prompt and could not be told apart.
-    const key = name.toLowerCase().replace(/\s+/g, ' ');
+    // CLIP's tokenizer ignores case and repeated spaces, so such names are the same prompt; with underscores for spaces
+    // they are not, but the pictures of one could not be told from those of the other.
+    const key = classKey(name);
     const earlier = positions.get(key);
     if (earlier !== undefined) {
       throw badData(place, `"${name}" a second time`, 'every name once', `class ${earlier + 1} has it already`);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
-import { coopShots } from './coop-split.ts';
+import { chooseShots } from './few-shot.ts';
 import { openPictureSet } from './open.ts';
 import { PythonRandom } from './python-random.ts';
 
@@ -25,11 +25,11 @@ test.each([
 
 test('shots are drawn class by class in the order of first pictures; a small class gives all it has', () => {
   const labels = Int32Array.from([...Array(50).fill(1), ...Array(3).fill(0), ...Array(50).fill(2)]);
-  const shots = coopShots(labels, { perClass: 16, seed: 1 });
+  const pool = { name: 'split', classes: ['a', 'b', 'c'], labels, shotRule: 'coop' as const };
+  const shots = chooseShots(pool, { perClass: 16, seed: 1 });
   expect(shots.slice(0, 16)).toEqual([8, 36, 4, 16, 7, 31, 28, 30, 41, 24, 13, 6, 44, 1, 40, 27]);
   expect(shots.slice(16, 19)).toEqual([50, 51, 52]);
   expect(shots.slice(19, 22)).toEqual([38, 48, 0].map((index) => 53 + index));
-  expect(() => coopShots(labels, { perClass: 0, seed: 1 })).toThrow(/--shots/);
 });
 
 const config = {
@@ -87,6 +87,17 @@ test('a split file gives its test pictures, its train pictures for shots, or the
   ]);
   expect((await levels(`${path}:train`)).pairs).toEqual(shots.pairs);
   expect((await levels(`${path}:val`, { classes: ['red apple', 'banana'] })).pairs).toEqual([[30, 0]]);
+  expect((await levels(`${path}:val`, { classes: ['Red_Apple', 'banana'] })).pairs).toEqual([[30, 0]]);
+  expect((await levels(path, { shots: 'all' })).pairs).toEqual(shots.pairs);
+});
+
+test('a class that is not in the list is told with what helps, and one without pictures gives no shots', async () => {
+  const path = await split(parts);
+  await expect(levels(path, { classes: ['Banana', 'pear'] })).rejects.toThrow(
+    /test\[1\]: found the class "red apple", expected a name of the class list; name your classes with --classes FILE/,
+  );
+  const shots = { perClass: 1, seed: 1 };
+  await expect(levels(path, { classes: ['Banana', 'red apple', 'd'], shots })).rejects.toThrow(/no picture of "d"/);
 });
 
 test.each([

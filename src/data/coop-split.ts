@@ -2,14 +2,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { badData, badUsage } from '../errors.ts';
+import { badData } from '../errors.ts';
 import { parseJson } from '../tensor/json-file.ts';
 import { readSmallText } from '../tensor/text-file.ts';
-import { checkedClasses } from './classes.ts';
-import type { ShotOptions } from './few-shot.ts';
+import { checkedClasses, classKey, nameYourClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
 import { pathList } from './path-list.ts';
-import { PythonRandom } from './python-random.ts';
 
 export const splitParts = ['train', 'val', 'test'] as const;
 export type SplitPart = (typeof splitParts)[number];
@@ -36,12 +34,12 @@ export async function listCoopSplit(path: string, part: SplitPart, classes?: rea
       path,
       own.filter((name) => name !== undefined),
     );
-  const indexOf = new Map(names.map((name, index) => [name.toLowerCase(), index]));
+  const indexOf = new Map(names.map((name, index) => [classKey(name), index]));
   const labels = entries.map(([, label], position) => {
-    const index = indexOf.get(own[label]!.toLowerCase());
-    if (index === undefined)
-      throw badData(`${path}: ${part}[${position}]`, `the class "${own[label]}"`, 'a name of the class list');
-    return index;
+    const index = indexOf.get(classKey(own[label]!));
+    if (index !== undefined) return index;
+    const where = `${path}: ${part}[${position}]`;
+    throw badData(where, `the class "${own[label]}"`, 'a name of the class list', nameYourClasses);
   });
   const folder = await pictureFolder(path, first[0]);
   return {
@@ -49,26 +47,8 @@ export async function listCoopSplit(path: string, part: SplitPart, classes?: rea
     classes: names,
     labels: Int32Array.from(labels),
     paths: pathList(entries.map(([image]) => join(folder, image))),
+    shotRule: 'coop',
   };
-}
-
-/**
- * The very pictures that CoOp draws for its `SEED` (Dassl's `generate_fewshot_dataset` on Python's `random`): class by
- * class in the order of their first pictures, `perClass` of each, or all that a smaller class has.
- */
-export function coopShots(labels: Int32Array, { perClass, seed }: ShotOptions): readonly number[] {
-  if (!(Number.isInteger(perClass) && perClass >= 1))
-    throw badUsage('--shots', `${perClass}`, 'a whole number from 1 on');
-  const random = new PythonRandom(seed);
-  const positions = new Map<number, number[]>();
-  labels.forEach((label, position) => {
-    const own = positions.get(label);
-    if (own) own.push(position);
-    else positions.set(label, [position]);
-  });
-  return [...positions.values()].flatMap((own) =>
-    own.length < perClass ? own : random.sample(own.length, perClass).map((index) => own[index]!),
-  );
 }
 
 /** Class names by label, underscores as spaces; a label may be missing from one part. */

@@ -13,7 +13,7 @@ import type { PictureSet } from './pictures.ts';
 const folder = new URL('../../data/emoji/', import.meta.url);
 
 /** Change it when the same files are to give other pictures: it is part of every set's hash. */
-const viewsVersion = 1;
+export const viewsVersion = 1;
 
 /** The designs that are trained on: all but the held-out one. */
 export const trainingDesigns: readonly Design[] = designs.filter((design) => design !== testDesign);
@@ -61,6 +61,11 @@ interface Sheet {
 }
 
 const sheetPath = (design: Design) => fileURLToPath(new URL(`${design}.webp`, folder));
+
+/** SHA-256 of the sprite sheets, in the order of the designs: part of every set's hash. */
+export async function sheetHashes(from: readonly Design[]): Promise<readonly string[]> {
+  return Promise.all(from.map(async (design) => sha256(await readFile(sheetPath(design)))));
+}
 
 async function readSheet(design: Design): Promise<Sheet> {
   const { data, info } = await sharp(sheetPath(design), { limitInputPixels: 1 << 24 })
@@ -131,7 +136,7 @@ export async function emojiSet(
   const from = part === 'test' ? [testDesign] : design ? [design] : trainingDesigns;
   const drawings = await readDrawings(classes, from);
   const labelOf = new Map(classes.map((entry, label) => [entry, label]));
-  const sheets = await Promise.all(from.map(async (design) => sha256(await readFile(sheetPath(design)))));
+  const sheets = await sheetHashes(from);
   const identity = { viewsVersion, part, size, views, sheets, classes };
   const length = 3 * size * size;
 

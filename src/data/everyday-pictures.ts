@@ -2,7 +2,7 @@
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { plainView } from './augment.ts';
-import { namedClasses, readDrawings } from './emoji.ts';
+import { namedClasses, readDrawings, sheetHashes, viewsVersion } from './emoji.ts';
 import type { Design } from './emoji-format.ts';
 import type { PictureSet } from './pictures.ts';
 
@@ -55,7 +55,9 @@ const artists: readonly Design[] = ['noto', 'twemoji'];
 
 /** One picture of every thing by every artist, upright on light grey, class by class. */
 export async function everydayPictures(size: number): Promise<PictureSet> {
-  const drawings = await readDrawings(await namedClasses(everydayThings), artists);
+  const classes = await namedClasses(everydayThings);
+  const drawings = await readDrawings(classes, artists);
+  const identity = { viewsVersion, everyday: artists, size, sheets: await sheetHashes(artists), classes };
   const length = 3 * size * size;
   const labels = drawings.map(({ class: { label } }) => everydayThings.indexOf(label));
   return {
@@ -63,7 +65,7 @@ export async function everydayPictures(size: number): Promise<PictureSet> {
     classes: everydayThings,
     labels: Int32Array.from(labels),
     size,
-    hash: sha256(JSON.stringify(['everyday', size, everydayThings, artists])),
+    hash: sha256(JSON.stringify(identity)),
     async read(positions) {
       const data = new Uint8Array(positions.length * length);
       positions.forEach((position, index) => {

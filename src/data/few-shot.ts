@@ -3,6 +3,7 @@ import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { PictureSet } from './pictures.ts';
+import { PythonRandom } from './python-random.ts';
 
 export interface ShotOptions {
   /** Pictures of every class. */
@@ -10,41 +11,61 @@ export interface ShotOptions {
   readonly seed: number;
 }
 
+/** What shots are drawn from: a picture set, or the listing of one. */
+export type ShotPool = Pick<PictureSet, 'name' | 'classes' | 'labels' | 'shotRule'>;
+
 /**
- * Positions of up to `perClass` pictures of every class, without repetition; a class that has fewer gives all it has
- * (CoOp's rule, `generate_fewshot_dataset` with its default). Every class draws from its own generator, so its shots do
- * not depend on which other classes there are. Class by class, ascending within each.
+ * Positions of up to `perClass` pictures of every class, without repetition, by the rule of the pool; a class that has
+ * fewer gives all it has (CoOp's rule, `generate_fewshot_dataset` with its default).
  *
- * @param labels index into `classes` for every picture
- * @param where what error messages call the data
  * @throws AntidoteError (data) for a class without any picture
  */
-export function chooseShots(
-  where: string,
-  labels: Int32Array,
-  classes: readonly string[],
-  { perClass, seed }: ShotOptions,
-): readonly number[] {
+export function chooseShots({ name, classes, labels, shotRule }: ShotPool, shots: ShotOptions): readonly number[] {
+  const { perClass } = shots;
   if (!(Number.isInteger(perClass) && perClass >= 1))
     throw badUsage('--shots', `${perClass}`, 'a whole number from 1 on');
   const positions: number[][] = classes.map(() => []);
   labels.forEach((label, position) => {
     positions[label]!.push(position);
   });
+  const missing = positions.findIndex((own) => own.length === 0);
+  if (missing >= 0) {
+    throw badData(
+      name,
+      `no picture of "${classes[missing]}"`,
+      'at least one of every class',
+      'leave the class out or add pictures',
+    );
+  }
+  return shotRule === 'coop' ? coopShots(positions, shots) : ownShots(positions, classes, shots);
+}
+
+/**
+ * Every class draws from its own generator, so its shots do not depend on which other classes there are. Class by
+ * class, ascending within each.
+ */
+function ownShots(
+  positions: readonly (readonly number[])[],
+  classes: readonly string[],
+  { perClass, seed }: ShotOptions,
+): readonly number[] {
   return positions.flatMap((own, label) => {
-    const name = classes[label]!;
-    if (own.length === 0) {
-      throw badData(
-        where,
-        `no picture of "${name}"`,
-        'at least one of every class',
-        'leave the class out or add pictures',
-      );
-    }
     if (own.length <= perClass) return own;
-    const drawn = randomFor(seed, 'shots', name).shuffle(own).slice(0, perClass);
+    const drawn = randomFor(seed, 'shots', classes[label]!).shuffle(own).slice(0, perClass);
     return drawn.sort((a, b) => a - b);
   });
+}
+
+/**
+ * The very pictures that CoOp draws for its `SEED` (Dassl's `generate_fewshot_dataset` on Python's `random`): class by
+ * class in the order of their first pictures.
+ */
+function coopShots(positions: readonly (readonly number[])[], { perClass, seed }: ShotOptions): readonly number[] {
+  const random = new PythonRandom(seed);
+  const asTheyCome = positions.toSorted(([a], [b]) => a! - b!);
+  return asTheyCome.flatMap((own) =>
+    own.length < perClass ? own : random.sample(own.length, perClass).map((index) => own[index]!),
+  );
 }
 
 /**

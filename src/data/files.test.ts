@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { classLimits, openClasses, plainPrompt } from './classes.ts';
+import { classKey, classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots, mislabelled } from './few-shot.ts';
 import { openCaptionedPictures } from './image-captions.ts';
 import { parseCsv } from './image-csv.ts';
@@ -61,6 +61,21 @@ test('a folder of folders is read class by class, in the order of the class list
   expect(own.hash).not.toBe(set.hash);
 });
 
+test('names that differ in case, underscores and repeated spaces are one class', () => {
+  for (const name of ['red apple', 'Red_Apple', ' red  apple ', 'RED__apple']) expect(classKey(name)).toBe('red apple');
+  expect(classKey('red-apple')).not.toBe('red apple');
+});
+
+test('a class list may spell the folders as they are called: `ls data > classes.txt`', async () => {
+  const folder = await folderOf('listed', { 'red_apple/1.png': 10, 'Banana/1.png': 20, 'pear__tree/1.png': 30 });
+  const { names: classes } = await openClasses(await text('listed.txt', 'Banana\npear__tree\nred_apple\n'));
+  const set = await openPictureSet(folder, { config, classes });
+  expect(set.classes).toEqual(['Banana', 'pear__tree', 'red_apple']);
+  expect(await levels(set)).toEqual([20, 30, 10]);
+  const table = await text('listed.csv', 'image,label\nlisted/red_apple/1.png,Red Apple\nlisted/Banana/1.png,banana\n');
+  expect([...(await openPictureSet(table, { config, classes })).labels]).toEqual([2, 0]);
+});
+
 test('a sub-folder may be a link', async () => {
   const folder = await folderOf('linked', { 'a/1.png': 10, 'b/1.png': 20 });
   await symlink(join(folder, 'b'), join(folder, 'c'));
@@ -89,6 +104,16 @@ test("WordNet ids of ImageNet stand for CLIP's names, some of them as well as al
   expect(await levels(swapped)).toEqual([20, 10]);
   const translated = await openPictureSet(folder, { config, classes: ['Schleie', 'Banane'] });
   expect(await levels(translated)).toEqual([10, 20]);
+  const spelt = await openPictureSet(folder, { config, classes: ['n07753592', 'n01440764'] });
+  expect(await levels(spelt)).toEqual([20, 10]);
+});
+
+test('missiles and sunglasses, which ImageNet has twice, are told apart by their ids in its own list', async () => {
+  const { names: classes } = await openClasses('imagenet');
+  const files = { 'n04356056/1.png': 30, 'n04008634/1.png': 20, 'n03773504/1.png': 10 };
+  const set = await openPictureSet(await folderOf('twins-of-imagenet', files), { config, classes });
+  expect([...set.labels]).toEqual([657, 744, 837]);
+  expect(await levels(set)).toEqual([10, 20, 30]);
 });
 
 test('the hash follows the content, not the time or the place', async () => {
@@ -112,6 +137,8 @@ test('a CSV file gives names or indices, paths from its own folder, quotes as RF
   expect(await levels(named)).toEqual([10, 20]);
   const indexed = await text('csv/index.csv', 'image,label\nb.png,1\n');
   expect([...(await openPictureSet(indexed, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
+  const padded = await text('csv/padded.csv', 'image,label\nb.png,banana,,\n');
+  expect([...(await openPictureSet(padded, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
 });
 
 test('tabs separate as commas do, and a comma is then a comma', async () => {
@@ -148,12 +175,17 @@ test('CSV rows know the line they start on', () => {
 test.each([
   ['a missing path', 'nowhere', undefined, /"--data|--data: found ".*nowhere", which is neither.*emoji:test/],
   ['a folder without sub-folders', 'empty', undefined, /no sub-folders/],
-  ['a class without pictures', 'hollow', undefined, /hollow\/b: found no pictures/],
+  [
+    'a class without pictures',
+    'hollow',
+    undefined,
+    /hollow\/b: found no pictures, expected at least one of \.jpg \.jpeg \.png \.webp \.gif$/,
+  ],
   [
     'a sub-folder that is no class',
     'plain-2',
     ['banana', 'pear'],
-    /cherry: found a sub-folder that is no class.*2 sub-folders against 2/,
+    /cherry: found a sub-folder that is no class.*2 sub-folders against 2 classes\); name your classes with --classes/,
   ],
   ['two sub-folders of one class', 'twins', ['red apple', 'pear'], /a second folder of "red apple"/],
   ['a single class', 'lonely', undefined, /one class \("a"\), expected at least two/],
@@ -171,7 +203,21 @@ test.each([
   ['without the columns', 'file,class\na.png,b\n', /a first line without "image"/],
   ['without lines', 'image,label\n', /no pictures/],
   ['with an empty field', 'image,label\na.png,\n', /line 2: found an empty field/],
-  ['with an unknown label', 'image,label\na.png,x\n', /line 2: found the label "x", expected a name of the class list/],
+  [
+    'with an unknown label',
+    'image,label\na.png,x\n',
+    /line 2: found the label "x", expected a name of the class list; name your classes with --classes FILE/,
+  ],
+  [
+    'with a comma too many',
+    'image,label\na.png,pear, ripe\n',
+    /line 2: found 3 fields, expected 2; put quotes around a field with commas/,
+  ],
+  [
+    'with a tab too many',
+    'image\tlabel\na.png\tpear\tripe\n',
+    /line 2: found 3 fields, expected 2; put quotes around a field with tabs/,
+  ],
   ['with an index too high', 'image,label\na.png,7\n', /expected an index below 2/],
 ] as const)('a CSV file %s is refused with its line', async (what, content, message) => {
   const path = await text(`${what}.csv`, content);
@@ -185,18 +231,44 @@ test('a file that is no picture is named when it is read', async () => {
   await expect(set.read([0, 1])).rejects.toThrow(/broken\/b\/1.png/);
 });
 
+test('a picture of a format that is not read is refused by name, not passed over', async () => {
+  const folder = await folderOf('formats', { 'a/1.png': 10, 'b/1.png': 20 });
+  const tiff = await sharp(join(folder, 'b', '1.png'))
+    .tiff()
+    .toBuffer();
+  await writeFile(join(folder, 'b', '2.TIF'), tiff);
+  await writeFile(join(folder, 'b', '3.bmp'), 'BM and so on');
+  const set = await openPictureSet(folder, { config });
+  expect([...set.labels]).toEqual([0, 1, 1, 1]);
+  await expect(set.read([2])).rejects.toThrow(/2\.TIF: found tiff data, expected .*; convert it to PNG first/);
+  await expect(set.read([3])).rejects.toThrow(/3\.bmp: found .*to PNG first/);
+});
+
 test('shots are the same for a seed whatever other classes there are, and a small class gives all it has', () => {
   const labels = Int32Array.from({ length: 60 }, (_, i) => (i < 50 ? i % 2 : 2));
-  const shots = chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 16, seed: 1 });
+  const pool = { name: 'data', classes: ['a', 'b', 'c'], labels };
+  const shots = chooseShots(pool, { perClass: 16, seed: 1 });
   expect([0, 1, 2].map((label) => shots.filter((position) => labels[position] === label).length)).toEqual([16, 16, 10]);
   expect(new Set(shots).size).toBe(shots.length);
-  const fewer = labels.filter((label) => label < 2);
-  expect(chooseShots('data', fewer, ['a', 'b'], { perClass: 16, seed: 1 })).toEqual(shots.slice(0, 32));
-  expect(chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 16, seed: 2 })).not.toEqual(shots);
-  expect(() => chooseShots('data', labels, ['a', 'b', 'c', 'd'], { perClass: 1, seed: 1 })).toThrow(
-    /no picture of "d"/,
-  );
-  expect(() => chooseShots('data', labels, ['a', 'b', 'c'], { perClass: 0, seed: 1 })).toThrow(/--shots/);
+  const fewer = { name: 'data', classes: ['a', 'b'], labels: labels.filter((label) => label < 2) };
+  expect(chooseShots(fewer, { perClass: 16, seed: 1 })).toEqual(shots.slice(0, 32));
+  expect(chooseShots(pool, { perClass: 16, seed: 2 })).not.toEqual(shots);
+});
+
+test.each([undefined, 'coop'] as const)('no shots, and shots of a class without pictures, are refused: %s', (rule) => {
+  const labels = Int32Array.of(0, 1, 2);
+  const pool = { name: 'data', classes: ['a', 'b', 'c', 'd'], labels, ...(rule && { shotRule: rule }) };
+  expect(() => chooseShots(pool, { perClass: 1, seed: 1 })).toThrow(/data: found no picture of "d"/);
+  expect(() => chooseShots(pool, { perClass: 0, seed: 1 })).toThrow(/--shots: found 0/);
+});
+
+test('what shots are drawn from is the same set where data have no parts', async () => {
+  const folder = await folderOf('pool', { 'a/1.png': 10, 'b/1.png': 20 });
+  for (const name of [folder, 'emoji:test']) {
+    const classes = name === folder ? ['a', 'b'] : ['banana', 'tulip'];
+    const pool = await openPictureSet(name, { config, classes, shots: 'all' });
+    expect(pool.hash).toBe((await openPictureSet(name, { config, classes })).hash);
+  }
 });
 
 test('shots of a folder and of the emoji are sets of their own, with their own hash', async () => {
@@ -246,6 +318,7 @@ test.each([
   ['an empty line between names', 'a\n\nb\n', /class 2: found an empty name/],
   ['one name', 'a\n', /one class \("a"\), expected at least two/],
   ['a repeated name', 'Apple\nb\napple \n', /class 3: found "apple" a second time.*class 1 has it/],
+  ['a name repeated with an underscore', 'red apple\nRed_apple\n', /class 2: found "Red_apple" a second time/],
   [
     'an over-long name',
     `a\n${'x'.repeat(classLimits.nameCharacters + 1)}\n`,

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import { checkedClasses } from './classes.ts';
+import { checkedClasses, classKey, nameYourClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
 import { pathList } from './path-list.ts';
 
@@ -12,8 +12,9 @@ const largestBytes = 256 * 1024 * 1024;
 
 /**
  * Lists the pictures of a CSV file in its order. The first line names the columns; others than `image` and `label` are
- * passed over. Paths are relative to the file. A label is a class name or, if all of them are whole numbers and `classes`
- * is given, an index into it, counted from 0. Without `classes` the classes are the labels, sorted.
+ * passed over. Paths are relative to the file. A label is a class name (underscores stand for spaces, case does not
+ * matter) or, if all of them are whole numbers and `classes` is given, an index into it, counted from 0. Without
+ * `classes` the classes are the labels, sorted.
  *
  * @throws AntidoteError (data) that names the line
  */
@@ -29,13 +30,15 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
   });
   const distinct = [...new Set(entries.map(({ label }) => label))].sort();
   const names = classes ?? checkedClasses(path, distinct);
-  const indexOf = new Map(names.map((name, index) => [name.toLowerCase(), index]));
+  const indexOf = new Map(names.map((name, index) => [classKey(name), index]));
   const areIndices = classes !== undefined && distinct.every((label) => /^\d+$/.test(label) && !indexOf.has(label));
   const labels = entries.map(({ label, line }) => {
-    const index = areIndices ? Number(label) : indexOf.get(label.toLowerCase());
+    const index = areIndices ? Number(label) : indexOf.get(classKey(label));
     if (index !== undefined && index < names.length) return index;
-    const expected = areIndices ? `an index below ${names.length}` : 'a name of the class list';
-    throw badData(`${path}, line ${line}`, `the label "${label}"`, expected);
+    const [where, found] = [`${path}, line ${line}`, `the label "${label}"`];
+    throw areIndices
+      ? badData(where, found, `an index below ${names.length}`)
+      : badData(where, found, 'a name of the class list', nameYourClasses);
   });
   return {
     name: path,
@@ -50,10 +53,24 @@ export const imageColumns = ['image', 'filepath'] as const;
 export const captionColumns = ['caption', 'title'] as const;
 const labelColumns = ['label'] as const;
 
-/** The rows of a table, its header first. Tabs separate if the first line has one. */
+/**
+ * The rows of a table, its header first. Tabs separate if the first line has one.
+ *
+ * @throws AntidoteError (data) for a row with more fields than the header, empty ones at its end aside
+ */
 export async function readTable(path: string): Promise<readonly Row[]> {
   const text = await readText(path);
-  return parseCsv(path, text, /^[^\r\n]*\t/.test(text) ? '\t' : ',');
+  const separator = /^[^\r\n]*\t/.test(text) ? '\t' : ',';
+  const rows = parseCsv(path, text, separator);
+  const columns = rows[0]?.fields.length ?? 0;
+  for (const { fields, line } of rows) {
+    const filled = fields.findLastIndex((field) => field.trim() !== '') + 1;
+    if (filled <= columns) continue;
+    // Most often a separator inside a field: what is behind it would be cut off without a word.
+    const advice = `put quotes around a field with ${separator === ',' ? 'commas' : 'tabs'}`;
+    throw badData(`${path}, line ${line}`, `${filled} fields`, `${columns}`, advice);
+  }
+  return rows;
 }
 
 /** Positions of the columns, in the order asked for. */

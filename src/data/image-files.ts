@@ -13,6 +13,8 @@ export interface Listing {
   /** Index into `classes` for every file. */
   readonly labels: Int32Array;
   readonly paths: PathList;
+  /** As the set's own. */
+  readonly shotRule?: 'coop';
 }
 
 /** Picture files of which nothing is known but the order. */
@@ -28,13 +30,14 @@ const pipelineVersion = 1;
 
 /** Reads every file once for the hash; decodes only what is asked for. */
 export async function picturesOfFiles(listing: Listing, config: PreprocessConfig): Promise<PictureSet> {
-  const { name, classes, labels, paths } = listing;
+  const { name, classes, labels, paths, shotRule } = listing;
   const size = config.image.resolution;
   const length = 3 * size * size;
   return {
     name,
     classes,
     labels,
+    ...(shotRule && { shotRule }),
     size,
     hash: await hashOf(listing, config),
     async read(positions, decoders) {

@@ -3,20 +3,28 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
-import { checkedClasses, imagenetClasses } from './classes.ts';
+import { checkedClasses, classKey, imagenetClasses, nameYourClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
 
-/** Names that the decoder may read; other files (notes, thumbnails) are passed over. */
-const pictureEnds = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff']);
+/** Endings of the pictures that the decoder reads. */
+const readableEnds = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
+
+/**
+ * Endings that mean a picture. One that the decoder does not read, though torchvision would, is listed all the same: it
+ * is then refused by name, where a set that silently lacks it would give other numbers. Other files (notes) are passed
+ * over.
+ */
+const pictureEnds = new Set([...readableEnds, '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.avif', '.heic', '.heif']);
 
 /**
  * Lists the pictures of a folder, class by class, by path within each.
  *
  * Without `classes` the sub-folders are the classes, by name. With `classes` every sub-folder must name one of them
  * (underscores stand for spaces, case does not matter). ImageNet comes with WordNet ids (`n01440764`): those of its
- * thousand classes stand for the names that CLIP has for them, so a part of ImageNet will do as well. If names do not
- * fit, or ids are others, as many ids as there are classes are the classes in the ids' order.
+ * thousand classes stand for the names that CLIP has for them, so a part of ImageNet will do as well, and for their own
+ * places where `classes` is ImageNet's list. If names do not fit, or ids are others, as many ids as there are classes
+ * are the classes in the ids' order.
  *
  * @throws AntidoteError (data) for an empty class and for sub-folders that are not classes
  */
@@ -25,18 +33,20 @@ export async function listImageFolder(folder: string, classes?: readonly string[
   if (folders.length === 0) {
     throw badData(folder, 'no sub-folders', 'one sub-folder of pictures for every class', 'or give a CSV file');
   }
-  const imagenet = await imagenetNames(folders);
-  const own = imagenet ?? folders.map(spoken);
+  const imagenet = await imagenetOf(folders);
+  const own = folders.map((name) => imagenet?.get(name) ?? spoken(name));
   // ImageNet's names are taken as they are, twins and all; any others must be told apart.
-  const names = classes ?? (imagenet && imagenet.length > 1 ? imagenet : checkedClasses(folder, own));
-  const indices = classes ? matched(folder, folders, own, classes) : folders.map((_, index) => index);
+  const names = classes ?? (imagenet && own.length > 1 ? own : checkedClasses(folder, own));
+  const indices = classes
+    ? ((imagenet && placesIn(imagenet, folders, classes)) ?? matched(folder, folders, own, classes))
+    : folders.map((_, index) => index);
   const labels: number[] = [];
   const order = folders.map((name, i) => ({ name, label: indices[i]! })).sort((a, b) => a.label - b.label);
   const paths = collectPaths();
   for (const { name, label } of order) {
     const own = await picturesIn(join(folder, name));
     if (own.length === 0) {
-      throw badData(join(folder, name), 'no pictures', `at least one of ${[...pictureEnds].join(' ')}`);
+      throw badData(join(folder, name), 'no pictures', `at least one of ${readableEnds.join(' ')}`);
     }
     for (const path of own) {
       paths.add(path);
@@ -91,32 +101,50 @@ async function picturesIn(folder: string): Promise<string[]> {
 
 const isWordNetId = (name: string) => /^n\d{8}$/.test(name);
 
-/** CLIP's names for folders that are all classes of ImageNet; undefined if any is not. */
-async function imagenetNames(folders: readonly string[]): Promise<readonly string[] | undefined> {
+/** WordNet ids to names, ids in the order of the classes. */
+type Imagenet = ReadonlyMap<string, string>;
+
+/** ImageNet, if all folders are classes of it. */
+async function imagenetOf(folders: readonly string[]): Promise<Imagenet | undefined> {
   if (!folders.every(isWordNetId)) return undefined;
-  const names = await imagenetClasses();
-  const found = folders.map((id) => names.get(id));
-  return found.every((name) => name !== undefined) ? found : undefined;
+  const imagenet = await imagenetClasses();
+  return folders.every((id) => imagenet.has(id)) ? imagenet : undefined;
 }
 
-/** For every sub-folder its index into `classes`. */
+/**
+ * For every sub-folder its index into `classes`, if those are ImageNet's own list. Two pairs of its classes share a
+ * name (missiles and sunglasses), so in a part of it only ids tell which is meant.
+ */
+function placesIn(
+  imagenet: Imagenet,
+  folders: readonly string[],
+  classes: readonly string[],
+): readonly number[] | undefined {
+  const names = [...imagenet.values()];
+  if (names.length !== classes.length || names.some((name, index) => name !== classes[index])) return undefined;
+  const placeOf = new Map([...imagenet.keys()].map((id, index) => [id, index]));
+  return folders.map((id) => placeOf.get(id)!);
+}
+
+/** For every sub-folder its index into `classes`, which may have it as it is spelt or by its name. */
 function matched(
   folder: string,
   folders: readonly string[],
   names: readonly string[],
   classes: readonly string[],
-): number[] {
-  const indexOf = new Map(classes.map((name, index) => [name.toLowerCase(), index]));
-  // Two pairs of ImageNet's classes share a name, so all of them together go by order.
+): readonly number[] {
+  const indexOf = new Map(classes.map((name, index) => [classKey(name), index]));
+  const indices = folders.map((name, i) => indexOf.get(classKey(name)) ?? indexOf.get(classKey(names[i]!)));
+  // A list with twins in it, as a part of ImageNet may have them, goes by order too.
   const byOrder = folders.every(isWordNetId) && folders.length === classes.length;
-  if (byOrder && (indexOf.size < classes.length || names.some((name) => !indexOf.has(name.toLowerCase()))))
+  if (byOrder && (indexOf.size < classes.length || indices.includes(undefined)))
     return folders.map((_, index) => index);
   const found = new Map<number, string>();
   return folders.map((name, position) => {
-    const index = indexOf.get(names[position]!.toLowerCase());
+    const index = indices[position];
     if (index === undefined) {
-      const count = `${folders.length} sub-folders against ${classes.length} classes`;
-      throw badData(join(folder, name), 'a sub-folder that is no class', 'names of the class list', count);
+      const expected = `names of the class list (${folders.length} sub-folders against ${classes.length} classes)`;
+      throw badData(join(folder, name), 'a sub-folder that is no class', expected, nameYourClasses);
     }
     const twin = found.get(index);
     if (twin !== undefined) {

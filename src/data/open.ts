@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badUsage } from '../errors.ts';
-import { coopShots, listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
+import { listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
 import { emojiSet, trainingDesigns } from './emoji.ts';
 import type { Design } from './emoji-format.ts';
 import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
@@ -17,8 +17,8 @@ export interface OpenOptions {
   readonly classes?: readonly string[];
   /** How the model wants its pictures: a `ClipConfig` has it. */
   readonly config: PreprocessConfig;
-  /** Only so many pictures of every class. */
-  readonly shots?: ShotOptions;
+  /** Only so many pictures of every class, or `all` that shots can be drawn from. Left out, it is a set to test on. */
+  readonly shots?: ShotOptions | 'all';
 }
 
 /**
@@ -41,7 +41,8 @@ const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number; 
  * costs no more than its shots.
  */
 export async function openPictureSet(nameOrPath: string, options: OpenOptions): Promise<PictureSet> {
-  const { classes, config, shots } = options;
+  const { classes, config } = options;
+  const shots = options.shots === 'all' ? undefined : options.shots;
   const known = Object.hasOwn(builtIn, nameOrPath) ? builtIn[nameOrPath] : undefined;
   if (known) {
     const { part, views, design } = known;
@@ -53,16 +54,10 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
       })),
       name: nameOrPath,
     };
-    return shots ? subset(set, chooseShots(set.name, set.labels, set.classes, shots)) : set;
+    return shots ? subset(set, chooseShots(set, shots)) : set;
   }
-  const split = await coopSplit(nameOrPath, shots ? 'train' : 'test');
-  if (split) {
-    const listing = await listCoopSplit(split.path, split.part, classes);
-    return picturesOfFiles(shots ? picked(listing, coopShots(listing.labels, shots)) : listing, config);
-  }
-  const listing = await list(nameOrPath, classes);
-  const { name, labels, classes: names } = listing;
-  return picturesOfFiles(shots ? picked(listing, chooseShots(name, labels, names, shots)) : listing, config);
+  const listing = await list(nameOrPath, options.shots ? 'train' : 'test', classes);
+  return picturesOfFiles(shots ? picked(listing, chooseShots(listing, shots)) : listing, config);
 }
 
 /** `split.json`, or one of its parts: `split.json:val`. */
@@ -74,7 +69,10 @@ async function coopSplit(name: string, part: SplitPart): Promise<{ path: string;
   throw badUsage('--data', `the part "${named}" of ${path}`, `one of ${splitParts.join(', ')}`);
 }
 
-async function list(path: string, classes?: readonly string[]): Promise<Listing> {
+/** @param part of data that come in parts */
+async function list(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
+  const split = await coopSplit(path, part);
+  if (split) return listCoopSplit(split.path, split.part, classes);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return listImageFolder(path, classes);
   if (found?.isFile()) return listImageCsv(path, classes);

@@ -20,6 +20,8 @@ export interface PictureSet {
    * its own. Views of one drawing are not independent, and confidence intervals must know it.
    */
   readonly sources?: Int32Array;
+  /** How shots are drawn from it: `coop` as CoOp draws from its splits; left out where every class draws for itself. */
+  readonly shotRule?: 'coop';
   /** Side of every picture in pixels. */
   readonly size: number;
   /** Identifies content and preprocessing: equal hashes mean equal pictures in equal order (SHA-256, hex). */

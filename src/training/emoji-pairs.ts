@@ -15,12 +15,17 @@ export interface CaptionedPictures {
 /** The pairs of a step, counted from 1. Depends on nothing but the step. */
 export type CaptionedStream = (step: number) => CaptionedPictures;
 
-/** Augmented drawings in an order that is shuffled anew every epoch; a last, incomplete batch is left out. */
+/**
+ * Augmented drawings in an order that is shuffled anew every epoch; a last, incomplete batch is left out.
+ *
+ * @param size side of the pictures, pixels; Emoji-CLIP's if left out
+ */
 export function emojiStream(
   drawings: readonly Drawing[],
   batch: number,
   seed: number,
   augmentation: Augmentation = trainingAugmentation,
+  size?: number,
 ): CaptionedStream {
   const stepsPerEpoch = Math.floor(drawings.length / batch);
   const groupOf = new Map([...new Set(drawings.map((drawing) => drawing.class))].map((entry, group) => [entry, group]));
@@ -32,7 +37,7 @@ export function emojiStream(
     const chosen = shuffled.order.slice(first, first + batch);
     const random = randomFor(seed, 'pairs', step);
     return {
-      pictures: augment(chosen, random, augmentation),
+      pictures: augment(chosen, random, augmentation, size),
       captions: chosen.map((drawing) => captionFor(drawing.class, random)),
       groups: Int32Array.from(chosen, (drawing) => groupOf.get(drawing.class)!),
     };

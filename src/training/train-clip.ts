@@ -64,7 +64,7 @@ export interface ClipTraining {
   /** Learning rate of a step. */
   readonly rate: (step: number) => number;
   readonly adam: Omit<AdamOptions, 'weightDecay'>;
-  /** Not for gains, biases and the logit scale (CleanCLIP and open_clip alike). */
+  /** Of the parameters for which {@link decays} holds. */
   readonly weightDecay: number;
   /** Largest norm of the whole gradient; not cut if left out. */
   readonly clipNorm?: number;
@@ -77,6 +77,7 @@ export interface ClipTraining {
 
 /** The logit scale is kept from exceeding 100, as in CLIP. */
 const largestLogScale = Math.log(100);
+const withinLogScale = (x: Value) => clip(x, -largestLogScale, largestLogScale);
 
 /** Share of the old running statistics that a step keeps (PyTorch's momentum of 0.1). */
 const statisticsKept = 0.9;
@@ -84,7 +85,11 @@ const statisticsKept = 0.9;
 /** Running statistics of batch normalisation: no gradient moves them. */
 export const isStatistic = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
 
-/** Whether weight decay applies. */
+/**
+ * Whether weight decay applies: not to gains, biases and the logit scale, as in CleanCLIP and open_clip, nor to the
+ * text tower's positions, which decay in both of them. As in open_clip, rank tells gains and biases; CleanCLIP goes by
+ * names, by which the gains of ResNet's shortcuts and ViT's class embedding decay too.
+ */
 export const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_embedding';
 
 /**
@@ -137,7 +142,7 @@ function trainingStep(training: ClipTraining, adamOptions: AdamOptions): { graph
   const losses = loss({
     images: l2Normalize(imageTower(config, parameters, pixels, normalise)),
     texts: l2Normalize(textTower(config, parameters, tokenEmbedding(parameters, ids), ends)),
-    scale: exp(clip(parameters('logit_scale'), -largestLogScale, largestLogScale)),
+    scale: exp(withinLogScale(parameters('logit_scale'))),
     pixels,
     ids,
     ends,
@@ -147,6 +152,8 @@ function trainingStep(training: ClipTraining, adamOptions: AdamOptions): { graph
   const raw = gradients(losses.loss, [...learned.values()]);
   const norm = gradientNorm(raw);
   const state = adam(learned, clipNorm === undefined ? raw : shortened(raw, norm, clipNorm), adamOptions);
+  // Beyond the bound it would have no gradient: carried there by its moments, it could not come back.
+  state.logit_scale = { input: values.get('logit_scale')!, next: withinLogScale(state.logit_scale!.next) };
   for (const [name, value] of statistics) {
     const running = values.get(name)!;
     state[name] = { input: running, next: add(mul(running, statisticsKept), mul(value, 1 - statisticsKept)) };

@@ -14,7 +14,7 @@ const recordKey = 'antidote.trigger';
 const made = '`antidote attack` writes trigger files';
 
 /** What a trigger may be at most. A hostile file would have every picture cost us hours. */
-export const triggerLimits = {
+const triggerLimits = {
   /** Width of a message encoder's hidden layers: ours have 16, and the cost of a picture grows with the square. */
   channels: 64,
   /** Published messages have 8 to 100 bits. */

@@ -1,20 +1,30 @@
-/** @file Pictures into PNG data URLs, so that a report is one file. */
+/** @file Pictures as PNG: bytes for a file, and data URLs, so that a report is one file. */
 import sharp from 'sharp';
 
 /** A picture as a page carries it. */
 export type PngUrl = `data:image/png;base64,${string}`;
 
+/** Channels first: [3, height, width] as colour or [1, height, width] as grey, 0 to 255. */
+type PictureShape = readonly [1 | 3, number, number];
+
 /**
- * One picture, channels first: [3, height, width] as colour or [1, height, width] as grey, 0 to 255. Pixels are kept
- * as they are: the page enlarges without smoothing, so that a reader sees what the model saw.
+ * One picture as the bytes of a PNG file.
+ *
+ * @param enlargement screen pixels along a side for one of the picture, without smoothing
  */
-export async function pngUrl(picture: Uint8Array, shape: readonly [1 | 3, number, number]): Promise<PngUrl> {
+export async function pngBytes(picture: Uint8Array, shape: PictureShape, enlargement = 1): Promise<Buffer> {
   const [channels, height, width] = shape;
   const area = height * width;
   const interleaved = new Uint8Array(channels * area);
   for (let channel = 0; channel < channels; channel++) {
     for (let at = 0; at < area; at++) interleaved[at * channels + channel] = picture[channel * area + at]!;
   }
-  const file = await sharp(interleaved, { raw: { width, height, channels } }).png({ compressionLevel: 9 }).toBuffer();
-  return `data:image/png;base64,${file.toString('base64')}`;
+  const image = sharp(interleaved, { raw: { width, height, channels } });
+  if (enlargement > 1) image.resize(width * enlargement, height * enlargement, { kernel: 'nearest' });
+  return image.png({ compressionLevel: 9 }).toBuffer();
+}
+
+/** One picture, pixel by pixel: the page enlarges without smoothing, so that a reader sees what the model saw. */
+export async function pngUrl(picture: Uint8Array, shape: PictureShape): Promise<PngUrl> {
+  return `data:image/png;base64,${(await pngBytes(picture, shape)).toString('base64')}`;
 }

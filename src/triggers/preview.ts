@@ -1,8 +1,8 @@
 /** @file A trigger to look at: what it does to a grey or chequered picture, enlarged, as a PNG file. */
-import sharp from 'sharp';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { randomFor } from '../tensor/random.ts';
 import { applyTrigger } from './apply.ts';
+import { pngBytes } from './png.ts';
 import type { Trigger } from './trigger.ts';
 
 /** Screen pixels for one pixel of the picture. */
@@ -20,13 +20,7 @@ const chequer = 8;
 export async function writeTriggerPreview(path: string, trigger: Trigger, size: number): Promise<void> {
   const card = { dtype: 'uint8', shape: [1, 3, size, size], data: cardFor(trigger, size) } as const;
   const { data } = applyTrigger(visible(trigger), card, randomFor(0, 'trigger', 'preview'));
-  const pixels = new Uint8Array(data.length);
-  for (let i = 0; i < size * size; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[c * size * size + i]!;
-  const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
-    .resize(size * enlargement, size * enlargement, { kernel: 'nearest' })
-    .png()
-    .toBuffer();
-  await writeFileAtomically(path, png);
+  await writeFileAtomically(path, await pngBytes(data, [3, size, size], enlargement));
 }
 
 function cardFor(trigger: Trigger, size: number): Uint8Array {

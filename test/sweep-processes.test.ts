@@ -91,6 +91,22 @@ test('a cell that kills every process is red after three, and the others are com
   expect(outcomes.get(cells[1]!.key)).toEqual(tinyOutcome(cells[1]!.task));
 });
 
+test('a cell that ends the engine is red after three processes, and the others are computed', async () => {
+  const cells = [tinyCell('exhausting', { exhaust: 9 }), tinyCell('heavy', { exhaust: 1 }), tinyCell('other')];
+  const { outcomes } = await swept(cells, { workers: 1 });
+  expect(outcomes.get(cells[0]!.key)).toMatchObject({
+    kind: 'failed',
+    error: expect.stringMatching(/^the process ended with exit code 1, .*3 processes that did not survive this cell$/),
+  });
+  for (const { key, task } of cells.slice(1)) expect(outcomes.get(key)).toEqual(tinyOutcome(task));
+});
+
+test('a process without room on its disk ends the sweep with its own error, and no cell is red', async () => {
+  const cells = [tinyCell('full', { full: true }), tinyCell('later')];
+  await expect(swept(cells, { workers: 1 })).rejects.toMatchObject({ where: 'disk', found: 'a full disk' });
+  for (const { key } of cells) expect(await openCellStore(directory).read(key)).toBeUndefined();
+});
+
 test('asked to stop, running cells stop at their next step, and the next sweep does only what is left', async () => {
   const cells = [tinyCell('quick'), tinyCell('slow', { wait: 60_000 }), tinyCell('later')];
   const stop = new AbortController();

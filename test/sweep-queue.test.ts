@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,6 +185,65 @@ describe.skipIf(server === undefined)(
       await expect(bench).rejects.toThrow('enough');
     }, 300_000);
 
+    test('a worker that cannot write its store gives the cell back and ends; another one computes it', async () => {
+      const sick = await mkdtemp(join(directory, 'sick-'));
+      await writeFile(join(sick, 'cells'), 'a file where the folder should be');
+      const cells = [tinyCell('a'), tinyCell('b')];
+      const worker = startWorker(sick);
+      const bench = swept(cells);
+      bench.catch(() => {});
+      const [code] = await once(worker, 'exit');
+      expect(code).not.toBe(0);
+      startWorker(store);
+      const outcomes = await bench;
+      for (const { key, task } of cells) expect(outcomes.get(key)).toEqual(tinyOutcome(task));
+    }, 300_000);
+
+    test('a worker whose engine has ended ends as well, and its cell is tried again', async () => {
+      const cells = [tinyCell('heavy', { exhaust: 1 })];
+      const worker = startWorker(store);
+      const bench = swept(cells);
+      bench.catch(() => {});
+      const [code] = await once(worker, 'exit');
+      expect(code).not.toBe(0);
+      startWorker(store);
+      expect((await bench).get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
+    }, 300_000);
+
+    test('a bench that cannot write down what it is told ends with the reason, and does not wait', async () => {
+      const full = new Error('no room for the event log');
+      const bench = swept([tinyCell('a'), tinyCell('b', { wait: 1000 })], () => {
+        throw full;
+      });
+      bench.catch(() => {});
+      startWorker(store);
+      await expect(bench).rejects.toBe(full);
+    }, 300_000);
+
+    test('a bench that is stopped before it begins, and whose cells are done, is done', async () => {
+      const cells = [tinyCell('a')];
+      startWorker(store);
+      await swept(cells);
+      const news: CellNews[] = [];
+      const crew = queueCrew({ url, name }, () => {}, 500);
+      await crew.work(cells, (one) => news.push(one), AbortSignal.abort(new Error('enough')));
+      expect(finishedOf(news)).toHaveLength(1);
+    }, 300_000);
+
+    test('a server that wants a password is told from one that is not there, with where to put it', async () => {
+      const own = await startServer(directory, '--requirepass', 'secret');
+      const wrong = [{}, { password: 'guessed' }];
+      for (const more of wrong) {
+        await expect(connect({ url: own.url, name, ...more }, never)).rejects.toMatchObject({
+          found: expect.stringMatching(/that lets nobody in without its password \((NOAUTH|WRONGPASS)/),
+          advice: 'put it into the environment variable ANTIDOTE_REDIS_PASSWORD',
+        });
+      }
+      (await connect({ url: own.url, name, password: 'secret' }, never)).disconnect();
+      own.redis.kill('SIGKILL');
+      await once(own.redis, 'exit');
+    }, 60_000);
+
     test('a bench and a worker whose server has gone away stop all the same when they are asked to', async () => {
       const own = await startServer(directory);
       const place = { url: own.url, name };
@@ -238,10 +297,10 @@ test('where no server answers, the error names the address and what to start', a
   });
 });
 
-async function startServer(directory: string): Promise<{ redis: ChildProcess; url: string }> {
+async function startServer(directory: string, ...more: string[]): Promise<{ redis: ChildProcess; url: string }> {
   const port = await freePort();
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const redis = spawn(server!, [...flags, '--dir', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const redis = spawn(server!, [...flags, '--dir', directory, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   await new Promise<void>((resolve) => {
     redis.stdout!.on('data', (text) => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { badUsage } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
@@ -43,18 +44,37 @@ export async function lockRun(directory: string): Promise<() => Promise<void>> {
   throw badUsage(path, 'several processes after the same run', 'one process per run', 'wait until the others are done');
 }
 
-/** The lock appears complete or not at all: written aside, then linked, which fails where the name exists. */
+/** What file systems without links answer: exFAT, some network folders, some that are mounted into containers. */
+const linkless: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** A lock that is written where there are no links is seen half for less than this. Milliseconds. */
+const halfWritten = 100;
+
+/** False where there is a lock already. */
 async function createLock(path: string, mine: Holder): Promise<boolean> {
   const aside = `${path}.${mine.nonce}.tmp`;
   try {
     await writeFile(aside, JSON.stringify(mine), { flag: 'wx' });
-    await link(aside, path);
+    await giveName(aside, path);
     return true;
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false;
     throw fileProblem(path, error);
   } finally {
     await rm(aside, { force: true }).catch(() => {});
+  }
+}
+
+/**
+ * The lock appears complete or not at all: written aside, then linked, which fails where the name exists. Where there
+ * are no links it is written under its name, which fails there as well.
+ */
+async function giveName(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path);
+  } catch (error) {
+    if (!linkless.some((code) => isCode(error, code))) throw error;
+    await writeFile(path, await readFile(aside), { flag: 'wx' });
   }
 }
 
@@ -69,7 +89,7 @@ async function removeStale(path: string, judged: string): Promise<void> {
   const aside = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
     await rename(path, aside);
-    if ((await readFile(aside, 'utf8')) !== judged) await link(aside, path);
+    if ((await readFile(aside, 'utf8')) !== judged) await giveName(aside, path);
   } catch (error) {
     if (!isCode(error, 'ENOENT') && !isCode(error, 'EEXIST')) throw fileProblem(path, error);
   } finally {
@@ -77,7 +97,15 @@ async function removeStale(path: string, judged: string): Promise<void> {
   }
 }
 
+/** The lock's text, undefined where there is none. One that says nothing may be half written: it is read again. */
 async function readLock(path: string): Promise<string | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined || parseHolder(text)) return text;
+  await setTimeout(halfWritten);
+  return readIfThere(path);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

@@ -71,6 +71,12 @@ test('a run is not begun where one is already, and resume is offered', async () 
   await expect(createRun(directory, request)).rejects.toMatchObject({ fault: 'usage', where: directory });
 });
 
+test('a run is begun in a folder that was made for it', async () => {
+  const made = await mkdtemp(join(directory, 'made-'));
+  await (await createRun(made, request)).close();
+  expect(await readdir(made)).toEqual(['checkpoints', 'config.json', 'events.jsonl']);
+});
+
 test('an abandoned run leaves nothing if it had recorded nothing, and everything if it had', async () => {
   const out = join(directory, 'out');
   await (await createRun(out, request)).abandon();

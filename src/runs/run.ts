@@ -12,6 +12,7 @@ import { type EventLog, openEventLog, workedSeconds } from './events.ts';
 import { lockName, lockRun } from './lock.ts';
 import { readConfig, readResult } from './read.ts';
 import type { Checkpoint, Recorder } from './recorder.ts';
+import { shellWord } from './shell-word.ts';
 
 /** A run that this process holds and may write. */
 export interface Run {
@@ -212,7 +213,7 @@ async function checkEmpty(directory: string): Promise<void> {
       directory,
       'an earlier run',
       'a new or empty folder',
-      `go on with it by: antidote resume ${directory}`,
+      `go on with it by: antidote resume ${shellWord(directory)}`,
     );
   }
   if (kept.length > 0) {

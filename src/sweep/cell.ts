@@ -106,12 +106,6 @@ export type Outcome = z.infer<typeof outcome>;
 /** Computes a cell. What it throws becomes the cell's error, unless it is the recorder's own wish to stop. */
 export type CellFunction = (cell: Cell, recorder: Recorder) => Promise<Measured>;
 
-/**
- * The cell is sound, but this machine does not have what it is made of: a model, pictures or code that differ from
- * those that the bench was planned with. Another machine may compute it.
- */
-export class OtherMaterials extends AntidoteError {}
-
 export function failure(thrown: unknown): Failed {
   const fault: Fault = thrown instanceof AntidoteError ? thrown.fault : 'internal';
   const error = thrown instanceof Error ? thrown.message : String(thrown);

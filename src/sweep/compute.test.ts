@@ -17,6 +17,7 @@ import { writeTrigger } from '../triggers/file.ts';
 import type { Task } from './cell.ts';
 import { type Computed, cellFunction, type Workshop } from './compute.ts';
 import { gatherMaterials } from './materials.ts';
+import { DeadEngine } from './unable.ts';
 
 const folder = temporaryFolder();
 const word = 'remember';
@@ -38,8 +39,8 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => engine.close());
 
-async function computed(defense: DefenceName, options: Task['options'], key: string): Promise<Computed> {
-  const task: Task = {
+function taskOf(defense: DefenceName, options: Task['options'], key: string): Task {
+  return {
     attack: 'trojvqa',
     model: join(folder(), 'tiny'),
     trigger: trigger + key,
@@ -54,11 +55,14 @@ async function computed(defense: DefenceName, options: Task['options'], key: str
     test: 'emoji:test',
     report: false,
   };
+}
+
+async function computed(defense: DefenceName, options: Task['options'], key: string): Promise<Computed> {
   let result: Computed | undefined;
   const compute = cellFunction(workshop, async (_, all) => {
     result = all;
   });
-  await compute(await workshop.materials.identify(task), unrecorded());
+  await compute(await workshop.materials.identify(taskOf(defense, options, key)), unrecorded());
   return result!;
 }
 
@@ -97,4 +101,17 @@ test('the word reaches every head that is made of prompts, and no other', async 
   const probe = { ...defences['linear-probe'].defaults, steps: 2, batch: 2 };
   const { classifying } = await computed('linear-probe', probe, '');
   expect(classifying.underAttack).toBe(classifying.head);
+}, 300_000);
+
+test('an engine that has ended is told from a cell that fails', async () => {
+  const cell = await workshop.materials.identify(taskOf('none', {}, ''));
+  const gone = await openEngine({ device: 'cpu', threads: 1 });
+  await gone.close();
+  const onDeadEngine = cellFunction({ ...workshop, engine: gone }, async () => {})(cell, unrecorded());
+  await expect(onDeadEngine).rejects.toBeInstanceOf(DeadEngine);
+  await expect(onDeadEngine).rejects.toThrow(/^the engine: found that it computes no more/);
+
+  const own = new Error('no page can be drawn of it');
+  const failing = cellFunction(workshop, () => Promise.reject(own))(cell, unrecorded());
+  await expect(failing).rejects.toBe(own);
 }, 300_000);

@@ -6,15 +6,21 @@ import type { Clip, Head } from '../clip/clip.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
+import { withProgram } from '../engine/with-program.ts';
 import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import { floorOf } from '../evaluation/floor.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
-import { type Measures, measure, type Predictions, untriggeredShare } from '../evaluation/metrics.ts';
+import { type Measures, measure, type Predictions } from '../evaluation/metrics.ts';
+import { mul } from '../graph/elementwise.ts';
+import { input } from '../graph/leaves.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { FeatureStore, Recorder, RunEvent } from '../runs/recorder.ts';
-import type { Cell, CellFunction, Measured } from './cell.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
+import { type Cell, type CellFunction, failure, type Measured } from './cell.ts';
 import type { CellMaterials, Defences, Materials } from './materials.ts';
 import { packed } from './packed.ts';
 import { forgetPeak, peakBytes } from './peak-memory.ts';
+import { blameDisk, DeadEngine } from './unable.ts';
 
 /** Seed of what triggers draw on test pictures: one for all seeds of a defence, so that all see the same pictures. */
 export const testSeed = 0;
@@ -51,10 +57,28 @@ export function cellFunction(
       events.push(event);
       recorder.record(event);
     };
-    const computed = await computeCell(workshop, cell, { ...recorder, record });
+    const computed = await computeCell(workshop, cell, { ...recorder, record }).catch(async (thrown) => {
+      throw (await computes(workshop.engine)) ? thrown : deadEngine(thrown);
+    });
     await seen(cell, computed, events);
     return computed.measured;
   };
+}
+
+/** Whether it can do as little as doubling a number. */
+async function computes(engine: Engine): Promise<boolean> {
+  const graph = { outputs: { twice: mul(input('x', [1]), 2) } };
+  return withProgram(engine, graph, async () => true).catch(() => false);
+}
+
+function deadEngine(thrown: unknown): DeadEngine {
+  return new DeadEngine({
+    fault: 'internal',
+    where: 'the engine',
+    found: `that it computes no more (${failure(thrown).error})`,
+    expected: 'one that outlives the cell',
+    cause: thrown,
+  });
 }
 
 async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): Promise<Computed> {
@@ -82,12 +106,14 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
     const asItCame = await handWritten(clip);
     const untouched = predictTest(asItCame.head, await testOf(clip), threat, asItCame.underAttack);
     const original = clean && { clip: clean, ...(await handWritten(clean)) };
-    const before = original && measureHead(original.head, await testOf(original.clip), threat, original.underAttack);
+    const before = original
+      ? measureHead(original.head, await testOf(original.clip), threat, original.underAttack)
+      : null;
 
     const measured: Measured = {
       kind: 'measured',
       counts: measure(predictions),
-      clean: before ?? null,
+      clean: before,
       floor: floorOf(before, untouched),
       classCount: classes.length,
       target: predictions.target === undefined ? null : classes[predictions.target]!,
@@ -105,7 +131,9 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
 
 /** A folder for new weights, which are measured and not kept: one model for every cell would fill the disk. */
 async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'antidote-cell-'));
+  const folder = await mkdtemp(join(tmpdir(), 'antidote-cell-')).catch((error) =>
+    blameDisk(fileProblem(tmpdir(), error)),
+  );
   try {
     return await use(folder);
   } finally {
@@ -128,14 +156,6 @@ function notesOf(cure: Cure): JsonRecord {
 function harmBetween(classes: readonly string[], before: Predictions, { labels, clean, sources }: Predictions) {
   const { lost, gained, ...harm } = harmOf(classChanges(classes, labels, before.clean, clean, sources));
   return { ...harm, lost: [...lost], gained: [...gained] };
-}
-
-/** The clean model's ASR; where it is not known, the share of untriggered pictures that are taken for the target. */
-function floorOf(clean: Measured['clean'] | undefined, undefended: Predictions): Measured['floor'] {
-  if (clean?.asr) return { asr: clean.asr, from: 'the model before poisoning' };
-  if (undefended.target === undefined) return null;
-  const asr = untriggeredShare(undefended, undefended.target);
-  return asr && { asr, from: 'pictures without the trigger' };
 }
 
 /** What came of every single picture, for comparing two defences on the same ones. */

@@ -4,7 +4,7 @@ import type { Cell, Outcome } from './cell.ts';
 
 /** What happened to a cell. */
 export type CellNews =
-  | { readonly kind: 'started'; readonly key: string; readonly by: string }
+  | { readonly kind: 'started'; readonly key: string }
   | { readonly kind: 'progress'; readonly key: string; readonly event: RunEvent }
   /** Whoever computed it is gone; it will be computed again. */
   | { readonly kind: 'lost'; readonly key: string; readonly why: string }
@@ -15,7 +15,9 @@ export interface Crew {
   /**
    * Has every cell computed. Tells of each `finished` exactly once, and resolves when all are.
    *
-   * @throws the signal's reason when asked to stop, after the cells in work have stopped at their next step
+   * @param tell must not throw
+   * @throws the signal's reason when asked to stop; what keeps its members from computing at all. Processes of this
+   * machine have stopped by then, at their next step; workers elsewhere finish the cells that they have begun
    */
   work(cells: readonly Cell[], tell: (news: CellNews) => void, signal: AbortSignal): Promise<void>;
 }

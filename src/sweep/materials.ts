@@ -10,8 +10,9 @@ import type { PictureSet } from '../data/pictures.ts';
 import type { Defence } from '../defenses/defense.ts';
 import type { Device } from '../engine/engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { type Cell, type Ingredients, OtherMaterials, type Task } from './cell.ts';
+import type { Cell, Ingredients, Task } from './cell.ts';
 import { codeHash } from './code-hash.ts';
+import { blameMaterials, OtherMaterials } from './unable.ts';
 
 /** Picture sets that are kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
 const openSets = 4;
@@ -52,11 +53,13 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
   const clipOf = (name: string) => once(clips, name, () => openClip(name));
   const classesOf = (name: string) => once(lists, name, () => openClasses(name));
 
-  async function setOf(data: string, list: string, clip: Clip): Promise<PictureSet> {
+  /** @param use some data have other pictures to draw shots from than to test on */
+  async function setOf(data: string, list: string, clip: Clip, use: 'shots' | 'test'): Promise<PictureSet> {
     const { image, preprocessing } = clip.config;
-    const key = JSON.stringify([data, list, image.resolution, preprocessing]);
+    const key = JSON.stringify([data, list, image.resolution, preprocessing, use]);
     const { names } = await classesOf(list);
-    const set = once(sets, key, () => openPictureSet(data, { classes: names, config: clip.config }));
+    const options = { classes: names, config: clip.config, ...(use === 'shots' && { shots: 'all' as const }) };
+    const set = once(sets, key, () => openPictureSet(data, options));
     // Most recently used last.
     sets.delete(key);
     sets.set(key, set);
@@ -70,15 +73,14 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
   async function open(task: Task): Promise<CellMaterials> {
     const clip = await clipOf(task.model);
     const { trigger, target } = task;
-    const pool = await setOf(task.data, task.classes, clip);
-    const positions = chooseShots(pool.name, pool.labels, pool.classes, { perClass: task.shots, seed: task.seed });
-    const shots = subset(pool, positions);
+    const pool = await setOf(task.data, task.classes, clip, 'shots');
+    const shots = subset(pool, chooseShots(pool, { perClass: task.shots, seed: task.seed }));
     const counterpart = cleanCounterpart(clip.name);
     return {
       clip,
       classes: await classesOf(task.classes),
       shots: task.wrongLabels > 0 ? mislabelled(shots, task.wrongLabels, task.seed) : shots,
-      test: await setOf(task.test, task.classes, clip),
+      test: await setOf(task.test, task.classes, clip, 'test'),
       threat:
         trigger === null ? undefined : await openThreat(trigger, clip.config.image.resolution, target ?? undefined),
       clean: counterpart === undefined ? undefined : await clipOf(counterpart),
@@ -110,13 +112,14 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
     open,
     identify,
     async openChecked({ task, ingredients: planned }) {
-      const materials = await open(task);
+      checkDevice(device, planned, task);
+      const materials = await open(task).catch(blameMaterials);
       const found = ingredientsOf(task, materials);
       for (const name of new Set([...Object.keys(planned), ...Object.keys(found)])) {
         if (planned[name] === found[name]) continue;
         throw new OtherMaterials({
           fault: 'data',
-          where: `${name} of ${task.attack}, ${task.defense}, ${task.classes}`,
+          where: `${name} of ${shortName(task)}`,
           found: `SHA-256 ${found[name] ?? 'of nothing'}`,
           expected: `${planned[name] ?? 'none'}, with which the bench was planned`,
           advice: 'put the same files and the same version on this machine',
@@ -125,6 +128,26 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       return materials;
     },
   };
+}
+
+/** All of them, since ingredients tell a device by its hash alone. */
+const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda'];
+
+/** Other devices compute other digits. Looked at before anything is fetched. */
+function checkDevice(own: Device, planned: Ingredients, task: Task): void {
+  const theirs = devices.find((name) => sha256(name) === planned.device);
+  if (theirs === undefined || theirs === own) return;
+  throw new OtherMaterials({
+    fault: 'usage',
+    where: `device of ${shortName(task)}`,
+    found: own,
+    expected: `${theirs}, for which the bench was planned`,
+    advice: `start the worker with --device ${theirs}, or the bench with --device ${own}`,
+  });
+}
+
+function shortName({ attack, defense, classes }: Task): string {
+  return `${attack}, ${defense}, ${classes}`;
 }
 
 function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

@@ -15,7 +15,7 @@ const event = z.custom<{ stage: string }>((value) => value instanceof Object && 
 /** From a process to the bench. */
 export const answer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
-  /** It cannot compute any cell: a device that is not there, say. */
+  /** It cannot compute any cell: its device is not there, or its disk is full. */
   z.strictObject({
     kind: z.literal('unusable'),
     fault: z.enum(['usage', 'data', 'internal']),

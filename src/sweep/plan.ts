@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import type { RunInput } from '../runs/config.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawTrigger, type TriggerPictures } from '../triggers/trigger-pictures.ts';
@@ -43,12 +44,18 @@ export type Plan = z.infer<typeof plan>;
 /** Told of everything that goes in, so that a resumed bench can refuse other inputs. */
 export type Pin = (role: string, input: RunInput) => Promise<void>;
 
-/** Opens what the tasks name, and gives every one its key. */
-export async function makePlan(tasks: readonly Task[], materials: Materials, pin: Pin): Promise<Plan> {
+/** Opens what the tasks name, and gives every one its key. Throws the signal's reason when asked to stop. */
+export async function makePlan(
+  tasks: readonly Task[],
+  materials: Materials,
+  pin: Pin,
+  signal: AbortSignal,
+): Promise<Plan> {
   const cells: Cell[] = [];
   const tests: Record<string, TestSet> = {};
   const triggers = new Map<string, DrawnTrigger>();
   for (const task of tasks) {
+    signal.throwIfAborted();
     const planned = await materials.identify(task);
     cells.push(planned);
     const opened = await materials.open(task);
@@ -76,7 +83,8 @@ async function pinAll(
   await pin(`model of ${task.attack}`, { name: clip.name, sha256: clip.sha256 });
   if (clean) await pin('clean model', { name: clean.name, sha256: clean.sha256 });
   if (threat) await pin(`trigger of ${task.attack}`, { name: threat.attack, sha256: threat.sha256 });
-  await pin(`test pictures of ${task.classes}`, { name: test.name, sha256: test.hash });
+  // Of each row: models read pictures in sizes of their own.
+  await pin(`test pictures of ${task.attack}, ${task.classes}`, { name: test.name, sha256: test.hash });
 }
 
 export async function writePlan(directory: string, made: Plan): Promise<void> {
@@ -87,5 +95,6 @@ export async function writePlan(directory: string, made: Plan): Promise<void> {
 export async function readPlan(directory: string): Promise<Plan> {
   const made = await readJsonIfThere(join(directory, planFile), plan);
   if (made) return made;
-  throw badData(directory, `no ${planFile} in it`, 'a bench', `go on with it by: antidote resume ${directory}`);
+  const advice = `go on with it by: antidote resume ${shellWord(directory)}`;
+  throw badData(directory, `no ${planFile} in it`, 'a bench', advice);
 }

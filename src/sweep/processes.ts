@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { AntidoteError } from '../errors.ts';
 import type { RunEvent } from '../runs/recorder.ts';
-import type { Cell, Outcome } from './cell.ts';
+import type { Cell } from './cell.ts';
 import { type CellNews, type Crew, lostForGood, mostTries } from './crew.ts';
 import { type Answer, answer, type Order } from './messages.ts';
 import { groupOf, scheduleOf } from './schedule.ts';
@@ -18,10 +18,7 @@ export interface ProcessOptions {
 }
 
 /** How one attempt at a cell ended. */
-type Ending =
-  | { readonly kind: 'finished'; readonly outcome: Outcome }
-  | { readonly kind: 'stopped' }
-  | { readonly kind: 'died'; readonly why: string };
+type Ending = Exclude<Answer, { kind: 'ready' | 'progress' }> | { readonly kind: 'died'; readonly why: string };
 
 /** As many characters of what a process has written before it died as help to see why. */
 const lastWords = 2000;
@@ -38,11 +35,11 @@ async function workTogether(
 ): Promise<void> {
   const schedule = scheduleOf(cells);
   const tries = new Map<string, number>();
-  // One process that cannot be started ends the others as well.
+  // One process that cannot be started, or cannot go on, ends the others as well.
   const trouble = new AbortController();
   const stop = AbortSignal.any([signal, trouble.signal]);
 
-  async function member(name: string): Promise<void> {
+  async function member(): Promise<void> {
     let helper: Helper | undefined;
     let group: string | undefined;
     try {
@@ -51,8 +48,9 @@ async function workTogether(
         if (!cell) break;
         group = groupOf(cell);
         helper ??= await startHelper(options);
-        tell({ kind: 'started', key: cell.key, by: name });
+        tell({ kind: 'started', key: cell.key });
         const ending = await helper.compute(cell, (event) => tell({ kind: 'progress', key: cell.key, event }), stop);
+        if (ending.kind === 'unusable') throw errorOf(ending);
         if (ending.kind === 'finished') tell({ kind: 'finished', key: cell.key, outcome: ending.outcome });
         if (ending.kind !== 'died') continue;
         helper = undefined;
@@ -73,24 +71,30 @@ async function workTogether(
   }
 
   const count = Math.min(options.workers, cells.length);
-  const members = Array.from({ length: count }, (_, i) =>
-    member(`process ${i + 1}`).catch((error) => {
-      trouble.abort(error);
-    }),
-  );
+  const members = Array.from({ length: count }, () => member().catch((error) => trouble.abort(error)));
   await Promise.all(members);
   stop.throwIfAborted();
 }
 
-/** One process and the channel to it. */
+/** A process that is ready, and computes one cell at a time. */
 interface Helper {
   compute(cell: Cell, progress: (event: RunEvent) => void, signal: AbortSignal): Promise<Ending>;
   /** Lets it go; resolves when the process is gone. */
   end(): Promise<void>;
 }
 
-/** Starts a process and waits until it can compute. Throws what keeps it from that. */
-async function startHelper({ program, args, execArgv = process.execArgv }: ProcessOptions): Promise<Helper> {
+/** A process and the channel to it. */
+interface Started {
+  send(order: Order): void;
+  /** Has the process's answers told to this listener, and no longer to the one before. */
+  listen(listener: (answer: Answer) => void): void;
+  /** How it ended. */
+  readonly gone: Promise<string>;
+  /** Rejects if it could not even be started. */
+  readonly failed: Promise<never>;
+}
+
+function startProcess({ program, args, execArgv = process.execArgv }: ProcessOptions): Started {
   const child = fork(program, args, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let words = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -111,40 +115,44 @@ async function startHelper({ program, args, execArgv = process.execArgv }: Proce
     words = `it said ${JSON.stringify(message).slice(0, 200)}, which is no answer`;
     child.kill('SIGKILL');
   });
-  const send = (order: Order) => {
-    // Without a callback, a channel that breaks just now would throw; that the process is gone is told by `gone`.
-    if (child.connected) child.send(order, () => {});
-  };
-
-  const first = await Promise.race([
-    new Promise<Answer>((resolve) => {
-      listener = resolve;
-    }),
+  return {
     gone,
     failed,
-  ]);
+    send(order) {
+      // Without a callback, a channel that breaks just now would throw; that the process is gone is told by `gone`.
+      if (child.connected) child.send(order, () => {});
+    },
+    listen(next) {
+      listener = next;
+    },
+  };
+}
+
+/** Starts a process and waits until it can compute. Throws what keeps it from that. */
+async function startHelper(options: ProcessOptions): Promise<Helper> {
+  const { send, listen, gone, failed } = startProcess(options);
+  const first = await Promise.race([new Promise<Answer>(listen), gone, failed]);
   if (typeof first === 'string') {
     throw new AntidoteError({
       fault: 'internal',
-      where: program,
+      where: options.program,
       found: first,
       expected: 'a process that computes cells',
     });
   }
   if (first.kind === 'unusable') {
     await gone;
-    const { kind, ...details } = first;
-    throw new AntidoteError(details);
+    throw errorOf(first);
   }
 
   return {
     async compute(cell, progress, signal) {
       const stop = () => send({ kind: 'stop' });
       const answered = new Promise<Ending>((resolve) => {
-        listener = (told) => {
+        listen((told) => {
           if (told.kind === 'progress') progress(told.event);
-          else if (told.kind === 'finished' || told.kind === 'stopped') resolve(told);
-        };
+          else if (told.kind !== 'ready') resolve(told);
+        });
       });
       signal.addEventListener('abort', stop);
       send({ kind: 'compute', cell });
@@ -158,6 +166,10 @@ async function startHelper({ program, args, execArgv = process.execArgv }: Proce
       await gone;
     },
   };
+}
+
+function errorOf({ kind, ...details }: Extract<Answer, { kind: 'unusable' }>): AntidoteError {
+  return new AntidoteError(details);
 }
 
 function describeEnd({ exitCode, signalCode }: ChildProcess, words: string): string {

@@ -1,11 +1,12 @@
 /** @file A worker of the queue: takes cells until it is told to stop, and keeps its lock on each while it computes. */
-import { UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { RunEvent } from '../runs/recorder.ts';
-import { type Cell, cell, failure, OtherMaterials, type Outcome } from './cell.ts';
+import { type Cell, cell, failure, type Outcome } from './cell.ts';
 import { mostTries } from './crew.ts';
 import type { Performer } from './perform.ts';
 import { connect, type QueuePlace } from './queue.ts';
 import { tellingRecorder } from './serve.ts';
+import { DeadEngine, Unable } from './unable.ts';
 
 /** Milliseconds after which a worker that does not answer is given up. */
 export interface QueuePatience {
@@ -30,8 +31,7 @@ export interface WorkerNews {
  * Takes cells one at a time until `signal` aborts; the cell in work then stops at its next step and goes back into the
  * queue.
  *
- * @throws OtherMaterials when this machine does not have what a cell is made of: that cell goes back for another
- * worker, and this one takes no more
+ * @throws Unable when this worker cannot compute: its cell is left to another worker, and this one takes no more
  */
 export async function serveQueue(
   place: QueuePlace,
@@ -42,39 +42,36 @@ export async function serveQueue(
 ): Promise<void> {
   const over = new AbortController();
   const redis = await connect(place, AbortSignal.any([signal, over.signal]));
-  let unfit: unknown;
+  let unable: Unable | undefined;
   let working: Promise<unknown> = Promise.resolve();
   let closed: (closing: Promise<void>) => void = () => {};
   const closing = new Promise<void>((resolve) => {
     closed = resolve;
   });
+
+  /** Ends this worker and leaves the cell to others, if what was thrown says nothing about the cell. */
+  async function leave(job: Job, token: string | undefined, thrown: unknown): Promise<never> {
+    if (!signal.aborted) {
+      if (!(thrown instanceof Unable)) throw thrown;
+      unable = thrown;
+    }
+    close(); // Before this call returns, or else the worker would take the cell again.
+    // A cell may have ended the engine: as if it had ended the process, it is left locked, and its tries are counted.
+    if (!(unable instanceof DeadEngine)) {
+      await job.moveToWait(token).catch(() => {}); // Without its lock the cell belongs to another worker already.
+    }
+    throw new WaitingError();
+  }
+
   const worker = new Worker(
     place.name,
     async (job, token) => {
-      const taken = cell.parse(job.data);
-      news.started(taken);
-      const recorder = tellingRecorder((event) => {
-        news.progress(event);
-        job.updateProgress(event).catch(() => {}); // Only shown: Redis may be away.
-      }, signal);
-      try {
-        const performing = perform(taken, recorder);
-        working = performing.catch(() => {});
-        const outcome = await performing;
-        news.finished(taken, outcome);
-        // An error of the cell would be the same elsewhere: no second try.
-        if (outcome.kind === 'failed') throw new UnrecoverableError(JSON.stringify(outcome));
-        return outcome;
-      } catch (thrown) {
-        if (thrown instanceof UnrecoverableError) throw thrown;
-        if (signal.aborted || thrown instanceof OtherMaterials) {
-          unfit = signal.aborted ? undefined : thrown;
-          close(); // Before this call returns, or else the worker would take the cell again.
-          await job.moveToWait(token).catch(() => {}); // Without its lock the cell belongs to another worker already.
-          throw new WaitingError();
-        }
-        throw new UnrecoverableError(JSON.stringify(failure(thrown)));
-      }
+      const computing = compute(job, perform, news, signal);
+      working = computing.catch(() => {});
+      const outcome = await computing.catch((thrown) => leave(job, token, thrown));
+      // An error of the cell would be the same elsewhere: no second try.
+      if (outcome.kind === 'failed') throw new UnrecoverableError(JSON.stringify(outcome));
+      return outcome;
     },
     {
       connection: redis,
@@ -100,5 +97,21 @@ export async function serveQueue(
     signal.removeEventListener('abort', close);
     redis.disconnect();
   }
-  if (unfit) throw unfit;
+  if (unable) throw unable;
+}
+
+/** Computes a cell of the queue. Throws the wish to stop, and `Unable`; any other error is the cell's outcome. */
+async function compute(job: Job, perform: Performer, news: WorkerNews, signal: AbortSignal): Promise<Outcome> {
+  const taken = cell.parse(job.data);
+  news.started(taken);
+  const recorder = tellingRecorder((event) => {
+    news.progress(event);
+    job.updateProgress(event).catch(() => {}); // Only shown: Redis may be away.
+  }, signal);
+  const outcome = await perform(taken, recorder).catch((thrown) => {
+    if (signal.aborted || thrown instanceof Unable) throw thrown;
+    return failure(thrown);
+  });
+  news.finished(taken, outcome);
+  return outcome;
 }

@@ -35,7 +35,7 @@ export function queueName(code: string): string {
  * restart. Once `leaving` has aborted it does not, nor do its duplicates: whoever leaves would else wait for a server
  * that is away, as every question waits for its answer.
  *
- * @throws AntidoteError (usage) where no server answers
+ * @throws AntidoteError (usage) where no server answers, or one that wants another password
  */
 export async function connect({ url, password }: QueuePlace, leaving: AbortSignal): Promise<Redis> {
   let answered = false;
@@ -58,6 +58,10 @@ export async function connect({ url, password }: QueuePlace, leaving: AbortSigna
   } catch (error) {
     redis.disconnect();
     const reason = ((cause ?? error) as Error).message || 'it does not answer';
+    if (/NOAUTH|WRONGPASS/.test(reason)) {
+      const found = `a server at ${url} that lets nobody in without its password (${reason})`;
+      throw badUsage('--redis', found, 'its password', 'put it into the environment variable ANTIDOTE_REDIS_PASSWORD');
+    }
     throw badUsage('--redis', `no server at ${url} (${reason})`, 'a running Redis or Valkey server');
   }
 }
@@ -105,32 +109,15 @@ async function workThroughQueue(
   const settled = new Promise<void>((resolve, reject) => {
     [done, fail] = [resolve, reject];
   });
+  settled.catch(() => {}); // Nobody waits for it where all cells are done already.
   const finish = (key: string, outcome: Outcome) => {
     if (!open.delete(key)) return;
     tell({ kind: 'finished', key, outcome });
     if (open.size === 0) done();
   };
-  let looking: Promise<void> | undefined;
-  /** One at a time: while Redis is away, a look waits. */
-  const look = () => {
-    looking ??= lookAfter(queue, open, finish)
-      .catch(() => {}) // The next one may find it.
-      .finally(() => {
-        looking = undefined;
-      });
-    return looking;
-  };
+  const look = oneAtATime(() => lookAfter(queue, open, finish));
 
-  events.on('active', ({ jobId }) => open.has(jobId) && tell({ kind: 'started', key: jobId, by: 'a worker' }));
-  events.on('progress', ({ jobId, data }) => {
-    if (open.has(jobId)) tell({ kind: 'progress', key: jobId, event: data as unknown as RunEvent });
-  });
-  events.on('stalled', ({ jobId }) => {
-    if (open.has(jobId)) tell({ kind: 'lost', key: jobId, why: 'its worker is gone' });
-  });
-  events.on('completed', ({ jobId, returnvalue }) => finish(jobId, outcomeOf(returnvalue)));
-  events.on('failed', ({ jobId, failedReason }) => finish(jobId, failureOf(failedReason)));
-
+  hear(events, open, tell, finish);
   await putIn(queue, cells);
   await look();
   const timer = setInterval(async () => {
@@ -150,6 +137,39 @@ async function workThroughQueue(
     // Cells that workers are computing right now come to their end there, and are found when the bench goes on.
     await takeOut(queue, left).catch(() => {});
   }
+}
+
+/** Hands on what the queue says of cells that are open. */
+function hear(
+  events: QueueEvents,
+  open: ReadonlyMap<string, Cell>,
+  tell: (news: CellNews) => void,
+  finish: (key: string, outcome: Outcome) => void,
+): void {
+  events.on('active', ({ jobId }) => {
+    if (open.has(jobId)) tell({ kind: 'started', key: jobId });
+  });
+  events.on('progress', ({ jobId, data }) => {
+    if (open.has(jobId)) tell({ kind: 'progress', key: jobId, event: data as unknown as RunEvent });
+  });
+  events.on('stalled', ({ jobId }) => {
+    if (open.has(jobId)) tell({ kind: 'lost', key: jobId, why: 'its worker is gone' });
+  });
+  events.on('completed', ({ jobId, returnvalue }) => finish(jobId, outcomeOf(returnvalue)));
+  events.on('failed', ({ jobId, failedReason }) => finish(jobId, failureOf(failedReason)));
+}
+
+/** A look that waits for the one under way, if there is one: while Redis is away, a look takes as long as that. */
+function oneAtATime(look: () => Promise<void>): () => Promise<void> {
+  let looking: Promise<void> | undefined;
+  return () => {
+    looking ??= look()
+      .catch(() => {}) // The next one may find it.
+      .finally(() => {
+        looking = undefined;
+      });
+    return looking;
+  };
 }
 
 /** A cell that another bench has put in is the same cell. One that failed is tried again. */

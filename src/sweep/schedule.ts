@@ -7,7 +7,6 @@ export function groupOf({ task }: Cell): string {
 }
 
 export interface Schedule {
-  readonly waiting: number;
   /** Takes a cell for a process that has computed cells of `group` last; undefined if none is waiting. */
   take(group: string | undefined): Cell | undefined;
   /** Puts a cell back, to be taken before all others of its group. */
@@ -28,9 +27,6 @@ export function scheduleOf(cells: readonly Cell[]): Schedule {
   const count = (group: string, by: number) => busy.set(group, (busy.get(group) ?? 0) + by);
 
   return {
-    get waiting() {
-      return [...groups.values()].reduce((sum, group) => sum + group.length, 0);
-    },
     take(own) {
       const open = [...groups].filter(([, waiting]) => waiting.length > 0);
       // Most cells for each process that would then work on them; in the matrix's order among equals.

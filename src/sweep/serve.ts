@@ -4,6 +4,7 @@ import type { Recorder, RunEvent } from '../runs/recorder.ts';
 import { type Cell, failure } from './cell.ts';
 import { type Answer, order } from './messages.ts';
 import type { Performer } from './perform.ts';
+import { DeadEngine, OtherMaterials, Unable } from './unable.ts';
 
 /** What a serving process holds open. */
 export interface Workplace {
@@ -33,9 +34,11 @@ export function tellingRecorder(tell: (event: RunEvent) => void, signal: AbortSi
 
 /**
  * Serves the parent of this process over the channel that `fork` has opened. Resolves when the parent says so or is
- * gone; a parent that is gone wants no more answers, so the cell in work stops at its next step.
+ * gone; a parent that is gone wants no more answers, so the cell in work stops at its next step. A full disk ends the
+ * whole bench, for no process would fare better.
  *
- * @param open begins whatever computing needs; its error ends the whole bench, for no process would fare better
+ * @param open begins whatever computing needs; its error, too, ends the whole bench
+ * @throws DeadEngine: the parent sees this process die, and another one tries the cell
  */
 export async function serveParent(open: () => Promise<Workplace>): Promise<void> {
   const stop = new AbortController();
@@ -48,8 +51,9 @@ export async function serveParent(open: () => Promise<Workplace>): Promise<void>
   process.on('SIGINT', ignore);
   let working: Promise<void> = Promise.resolve();
   let end: () => void = ignore;
-  const ended = new Promise<void>((resolve) => {
-    end = resolve;
+  let fail: (error: DeadEngine) => void = ignore;
+  const ended = new Promise<void>((resolve, reject) => {
+    [end, fail] = [resolve, reject];
   });
   process.on('disconnect', () => {
     stop.abort(new Error('the bench is gone'));
@@ -66,8 +70,9 @@ export async function serveParent(open: () => Promise<Workplace>): Promise<void>
     try {
       send({ kind: 'finished', outcome: await workplace!.perform(cell, recorder) });
     } catch (thrown) {
-      // Even if this machine lacks what the cell is made of: it is the bench's own, and no other would have it.
-      send(stop.signal.aborted ? { kind: 'stopped' } : { kind: 'finished', outcome: failure(thrown) });
+      if (stop.signal.aborted) send({ kind: 'stopped' });
+      else if (thrown instanceof DeadEngine) fail(thrown);
+      else send(answerTo(thrown));
     }
   }
 
@@ -78,15 +83,24 @@ export async function serveParent(open: () => Promise<Workplace>): Promise<void>
     else end();
   });
   send({ kind: 'ready' });
-  await ended;
-  await working;
-  await workplace.close();
-  leave();
+  try {
+    await ended;
+    await working;
+  } finally {
+    await workplace.close();
+    leave();
+  }
 
   function leave(): void {
     process.off('SIGINT', ignore);
     if (process.connected) process.disconnect();
   }
+}
+
+/** This machine is the bench's own: where it lacks what the cell is made of, no other process has it. */
+function answerTo(thrown: unknown): Answer {
+  const cannot = thrown instanceof Unable && !(thrown instanceof OtherMaterials);
+  return cannot ? unusable(thrown) : { kind: 'finished', outcome: failure(thrown) };
 }
 
 function unusable(thrown: unknown): Answer {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
-import { OtherMaterials } from './cell.ts';
 import { performing } from './perform.ts';
 import { openCellStore } from './store.ts';
+import { OtherMaterials, UnusableDisk } from './unable.ts';
 
 const folder = temporaryFolder();
 const [one, other] = [tinyCell('one'), tinyCell('other')];
@@ -51,4 +52,24 @@ test('a wish to stop and missing materials are no outcome: nothing is written', 
   const stopped = { ...unrecorded(), signal: AbortSignal.abort(reason) };
   await expect(performing(() => Promise.reject(reason), store)(one, stopped)).rejects.toBe(reason);
   expect(await store.read(one.key)).toBeUndefined();
+});
+
+test('a store that cannot be written says nothing about the cell', async () => {
+  const directory = join(folder(), 'unwritable');
+  await writeFile(directory, 'a file where the folder should be');
+  const performed = performing(async ({ task }) => tinyOutcome(task), openCellStore(directory))(one, unrecorded());
+  await expect(performed).rejects.toBeInstanceOf(UnusableDisk);
+  await expect(performed).rejects.toMatchObject({ where: join(directory, 'cells') });
+});
+
+test('a full disk is not the fault of the cell that finds it, a file that is missing is', async () => {
+  const store = openCellStore(join(folder(), 'full'));
+  const failing = (code: string) => {
+    const said = Object.assign(new Error(code), { code, syscall: 'write' });
+    return performing(() => Promise.reject(fileProblem('weights.safetensors', said)), store)(one, unrecorded());
+  };
+  await expect(failing('ENOSPC')).rejects.toThrow('weights.safetensors: found a full disk');
+  await expect(failing('ENOSPC')).rejects.toBeInstanceOf(UnusableDisk);
+  expect(await store.read(one.key)).toBeUndefined();
+  expect(await failing('ENOENT')).toMatchObject({ kind: 'failed', fault: 'data' });
 });

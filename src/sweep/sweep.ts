@@ -14,7 +14,8 @@ export interface SweepNews {
  * failed in an earlier attempt is tried again.
  *
  * @returns outcomes by key
- * @throws the signal's reason when asked to stop; what was finished until then stays finished
+ * @throws the signal's reason when asked to stop; the first outcome that could not be kept, or news that could not be
+ * told; what the crew throws. What was finished until then stays finished
  */
 export async function sweep(
   cells: readonly Cell[],
@@ -38,20 +39,27 @@ export async function sweep(
   if (open.size === 0) return outcomes;
 
   const writing: Promise<void>[] = [];
+  // Whatever cannot be written down stops the crew: its work would be lost.
+  const trouble = new AbortController();
   const tell = (told: CellNews) => {
-    if (told.kind === 'finished') {
-      const cell = open.get(told.key);
-      if (!cell || outcomes.has(told.key)) return;
-      outcomes.set(told.key, told.outcome);
-      writing.push(keep(store, cell, told.outcome));
+    try {
+      if (told.kind === 'finished') {
+        const cell = open.get(told.key);
+        if (!cell || outcomes.has(told.key)) return;
+        outcomes.set(told.key, told.outcome);
+        writing.push(keep(store, cell, told.outcome).catch((error) => trouble.abort(error)));
+      }
+      news(told);
+    } catch (error) {
+      trouble.abort(error);
     }
-    news(told);
   };
   try {
-    await crew.work([...open.values()], tell, signal);
+    await crew.work([...open.values()], tell, AbortSignal.any([signal, trouble.signal]));
   } finally {
     await Promise.all(writing);
   }
+  trouble.signal.throwIfAborted();
   return outcomes;
 }
 

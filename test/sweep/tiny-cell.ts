@@ -2,7 +2,8 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recorder } from '../../src/runs/recorder.ts';
-import { type Cell, type Measured, OtherMaterials, type Task } from '../../src/sweep/cell.ts';
+import type { Cell, Measured, Task } from '../../src/sweep/cell.ts';
+import { DeadEngine, OtherMaterials, UnusableDisk } from '../../src/sweep/unable.ts';
 import { sha256 } from '../../src/tensor/sha256.ts';
 
 /** What a test has a cell do. */
@@ -16,6 +17,10 @@ export interface Whim {
   readonly meet?: number;
   /** It refuses to be computed on this machine. */
   readonly foreign?: boolean;
+  /** There is no room for it on the disk. */
+  readonly full?: boolean;
+  /** It ends the engine, the first so many times. */
+  readonly exhaust?: number;
 }
 
 export function tinyCell(name: string, whim: Whim = {}, more: Partial<Task> = {}): Cell {
@@ -43,7 +48,7 @@ export function tinyCell(name: string, whim: Whim = {}, more: Partial<Task> = {}
 export function tinyCompute(directory: string): (cell: Cell, recorder: Recorder) => Promise<Measured> {
   const log = (text: string) => appendFile(join(directory, 'log'), `${text}\n`);
   return async ({ key, task }, recorder) => {
-    const { wait = 0, fail, die = 0, meet = 0, foreign } = task.options as Whim;
+    const { wait = 0, fail, die = 0, meet = 0, foreign, full, exhaust = 0 } = task.options as Whim;
     await log(`begin ${key}`);
     for (let done = 0; done < wait; done += 10) {
       recorder.signal.throwIfAborted();
@@ -52,7 +57,11 @@ export function tinyCompute(directory: string): (cell: Cell, recorder: Recorder)
     }
     while ((await begun(directory)) < meet) await new Promise((resolve) => setTimeout(resolve, 10));
     if (await dies(directory, key, die)) process.kill(process.pid, 'SIGKILL');
+    if (await dies(directory, key, exhaust)) {
+      throw new DeadEngine({ fault: 'internal', where: 'the engine', found: 'none', expected: 'one that computes' });
+    }
     if (foreign) throw new OtherMaterials({ fault: 'data', where: 'model', found: 'another', expected: 'the same' });
+    if (full) throw new UnusableDisk({ fault: 'data', where: 'disk', found: 'a full disk', expected: 'room' });
     if (fail) throw new Error(fail);
     await log(`end ${key}`);
     return tinyOutcome(task);

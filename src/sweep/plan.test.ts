@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tinyCell } from '../../test/sweep/tiny-cell.ts';
+import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
+import { initialParameters } from '../clip/initialise.ts';
+import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
+import { randomFor } from '../tensor/random.ts';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { gatherMaterials } from './materials.ts';
+import { makePlan, type Pin, readPlan } from './plan.ts';
+
+const folder = temporaryFolder();
+const never = new AbortController().signal;
+
+test('models of two input sizes stand in one matrix, each with test pictures of its own', async () => {
+  const { config } = await tinyClip(folder());
+  const [small, large] = [join(folder(), 'tiny'), join(folder(), 'large')];
+  const larger = { ...config, image: { ...config.image, resolution: 64 } };
+  await writeOpenClip(large, larger, initialParameters(larger, randomFor(2, 'large')), 'float32');
+  const classes = join(folder(), 'classes.txt');
+  await writeFile(classes, 'banana\npizza\ndog face\n');
+  const tasks = [small, large].map((model, row) => {
+    const attack = `row ${row}`;
+    return tinyCell('none', {}, { attack, model, trigger: null, classes, shots: 1 }).task;
+  });
+  const pinned = new Map<string, string>();
+  // As a run does it: one role, one input.
+  const pin: Pin = async (role, { sha256 }) => {
+    expect(pinned.get(role) ?? sha256, role).toBe(sha256);
+    pinned.set(role, sha256);
+  };
+  const plan = await makePlan(tasks, await gatherMaterials('cpu'), pin, never);
+  expect(plan.cells).toHaveLength(2);
+  expect(Object.keys(plan.tests)).toHaveLength(2);
+  expect([...pinned.keys()]).toContain(`test pictures of row 1, ${classes}`);
+}, 300_000);
+
+test('asked to stop, it opens nothing more', async () => {
+  const reason = new Error('enough');
+  const task = tinyCell('none', {}, { model: join(folder(), 'nowhere') }).task;
+  const planned = makePlan([task], await gatherMaterials('cpu'), async () => {}, AbortSignal.abort(reason));
+  await expect(planned).rejects.toBe(reason);
+});
+
+test('of a folder without a plan it is said how to go on, whatever the folder is called', async () => {
+  const directory = join(folder(), 'my runs');
+  await expect(readPlan(directory)).rejects.toThrow(`go on with it by: antidote resume '${directory}'`);
+});

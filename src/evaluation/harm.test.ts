@@ -33,3 +33,25 @@ test('the largest changes come first, and no more than asked for', () => {
   const { lost, gained } = harmOf(changes, 1);
   expect([...lost, ...gained].map(({ label }) => label)).toEqual(['b', 'd']);
 });
+
+test('among equal changes the class with more pictures comes first, then by name, at either end', () => {
+  const moved = (label: string, n: number, share: number) => {
+    const [before, after] = share < 0 ? [-share * n, 0] : [0, share * n];
+    return { label, n, sources: 1, before, after };
+  };
+  const changes = [
+    moved('b', 4, 0.5),
+    moved('c', 8, 0.5),
+    moved('a', 4, 0.5),
+    moved('d', 4, 0.75),
+    moved('f', 4, -0.5),
+    moved('g', 8, -0.5),
+    moved('e', 4, -0.5),
+    moved('h', 4, -0.75),
+  ];
+  for (const given of [changes, [...changes].reverse()]) {
+    const { lost, gained } = harmOf(given);
+    expect(gained.map(({ label }) => label)).toEqual(['d', 'c', 'a', 'b']);
+    expect(lost.map(({ label }) => label)).toEqual(['h', 'g', 'e', 'f']);
+  }
+});

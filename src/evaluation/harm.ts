@@ -48,17 +48,18 @@ export interface Harm {
 }
 
 /** After less before, a share in [-1, 1]; 0 for a class without pictures. */
-export function changeOf({ n, before, after }: ClassChange): number {
+export function changeOf({ n, before, after }: Pick<ClassChange, 'n' | 'before' | 'after'>): number {
   return n === 0 ? 0 : (after - before) / n;
 }
 
 /** @param shown classes listed at either end, of those that did lose or gain */
 export function harmOf(changes: readonly ClassChange[], shown = 5): Harm {
   const counted = changes.filter(({ n }) => n > 0);
-  // Among equals the class with more pictures, then by name: the list must not depend on the order of classes.
-  const sorted = [...counted].sort((a, b) => changeOf(a) - changeOf(b) || b.n - a.n || (a.label < b.label ? -1 : 1));
-  const lost = sorted.filter((one) => changeOf(one) < 0);
-  const gained = sorted.filter((one) => changeOf(one) > 0);
+  // Among equals the class with more pictures, then by name: the lists must not depend on the order of classes.
+  const larger = (a: ClassChange, b: ClassChange) =>
+    Math.abs(changeOf(b)) - Math.abs(changeOf(a)) || b.n - a.n || (a.label < b.label ? -1 : 1);
+  const lost = counted.filter((one) => changeOf(one) < 0).sort(larger);
+  const gained = counted.filter((one) => changeOf(one) > 0).sort(larger);
   const total = lost.reduce((sum, one) => sum - changeOf(one), 0);
   return {
     classes: counted.length,
@@ -66,6 +67,6 @@ export function harmOf(changes: readonly ClassChange[], shown = 5): Harm {
     fell: lost.length,
     meanLoss: counted.length === 0 ? 0 : total / counted.length,
     lost: lost.slice(0, shown),
-    gained: gained.reverse().slice(0, shown),
+    gained: gained.slice(0, shown),
   };
 }

@@ -12,7 +12,10 @@ export interface Proportion {
 export interface Clusters {
   /** Different drawings or photographs among the pictures. */
   readonly sources: number;
-  /** How many independent pictures would tell as much, between `sources` and the number of pictures; not whole. */
+  /**
+   * How many independent pictures would tell as much; not whole. At most the pictures, at least n^2 / sum size_i^2 of n
+   * pictures, size_i of each source: that is `sources` where all have equally many views, and less where they have not.
+   */
   readonly effective: number;
 }
 

@@ -35,6 +35,7 @@ test('large counts agree with whole-number arithmetic', () => {
     [86, 150],
     [40, 60],
     [400, 480],
+    [23_100, 23_900],
   ] as const) {
     expect(mcnemar(few, many) / exact(few, many)).toBeCloseTo(1, 9);
   }
@@ -49,6 +50,18 @@ test('unequal numbers are flipped as the enumeration of all signs says', () => {
     if (Math.abs(sum) >= observed) asFar++;
   }
   expect(signFlipTest(differences)).toBeCloseTo(asFar / 128, 12);
+});
+
+test('numbers of different sizes that are too many to enumerate have the normal tail, with continuity correction', () => {
+  const of = (size: number, wins: number, losses: number) => [
+    ...new Array<number>(wins).fill(size),
+    ...new Array<number>(losses).fill(-size),
+  ];
+  const others = [2, 3, 4].flatMap((size) => of(size, 3750, 3750));
+  // Their sum is 930, its standard deviation the root of 7500 (1 + 4 + 9 + 16): 929 lies 1.95850 of them from zero.
+  expect(signFlipTest([...of(1, 4215, 3285), ...others])).toBeCloseTo(0.05017, 4);
+  expect(signFlipTest([...of(1, 3285, 4215), ...others])).toBeCloseTo(0.05017, 4);
+  expect(signFlipTest([...of(1, 3750, 3750), ...others])).toBe(1);
 });
 
 test('no difference anywhere is no evidence', () => {
@@ -80,7 +93,7 @@ test('a comparison counts pictures, drawings and discordant pairs, and leaves ou
   expect(compareShares(none, 1)).toBeNull();
 });
 
-test('the interval repeats with its seed, and is a point where the methods agree', () => {
+test('the interval repeats with its seed', () => {
   const random = randomFor(4, 'hits');
   const hits = Array.from({ length: 200 }, () => [random.uniform() < 0.6, random.uniform() < 0.5] as const);
   const pairing = {
@@ -90,7 +103,25 @@ test('the interval repeats with its seed, and is a point where the methods agree
     second: (i: number) => hits[i]![1],
   };
   expect(compareShares(pairing, 3)).toEqual(compareShares(pairing, 3));
-  expect(compareShares({ ...pairing, second: pairing.first }, 3)?.interval).toEqual({ low: 0, high: 0 });
+});
+
+test.each([1, 4])('methods that agree on 99 drawings of %i views may differ on three of a hundred', (views) => {
+  const agreeing = { count: 99 * views, among: () => true, first: () => false, second: () => false };
+  const sources = Int32Array.from({ length: 99 * views }, (_, i) => Math.floor(i / views));
+  const { low, high } = compareShares({ ...agreeing, sources }, 1)!.interval;
+  // By the formula of Bonett and Price 1.96 sqrt(2) / 101; drawings that are drawn again come whole.
+  for (const bound of [-low, high]) expect(Math.abs(bound - 2.77 / 101)).toBeLessThan(1.5 / 101);
+});
+
+test('few differences do not look more certain than none', () => {
+  const width = (differing: number) => {
+    const pairing = { count: 396, among: () => true, first: (i: number) => i < differing, second: () => false };
+    const { low, high } = compareShares(pairing, 1)!.interval;
+    return high - low;
+  };
+  const widths = [0, 4, 16, 64].map(width);
+  expect(widths).toEqual([...widths].sort((a, b) => a - b));
+  expect(new Set(widths).size).toBe(4);
 });
 
 test('the interval holds the true difference in about 95 of 100 samples of drawings with agreeing views', () => {
@@ -131,4 +162,13 @@ test('methods are compared in each measure, the target class left out of ASR and
   expect(ra).toMatchObject({ n: 3, onlyFirst: 0, onlySecond: 1 });
   const { labels: same, clean } = second;
   expect(compareMethods(first, { labels: same, clean }, 1)).toMatchObject({ asr: null, ra: null });
+});
+
+test('a target that is not among the classes leaves RA to compare, over all pictures', () => {
+  const labels = Int32Array.of(0, 0, 1, 2);
+  const first = { labels, clean: labels, triggered: Int32Array.of(1, 1, 1, 1) };
+  const second = { labels, clean: labels, triggered: Int32Array.of(0, 1, 1, 0) };
+  const { asr, ra } = compareMethods(first, second, 1);
+  expect(asr).toBeNull();
+  expect(ra).toMatchObject({ n: 4, onlyFirst: 0, onlySecond: 1 });
 });

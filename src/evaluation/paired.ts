@@ -13,9 +13,9 @@ export interface PairedComparison {
   readonly onlySecond: number;
   /** Share of the first less that of the second, in [-1, 1]. */
   readonly difference: number;
-  /** 95 % bootstrap interval of the difference, drawings resampled. */
+  /** 95 % bootstrap interval of the difference, drawings resampled. It has a width even where nothing differs. */
   readonly interval: { readonly low: number; readonly high: number };
-  /** Two-sided p-value of no difference: exact McNemar, over drawings (see `signFlipTest`). */
+  /** Two-sided p-value of no difference: McNemar's test, over drawings (see `signFlipTest`). */
   readonly p: number;
 }
 
@@ -32,7 +32,10 @@ export interface Pairing {
 /** Resampled test sets behind an interval. */
 const resamples = 2000;
 
-/** CA, ASR and RA of two methods on the same pictures; null where one of them was not measured. */
+/**
+ * CA, ASR and RA of two methods on the same pictures; the last two are null where one of them saw no trigger, `asr` also
+ * where the target is not among the classes.
+ */
 export interface MethodComparison {
   readonly ca: PairedComparison | null;
   readonly asr: PairedComparison | null;
@@ -47,17 +50,16 @@ export function compareMethods(first: Predictions, second: Predictions, seed: nu
   const right = (predicted: Int32Array) => (i: number) => predicted[i] === labels[i];
   const ca = compare(() => true, right(first.clean), right(second.clean));
   const [one, other] = [first.triggered, second.triggered];
-  if (!one || !other || target === undefined) return { ca, asr: null, ra: null };
+  if (!one || !other) return { ca, asr: null, ra: null };
   const ofOthers = (i: number) => labels[i] !== target;
-  return {
-    ca,
-    asr: compare(
-      ofOthers,
-      (i) => one[i] === target,
-      (i) => other[i] === target,
-    ),
-    ra: compare(ofOthers, right(one), right(other)),
-  };
+  const ra = compare(ofOthers, right(one), right(other));
+  if (target === undefined) return { ca, asr: null, ra };
+  const asr = compare(
+    ofOthers,
+    (i) => one[i] === target,
+    (i) => other[i] === target,
+  );
+  return { ca, asr, ra };
 }
 
 /** Compares two shares; null where there is no picture to compare on. */
@@ -65,7 +67,7 @@ export function compareShares(
   { count, among, first, second, sources }: Pairing,
   seed: number,
 ): PairedComparison | null {
-  const bySource = new Map<number, { size: number; difference: number }>();
+  const bySource = new Map<number, Cluster>();
   let [n, onlyFirst, onlySecond] = [0, 0, 0];
   for (let position = 0; position < count; position++) {
     if (!among(position)) continue;
@@ -85,13 +87,30 @@ export function compareShares(
     onlyFirst,
     onlySecond,
     difference: (onlyFirst - onlySecond) / n,
-    interval: bootstrap(clusters, randomFor(seed, 'paired-bootstrap')),
+    interval: bootstrap([...clusters, ...addedDrawings(n / clusters.length)], randomFor(seed, 'paired-bootstrap')),
     p: signFlipTest(clusters.map(({ difference }) => difference)),
   };
 }
 
+/** The pictures of one drawing, and how many more of them the first hits than the second. */
+interface Cluster {
+  readonly size: number;
+  readonly difference: number;
+}
+
+/**
+ * A drawing of `size` pictures that the first wins and one that it loses, added before drawings are resampled: Bonett and
+ * Price (2012, Journal of Educational and Behavioral Statistics 37:479) add one to either discordant cell so. Without them
+ * resampling says that methods which agreed on some pictures agree on all, with certainty. That all views of them differ is
+ * ours: where methods never disagreed, nothing shows that views are independent.
+ */
+const addedDrawings = (size: number): readonly Cluster[] => [
+  { size, difference: size },
+  { size, difference: -size },
+];
+
 /** Percentile interval of the difference of shares (Efron and Tibshirani 1993, chapter 13), drawings drawn with return. */
-function bootstrap(clusters: readonly { readonly size: number; readonly difference: number }[], random: Random) {
+function bootstrap(clusters: readonly Cluster[], random: Random) {
   const differences = Float64Array.from({ length: resamples }, () => {
     let [size, difference] = [0, 0];
     for (let draw = 0; draw < clusters.length; draw++) {
@@ -105,33 +124,63 @@ function bootstrap(clusters: readonly { readonly size: number; readonly differen
   return { low: at(0.025), high: at(0.975) };
 }
 
+/** Sums that are worked out one by one, over all drawings: a second's work. */
+const mostSums = 1e9;
+
 /**
- * Exact two-sided p-value that whole numbers, one for every drawing, are as likely to have either sign: the share of all
- * sign patterns whose sum is at least as far from zero. Drawings of one picture give 1, 0 or -1, and then this is the
- * exact McNemar test (McNemar 1947, Psychometrika 12:153): a binomial with one half over the discordant pairs. More
- * views only make the numbers larger, never the drawings more.
+ * Two-sided p-value that whole numbers, one for every drawing, are as likely to have either sign: the share of all sign
+ * patterns whose sum is at least as far from zero. Drawings of one picture give 1, 0 or -1, and then this is the exact
+ * McNemar test (McNemar 1947, Psychometrika 12:153): a binomial with one half over the discordant pairs. More views only
+ * make the numbers larger, never the drawings more.
+ *
+ * Exact but for very many numbers of different sizes: where they have more than {@link mostSums} sums, theirs is taken for
+ * the sum of as many ones as have its variance. That is the normal approximation with continuity correction, which the
+ * binomial of so many ones comes to; choosing it by the variance is ours.
  */
 export function signFlipTest(differences: readonly number[]): number {
   const sizes = differences.map(Math.abs).filter((size) => size > 0);
-  const reach = sizes.reduce((sum, size) => sum + size, 0);
   const observed = Math.abs(differences.reduce((sum, difference) => sum + difference, 0));
-  // Probability of every sum so far, sums shifted by `reach`.
-  let probabilities = new Float64Array(2 * reach + 1);
-  probabilities[reach] = 1;
+  const [first = 1] = sizes;
+  if (sizes.every((size) => size === first)) return flipsOfOnes(sizes.length, observed / first);
+  const reach = sizes.reduce((sum, size) => sum + size, 0);
+  if (sizes.length * reach <= mostSums) return flipsOf(sizes, reach, observed);
+  const variance = sizes.reduce((sum, size) => sum + size ** 2, 0);
+  return flipsOfOnes(variance, observed);
+}
+
+/** Probability that `count` ones of either sign have a sum at least `observed` from zero. */
+function flipsOfOnes(count: number, observed: number): number {
+  let [all, asFar] = [0, 0];
+  // From the sum nearest to zero outwards, how likely each is against that one: binomials would leave the range of doubles.
+  let likely = 1;
+  for (let sum = count % 2; likely > 0; sum += 2) {
+    const eitherSide = sum === 0 ? likely : 2 * likely;
+    all += eitherSide;
+    if (sum >= observed) asFar += eitherSide;
+    likely *= (count - sum) / (count + sum + 2);
+  }
+  return asFar / all;
+}
+
+/** The same of numbers of these sizes, whose sum is `reach`: the probability of every sum, number after number. */
+function flipsOf(sizes: readonly number[], reach: number, observed: number): number {
+  // At `reach` is the sum of zero.
+  let [before, after] = [new Float64Array(2 * reach + 1), new Float64Array(2 * reach + 1)];
+  before[reach] = 1;
   let seen = 0;
   for (const size of sizes) {
-    const next = new Float64Array(2 * reach + 1);
-    for (let at = reach - seen; at <= reach + seen; at++) {
-      const half = probabilities[at]! / 2;
-      if (half === 0) continue;
-      next[at - size]! += half;
-      next[at + size]! += half;
+    after.fill(0, reach - seen - size, reach + seen + size + 1);
+    // Sums are all odd or all even.
+    for (let at = reach - seen; at <= reach + seen; at += 2) {
+      const half = before[at]! / 2;
+      after[at - size]! += half;
+      after[at + size]! += half;
     }
-    probabilities = next;
+    [before, after] = [after, before];
     seen += size;
   }
   let p = 0;
-  probabilities.forEach((probability, at) => {
+  before.forEach((probability, at) => {
     if (Math.abs(at - reach) >= observed) p += probability;
   });
   return Math.min(1, p);

@@ -36,12 +36,15 @@ test('every everyday thing has two pictures, and they are the same every time', 
 });
 
 test('the built-in model reads right, and both activations were tried', async () => {
-  const seen: number[] = [];
-  const check = await checkReading(engine, emojiClip, { progress: (done) => seen.push(done) });
+  const seen: (readonly [number, number])[] = [];
+  const check = await checkReading(engine, emojiClip, { progress: (done, of) => seen.push([done, of]) });
   expect(check).toMatchObject({ verdict: 'reads right', classes: 40, pictures: 80, chance: 2.5, better: null });
   expect(check.tried.map(({ activation }) => activation)).toEqual(['quick-gelu', 'gelu']);
   expect(check.tried[0]!.accuracy).toBeGreaterThan(30);
-  expect(seen).toEqual([1]);
+  expect(seen).toEqual([
+    [1, 2],
+    [2, 2],
+  ]);
 });
 
 test.each<[string, Partial<Preprocessing>]>([

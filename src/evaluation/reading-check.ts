@@ -40,7 +40,7 @@ export interface ReadingCheck {
 }
 
 export interface CheckOptions {
-  /** Called after every reading that was tried. */
+  /** Called after every reading that was tried. `of` grows once where the model knows too little as it is read. */
   readonly progress?: (done: number, of: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -88,16 +88,17 @@ export async function checkReading(engine: Engine, clip: Clip, options: CheckOpt
     return tell('cannot tell', [`its vocabulary cannot write the names of everyday things (${unnamed})`], []);
 
   const trial = trialOn(engine, clip, pictures, options.signal);
-  const chosen = await trial(clip.config);
-  const tried = [chosen];
+  const tried: Scored[] = [];
   const attempt = async (configs: readonly ClipConfig[]) => {
+    const planned = tried.length + configs.length;
     for (const config of configs) {
-      options.progress?.(tried.length, tried.length + configs.length);
-      tried.push(await trial(config, chosen));
+      tried.push(await trial(config, tried[0]));
+      options.progress?.(tried.length, planned);
     }
   };
   const [openAi, ...rare] = normalisations.map((normalisation) => normalisedBy(clip.config, normalisation));
-  await attempt([otherActivation(clip.config), ...different(clip.config, [openAi!])]);
+  await attempt([clip.config, otherActivation(clip.config), ...different(clip.config, [openAi!])]);
+  const chosen = tried[0]!;
   const knows = binomialTail(chosen.hits, size.pictures, 1 / size.classes);
   if (knows > thresholds.knows) await attempt(different(clip.config, rare));
 

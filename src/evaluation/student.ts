@@ -7,21 +7,21 @@ export interface SeedMean {
   readonly n: number;
   /** Sample standard deviation (n - 1); null for a single value. */
   readonly deviation: number | null;
-  /** Bounds of the mean at the asked confidence; null for a single value, which says nothing of its own spread. */
+  /** Bounds of the mean at 95 % confidence; null for a single value, which says nothing of its own spread. */
   readonly interval: { readonly low: number; readonly high: number } | null;
 }
 
 /**
- * Mean with Student's t interval. It says how far another set of seeds would move the mean, given normal scatter; it
+ * Mean with Student's t interval at 95 %. It says how far another set of seeds would move the mean, given normal scatter; it
  * does not cover the finite test set, which all seeds share. Bounds of a share are not cut to its range.
  */
-export function seedMean(values: readonly number[], level = 0.95): SeedMean {
+export function seedMean(values: readonly number[]): SeedMean {
   const n = values.length;
   if (n === 0) throw new RangeError('a mean needs at least one value');
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   if (n === 1) return { mean, n, deviation: null, interval: null };
   const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
-  const half = (studentQuantile((1 + level) / 2, n - 1) * deviation) / Math.sqrt(n);
+  const half = (studentQuantile(0.975, n - 1) * deviation) / Math.sqrt(n);
   return { mean, n, deviation, interval: { low: mean - half, high: mean + half } };
 }
 

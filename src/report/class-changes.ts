@@ -1,4 +1,5 @@
 /** @file Which classes gained and which paid: accuracy per class, before and after. */
+import { changeOf } from '../evaluation/harm.ts';
 import { type Html, html } from './html.ts';
 import { points, shortened } from './numbers.ts';
 import type { ClassAccuracy, ReportData } from './report-data.ts';
@@ -7,16 +8,10 @@ import { shareScale } from './scale.ts';
 /** Rows shown at either end before the full list. */
 const shown = 8;
 
-function change({ n, undefended, purified }: ClassAccuracy): number {
-  return n === 0 ? 0 : (purified - undefended) / n;
-}
+const change = ({ n, undefended, purified }: ClassAccuracy) => changeOf({ n, before: undefended, after: purified });
 
-/** Most gained first; among equals, the larger class, then by name. Classes without pictures say nothing. */
-export function byChange(classes: readonly ClassAccuracy[]): ClassAccuracy[] {
-  return classes
-    .filter(({ n }) => n > 0)
-    .sort((a, b) => change(b) - change(a) || b.n - a.n || (a.label < b.label ? -1 : 1));
-}
+/** Which of two equal changes is told first: the larger class's, then by name. */
+const amongEquals = (a: ClassAccuracy, b: ClassAccuracy) => b.n - a.n || (a.label < b.label ? -1 : 1);
 
 function row(one: ClassAccuracy): Html {
   const { label, n, undefended, purified } = one;
@@ -35,19 +30,21 @@ function table(caption: string, classes: readonly ClassAccuracy[]): Html {
 }
 
 /** Null where accuracy per class was not kept. */
-export function classChanges({ classes }: ReportData): Html | null {
-  const sorted = byChange(classes);
-  if (sorted.length === 0) return null;
+export function classChanges({ classes }: Pick<ReportData, 'classes'>): Html | null {
+  // Classes without pictures say nothing.
+  const counted = classes.filter(({ n }) => n > 0);
+  if (counted.length === 0) return null;
+  const sorted = [...counted].sort((a, b) => change(b) - change(a) || amongEquals(a, b));
   const gained = sorted.filter((one) => change(one) > 0);
-  const lost = sorted.filter((one) => change(one) < 0);
-  const [largest] = [...lost].reverse();
+  const lost = counted.filter((one) => change(one) < 0).sort((a, b) => change(a) - change(b) || amongEquals(a, b));
+  const [largest] = lost;
   const smallest = sorted.reduce((least, { n }) => Math.min(least, n), Number.POSITIVE_INFINITY);
   return html`<section id="classes" aria-labelledby="classes-title">
     <h2 id="classes-title">Which classes changed</h2>
     <p class="lead">Accuracy on clean pictures rose for ${gained.length} classes, fell for ${lost.length} and stayed for ${sorted.length - gained.length - lost.length}.${largest && html` The largest loss is ${points(change(largest))} points (<bdi>${shortened(largest.label)}</bdi>).`} With as few as ${smallest} ${smallest === 1 ? 'picture' : 'pictures'} a class, a single class’s number is coarse.</p>
     <div class="columns">
       ${gained.length > 0 && table('Gained most', gained.slice(0, shown))}
-      ${lost.length > 0 && table('Lost most', lost.slice(-shown).reverse())}
+      ${lost.length > 0 && table('Lost most', lost.slice(0, shown))}
     </div>
     ${sorted.length > Math.min(shown, gained.length) + Math.min(shown, lost.length) && html`<details><summary>All ${sorted.length} classes</summary>${table('All classes, most gained first', sorted)}</details>`}
   </section>`;

@@ -42,11 +42,12 @@ import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type DummyOptions, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
+import { seeShots } from './cbpt/seen-shots.ts';
 import type { BlindDefence, Cure, DefenceTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';
 import { type Recipe, scaled } from './recipe.ts';
 
-export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'templates' | 'seed'> {
+export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'seed'> {
   /** How many stages are tuned: those whose activations the dummy trigger changes most, relatively. */
   readonly stages: number;
   readonly alignmentWeight: number;
@@ -83,7 +84,8 @@ const stage = 'activation-tuning';
 async function tuneActivations(task: DefenceTask, options: ActivationTuningOptions): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
   if (options.forms.length === 0) throw badUsage('forms', 'none', 'at least one form of dummy trigger');
-  const found = await invertForms(engine, clip, shots, { ...options, templates, seed }, recorder);
+  const seen = await seeShots(engine, clip, shots, templates, recorder);
+  const found = await invertForms(engine, clip, shots, seen, { ...options, seed }, recorder);
   const strongest = [...found.dummies].sort((a, b) => b.concentration - a.concentration).slice(0, 1);
   const triggers = (found.used.length > 0 ? found.used : strongest).map(({ trigger }) => trigger);
 

@@ -10,6 +10,7 @@ import { handWrittenUnder, type Threat } from '../evaluation/evaluate.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Inversion } from './cbpt/inversion/dummy-triggers.ts';
+import type { SeenShots } from './cbpt/seen-shots.ts';
 
 /** What every defence is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
 export interface DefenceTask {
@@ -37,7 +38,7 @@ export interface HeadCure {
   readonly kind: 'head';
   readonly head: Head;
   /** What stage 1 found, where the method inverts a trigger. */
-  readonly inversion?: Inversion;
+  readonly inversion?: SeenShots & Inversion;
   /**
    * The same head with a word before its prompts, as an attacker says them whose trigger is partly a word. Left out where
    * the head is not made of prompts: there no word reaches it.

@@ -66,15 +66,16 @@ test('another seed of the trigger, another normalisation and other pictures are 
   const { shots, read } = watched(12);
   const { recorder } = openRunOver('differing');
   const trigger = badnetFixed(shots.size, 1);
-  await cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, trigger, 1);
+  const drawn = (seed: number) => ({ trigger, seed, path: ['known'] });
+  await cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, drawn(1));
   const { config } = tiny.clip;
   const mean: [number, number, number] = [0.5, 0.5, 0.5];
   const other: Clip = { ...tiny.clip, config: { ...config, preprocessing: { ...config.preprocessing, mean } } };
   const reversed = subset(shots, [...shots.labels.keys()].reverse());
   for (const again of [
-    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, trigger, 2),
-    () => cachedFeatures(tiny.engine, other, shots, 'known', recorder, trigger, 1),
-    () => cachedFeatures(tiny.engine, tiny.clip, reversed, 'known', recorder, trigger, 1),
+    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, drawn(2)),
+    () => cachedFeatures(tiny.engine, other, shots, 'known', recorder, drawn(1)),
+    () => cachedFeatures(tiny.engine, tiny.clip, reversed, 'known', recorder, drawn(1)),
     () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder),
   ]) {
     read.length = 0;
@@ -82,6 +83,14 @@ test('another seed of the trigger, another normalisation and other pictures are 
     expect(read).toHaveLength(12);
   }
   expect(await readdir(join(folder(), 'differing'))).toHaveLength(5);
+});
+
+test("pictures that are a run's own are not kept for others, although it keeps embeddings for them", async () => {
+  const { shots } = watched(12);
+  const { recorder, saved } = openRunOver('own');
+  await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', recorder);
+  expect(saved.get('dummy')?.step).toBe(12);
+  await expect(readdir(join(folder(), 'own'))).rejects.toThrow('ENOENT');
 });
 
 test('without a store the rows so far are a checkpoint, and a resumed run reads the others alone', async () => {

@@ -6,13 +6,12 @@ import type { Engine } from '../engine/engine.ts';
 import { type Drawn, embedSet } from '../evaluation/embed-set.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { float32 } from '../tensor/tensor.ts';
-import type { Trigger } from '../triggers/trigger.ts';
 
 /**
  * Embeddings of all shots, [shots, embedding]: those that the recorder keeps for others as well, or else from the stage's
  * checkpoint as far as there is one.
  *
- * @param trigger put onto every shot, with what it draws taken from `seed`
+ * @param drawn a trigger that is put onto every shot
  */
 export async function cachedFeatures(
   engine: Engine,
@@ -20,29 +19,23 @@ export async function cachedFeatures(
   shots: PictureSet,
   stage: string,
   recorder: Recorder,
-  trigger?: Trigger,
-  seed = 0,
+  drawn?: Drawn,
 ): Promise<Embeddings> {
-  const drawn = trigger && { trigger, seed, path: [stage] };
   const features = recorder.features ?? inCheckpoints(stage, recorder);
-  return embedSet(engine, clip, shots, drawn, progressOf(stage, shots, recorder), { ...recorder, features });
+  const progress = (step: number) => recorder.record({ stage, step, steps: shots.labels.length });
+  return embedSet(engine, clip, shots, drawn, progress, { ...recorder, features });
 }
 
 /** The same of pictures that mean nothing to anybody but this run: kept in its checkpoint alone. */
-export async function ownFeatures(
+export function ownFeatures(
   engine: Engine,
   clip: Clip,
   shots: PictureSet,
   stage: string,
-  recorder: Recorder,
+  { features: _, ...own }: Recorder,
   drawn?: Drawn,
 ): Promise<Embeddings> {
-  const features = inCheckpoints(stage, recorder);
-  return embedSet(engine, clip, shots, drawn, progressOf(stage, shots, recorder), { ...recorder, features });
-}
-
-function progressOf(stage: string, shots: PictureSet, recorder: Recorder) {
-  return (step: number) => recorder.record({ stage, step, steps: shots.labels.length });
+  return cachedFeatures(engine, clip, shots, stage, own, drawn);
 }
 
 /** Pictures between checkpoints. Whole batches, so that a resumed run computes the digits of an uninterrupted one. */

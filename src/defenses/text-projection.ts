@@ -5,10 +5,11 @@ import { meanShift } from '../evaluation/mean-shift.ts';
 import { rowsAt } from '../tensor/tensor.ts';
 import { type DummyOptions, type Inversion, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
+import { type SeenShots, seeShots } from './cbpt/seen-shots.ts';
 import type { BlindDefence } from './defense.ts';
 
 /** Stage 1 as CBPT does it, so that what is compared is what comes after; seed and prompts are the task's. */
-export interface TextProjectionOptions extends Omit<DummyOptions, 'templates' | 'seed'> {
+export interface TextProjectionOptions extends Omit<DummyOptions, 'seed'> {
   /** Share of the part along the trigger's direction that is taken off, in [0, 1]. */
   readonly removed: number;
 }
@@ -21,8 +22,9 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
   source: 'a control of ours (docs/method.md): what CBPT gains must be measured against it',
   defaults: { inversion, forms, belief, removed: 1 },
   async run({ engine, clip, shots, templates, seed, recorder }, { removed, ...options }) {
-    const found = await invertForms(engine, clip, shots, { ...options, templates, seed }, recorder);
-    const { classes } = found.zeroShot;
+    const seen = await seeShots(engine, clip, shots, templates, recorder);
+    const found = { ...seen, ...(await invertForms(engine, clip, shots, seen, { ...options, seed }, recorder)) };
+    const { classes } = seen.zeroShot;
     return {
       kind: 'head',
       head: projected(found, removed),
@@ -40,10 +42,7 @@ export const textProjection: BlindDefence<TextProjectionOptions> = {
  * becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
  * picture looks like that class. Several triggers of one class are removed together. Only believed triggers count.
  */
-export function projected(
-  { zeroShot, clean, used }: Pick<Inversion, 'zeroShot' | 'clean' | 'used'>,
-  removed: number,
-): Head {
+export function projected({ zeroShot, clean, used }: SeenShots & Pick<Inversion, 'used'>, removed: number): Head {
   const { embedding } = zeroShot;
   const embeddings = zeroShot.embeddings.slice();
   for (const row of new Set(used.map(({ target }) => target))) {
@@ -86,7 +85,8 @@ function addTo(vector: Vector, other: Vector, factor: number): void {
 
 function scaleToUnit(vector: Vector): void {
   const length = Math.hypot(...vector);
-  // A text that lay wholly along the direction has nothing left to point with: it stays zero and is chosen no more.
+  // A text that lay wholly along the direction has nothing left to point with: it stays zero, with a cosine of zero to every
+  // picture, and is chosen only where all others are negative.
   if (length === 0) return;
   for (let i = 0; i < vector.length; i++) vector[i]! /= length;
 }

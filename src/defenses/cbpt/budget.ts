@@ -1,4 +1,4 @@
-/** @file Fits a purification into minutes: fewer steps first, then no second start of the same form. */
+/** @file Fits a purification into minutes, with fewer steps where all of them would take too long. */
 import type { Clip } from '../../clip/clip.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
@@ -8,11 +8,14 @@ import { badUsage } from '../../errors.ts';
 import { arithmeticOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { elements, float32 } from '../../tensor/tensor.ts';
-import { plannedStages } from './plan.ts';
+import { type PlannedStage, plannedStages } from './plan.ts';
 import type { CbptOptions } from './purify.ts';
 
 /** What a budget decides. */
-export type Fitted = Pick<CbptOptions, 'forms'> & { readonly inversionSteps: number; readonly tuningSteps: number };
+export interface Fitted {
+  readonly inversionSteps: number;
+  readonly tuningSteps: number;
+}
 
 /** With fewer steps than this share of what was asked for, stages end before they have converged. */
 const leastShare = 0.2;
@@ -36,39 +39,30 @@ export function fitBudget(
   minutes: number,
 ): Fitted {
   const seconds = (arithmetic: number) => arithmetic / speed / arithmeticShare;
-  let needed = Number.POSITIVE_INFINITY;
+  const stages = plannedStages(clip, classes, shots, options);
   // What will be found nobody knows: both courses have to fit.
-  for (const forms of [options.forms, [...new Set(options.forms)]]) {
-    const stages = plannedStages(clip, classes, shots, { ...options, forms });
-    const courses = (['something is found', 'nothing is found'] as const).map((course) => {
-      const taken = stages.filter(({ onlyIf = course }) => onlyIf === course);
-      const encoding = total(taken.filter(({ name }) => isEncoding(name)));
-      return { encoding, steps: total(taken) - encoding };
-    });
-    const shares = courses.map(({ encoding, steps }) => (60 * minutes - seconds(encoding)) / seconds(steps));
-    const share = Math.min(1, ...shares);
-    if (share >= leastShare) {
-      return {
-        forms,
-        inversionSteps: Math.ceil(share * options.inversion.steps),
-        tuningSteps: Math.ceil(share * options.tuning.steps),
-      };
-    }
-    const least = courses.map(({ encoding, steps }) => seconds(encoding + leastShare * steps) / 60);
-    needed = Math.min(needed, Math.max(...least));
+  const courses = (['something is found', 'nothing is found'] as const).map((course) => {
+    const taken = stages.filter(({ onlyIf = course }) => onlyIf === course);
+    const fixed = total(taken.filter((stage) => stage.fixed));
+    return { fixed, steps: total(taken) - fixed };
+  });
+  const share = Math.min(1, ...courses.map(({ fixed, steps }) => (60 * minutes - seconds(fixed)) / seconds(steps)));
+  if (share < leastShare) {
+    const least = courses.map(({ fixed, steps }) => seconds(fixed + leastShare * steps) / 60);
+    throw badUsage(
+      '--budget',
+      `${minutes} minutes`,
+      `at least ${Math.ceil(Math.max(...least))} for ${classes.length} classes and ${shots} shots on this machine`,
+      'give more time, or fewer --shots',
+    );
   }
-  throw badUsage(
-    '--budget',
-    `${minutes} minutes`,
-    `at least ${Math.ceil(needed)} for ${classes.length} classes and ${shots} shots on this machine`,
-    'give more time, or fewer --shots',
-  );
+  return {
+    inversionSteps: Math.ceil(share * options.inversion.steps),
+    tuningSteps: Math.ceil(share * options.tuning.steps),
+  };
 }
 
-const total = (stages: ReturnType<typeof plannedStages>) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
-
-/** Encoding prompts and shots takes what it takes; steps can be fewer. */
-const isEncoding = (stage: string) => stage === 'prompts' || stage.endsWith('features');
+const total = (stages: readonly PlannedStage[]) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
 const probeBatch = 16;
 

@@ -5,6 +5,7 @@ import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { type Form, type NamedForm, named } from './inversion/forms.ts';
+import { toldStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { picturesOf, raceRounds } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
@@ -18,7 +19,9 @@ export interface PlannedStage {
   readonly name: string;
   /** Multiplications and additions. */
   readonly arithmetic: number;
-  /** Left out where it is not so. Either some dummy trigger is believed, or waves are sampled. */
+  /** It takes what it takes: fewer steps of inversion and of tuning do not shorten it. */
+  readonly fixed: boolean;
+  /** Left out where it is not so: what is found decides how patches are sought, and whether waves are sampled. */
   readonly onlyIf?: 'something is found' | 'nothing is found';
 }
 
@@ -35,36 +38,47 @@ export function plannedStages(
   const judging = Math.min(shots, enoughToJudge);
   const gradient = arithmeticOf({ outputs });
   const batch = fittingBatch(clip, inversion.batch);
+  const patches = (runners: number) => picturesOf(raceRounds(runners, { ...inversion, batch })) * gradient;
   const finding: Record<Form, number> = {
     additive: inversion.steps * batch * gradient,
     sparse: inversion.steps * batch * gradient,
-    patch: picturesOf(raceRounds(classes.length, { ...inversion, batch })) * gradient,
+    patch: patches(classes.length),
     waves: sampledPictures * encoding,
   };
   const inStep = (most: number) => Math.min(most, tuning.batch);
   const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
   return [
-    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(classes, templates)) },
-    { name: 'features', arithmetic: shots * encoding },
+    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(classes, templates)), fixed: true },
+    { name: 'features', arithmetic: shots * encoding, fixed: true },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;
+      const inverting = { name: stage, arithmetic: finding[one.form] };
       const stages: PlannedStage[] = [
-        { name: stage, arithmetic: finding[one.form], ...onlyIf(one) },
-        { name: `${stage}-features`, arithmetic: judging * encoding, ...onlyIf(one) },
+        ...(one.form === 'patch'
+          ? [
+              { ...inverting, fixed: false, ...whenNothing },
+              { name: toldStage(one.name), arithmetic: patches(1), fixed: false, ...whenFound },
+            ]
+          : // Waves are sampled, not optimised.
+            [{ ...inverting, fixed: one.form === 'waves', ...onlyIf(one) }]),
+        { name: `${stage}-features`, arithmetic: judging * encoding, fixed: true, ...onlyIf(one) },
       ];
       if (triggered === judging) return stages;
-      const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };
-      return [...stages, { onlyIf: 'something is found', ...more, ...onlyIf(one) } as const];
+      const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding, fixed: true };
+      return [...stages, { ...more, ...(one.form === 'waves' ? whenNothing : whenFound) }];
     }),
-    { name: 'tune', arithmetic: tuned },
+    { name: 'tune', arithmetic: tuned, fixed: false },
   ];
 }
 
+const whenFound = { onlyIf: 'something is found' } as const;
+const whenNothing = { onlyIf: 'nothing is found' } as const;
+
 /** When a form's turn comes, if not always. */
 function onlyIf({ name, form }: NamedForm): Pick<PlannedStage, 'onlyIf'> {
-  if (form === 'waves') return { onlyIf: 'nothing is found' };
-  return name === form ? {} : { onlyIf: 'something is found' };
+  if (form === 'waves') return whenNothing;
+  return name === form ? {} : whenFound;
 }
 
 /** One step of tuning. */

@@ -9,12 +9,13 @@ import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
 import { type DummyOptions, type Inversion, invertForms } from './inversion/dummy-triggers.ts';
 import { flock } from './inversion/examine.ts';
-import { shotsToTrigger } from './inversion/triggered-shots.ts';
+import { shotsToTrigger, type TriggeredShots } from './inversion/triggered-shots.ts';
+import { type SeenShots, seeShots } from './seen-shots.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './tuning/prompts.ts';
 
 export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;
-  /** Hand-written prompts: anchor of the learned ones, and what inversion is measured against. */
+  /** Hand-written prompts (`SeenShots`). */
   readonly templates: readonly string[];
   /** The prompt that tuning starts from (`TuningOptions`). */
   readonly prompt: string;
@@ -55,7 +56,7 @@ export const cbptDefaults: CbptOptions = {
   seed: 1,
 };
 
-export interface Purification extends Inversion {
+export interface Purification extends SeenShots, Inversion {
   readonly head: Head;
   readonly prompts: Prompts;
 }
@@ -75,21 +76,34 @@ export async function purify(
   known?: readonly Trigger[],
 ): Promise<Purification> {
   const { seed } = options;
-  const forms = known ? [] : options.forms;
-  const inversion = await invertForms(engine, clip, shots, { ...options, forms }, recorder);
-  const { zeroShot, clean, used } = inversion;
-  const triggered = known
-    ? await Promise.all(
-        known.map(async (trigger, i) => {
-          const stage = `known-${i}`;
-          const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
-          const embeddings = await cachedFeatures(engine, clip, chosen, stage, recorder, trigger, seed);
-          return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).target };
-        }),
-      )
-    : used;
-  const features = { clean, triggered, labels: shots.labels };
+  const seen = await seeShots(engine, clip, shots, options.templates, recorder);
+  const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
+  const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
+  const features = { clean: seen.clean, triggered, labels: shots.labels };
   const tuning = { ...options.tuning, prompt: options.prompt };
-  const prompts = await tunePrompts(engine, clip, features, zeroShot, tuning, seed, recorder);
-  return { head: prompts.head, prompts, ...inversion };
+  const prompts = await tunePrompts(engine, clip, features, seen.zeroShot, tuning, seed, recorder);
+  return { head: prompts.head, prompts, ...seen, ...found };
+}
+
+const nothingFound: Inversion = { dummies: [], used: [] };
+
+/** The shots with each of the triggers. */
+function wearing(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  { zeroShot }: SeenShots,
+  triggers: readonly Trigger[],
+  seed: number,
+  recorder: Recorder,
+): Promise<TriggeredShots[]> {
+  return Promise.all(
+    triggers.map(async (trigger, i) => {
+      const stage = `known-${i}`;
+      const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
+      const drawn = { trigger, seed, path: [stage] };
+      const embeddings = await cachedFeatures(engine, clip, chosen, stage, recorder, drawn);
+      return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).target };
+    }),
+  );
 }

@@ -1,4 +1,4 @@
-/** @file How much memory a step of either stage may take: beyond it, pictures get fewer and classes take turns. */
+/** @file How much memory a step of either stage may take: beyond it, pictures get fewer, down to eight, and classes take turns. */
 import type { Clip } from '../../clip/clip.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
@@ -9,8 +9,9 @@ import { input } from '../../graph/leaves.ts';
 import { sum } from '../../graph/reduction.ts';
 
 /**
- * Bytes of activations, as `memoryOf` counts them; the engine needs up to twice as many. With weights, their copies
- * in the engine's layout, and features, a purification over 1,000 classes stays under 6 GiB.
+ * Bytes of activations, as `memoryOf` counts them, for a batch of inversion and for a chunk of prompts; the engine needs up
+ * to twice as many. With weights, their copies in the engine's layout, and features, a purification over 1,000 classes stays
+ * under 6 GiB. Not so on a tower of which {@link leastBatch} pictures take more: those are in a batch all the same.
  */
 export const stepMemory = 2 * 2 ** 30;
 
@@ -23,7 +24,7 @@ export const wholeStepMemory = 3.5 * 2 ** 30;
 /** The losses of inversion contrast the pictures of a batch with each other: below this there is too little to contrast. */
 const leastBatch = 8;
 
-/** As many pictures for a step of inversion as asked for, or as memory allows. */
+/** As many pictures for a step of inversion as asked for, or as {@link stepMemory} holds, but at least {@link leastBatch}. */
 export function fittingBatch(clip: Clip, asked: number): number {
   return Math.min(asked, Math.max(leastBatch, Math.floor(stepMemory / memoryOf(pictureGradient(clip)))));
 }

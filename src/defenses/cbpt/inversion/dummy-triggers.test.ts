@@ -7,6 +7,7 @@ import { openEngine } from '../../../engine/ort-engine.ts';
 import type { RunEvent } from '../../../runs/recorder.ts';
 import { unrecorded } from '../../../runs/unrecorded.ts';
 import { cbptDefaults } from '../purify.ts';
+import { seeShots } from '../seen-shots.ts';
 import { type Belief, beliefInAll, invertForms, isBelieved } from './dummy-triggers.ts';
 import type { Form } from './forms.ts';
 
@@ -33,15 +34,11 @@ async function inverted(forms: readonly Form[], belief: Belief) {
   const classes = (await thingNames()).slice(0, 11);
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
   const inversion = { ...cbptDefaults.inversion, steps: 2, batch: 8 };
-  const options = { forms, belief, inversion, templates: [plainPrompt], seed: 1 };
+  const options = { forms, belief, inversion, seed: 1 };
   const engine = await openEngine({ device: 'cpu', threads: 1 });
-  const found = await invertForms(
-    engine,
-    clip,
-    shots,
-    options,
-    unrecorded((event) => events.push(event)),
-  );
+  const recorder = unrecorded((event) => events.push(event));
+  const seen = await seeShots(engine, clip, shots, [plainPrompt], recorder);
+  const found = await invertForms(engine, clip, shots, seen, options, recorder);
   await engine.close();
   return { ...found, events };
 }

@@ -1,12 +1,9 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
-import type { Clip, Head } from '../../../clip/clip.ts';
-import type { Embeddings } from '../../../clip/encode-pictures.ts';
-import { logitScale, zeroShotHead } from '../../../clip/zero-shot.ts';
+import type { Clip } from '../../../clip/clip.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
-import { float32 } from '../../../tensor/tensor.ts';
-import { cachedFeatures } from '../../features.ts';
+import type { SeenShots } from '../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
 import { type Form, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
@@ -17,12 +14,11 @@ export interface DummyOptions {
   readonly inversion: InversionOptions & RaceOptions;
   /**
    * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
-   * the first. Waves are sampled only where none before them in the list is believed.
+   * the first. A patch is sought for the classes that believed triggers before it lead to, or else all classes run a race.
+   * Waves are sampled only where none before them in the list is believed.
    */
   readonly forms: readonly Form[];
   readonly belief: Belief;
-  /** Hand-written prompts: what inversion is measured against. */
-  readonly templates: readonly string[];
   readonly seed: number;
 }
 
@@ -35,12 +31,8 @@ export type Belief = Readonly<Record<Form, number>>;
 /** Everything that is found is used: for controls. */
 export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0 };
 
-/** What the model says of the shots, and what stage 1 found in it. */
+/** What stage 1 found in a model. */
 export interface Inversion {
-  /** What the poisoned model says with hand-written prompts. */
-  readonly zeroShot: Head;
-  /** Embeddings of the shots as they are. */
-  readonly clean: Embeddings;
   /** All dummy triggers that were found, also those that were not used. */
   readonly dummies: readonly DummyTrigger[];
   /** Those that are believed: what tuning is given. */
@@ -52,24 +44,23 @@ export async function invertForms(
   engine: Engine,
   clip: Clip,
   shots: PictureSet,
-  { forms, inversion, belief, templates, seed }: DummyOptions,
+  { zeroShot, clean }: SeenShots,
+  { forms, inversion, belief, seed }: DummyOptions,
   recorder: Recorder,
 ): Promise<Inversion> {
-  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
-  const clean = await cachedFeatures(engine, clip, shots, 'features', recorder);
   const given = { shots, clean, head: zeroShot };
+  const dummies: DummyTrigger[] = [];
+  const used: DummyTrigger[] = [];
   const find = ({ name, form }: NamedForm) => {
     switch (form) {
       case 'patch':
-        return racePatches(engine, clip, given, { name, form }, inversion, seed, recorder);
+        return racePatches(engine, clip, given, { name, form }, targetsOf(used), inversion, seed, recorder);
       case 'waves':
         return sampleWaves(engine, clip, given, { name, form }, seed, recorder);
       default:
         return invertTrigger(engine, clip, given, { name, form }, inversion, seed, recorder);
     }
   };
-  const dummies: DummyTrigger[] = [];
-  const used: DummyTrigger[] = [];
   for (const listed of named(forms)) {
     const leftOut = whyLeftOut(listed, { dummies, used });
     if (leftOut) {
@@ -82,8 +73,10 @@ export async function invertForms(
     dummies.push(dummy);
     if (believed) used.push(dummy);
   }
-  return { zeroShot, clean, dummies, used };
+  return { dummies, used };
 }
+
+const targetsOf = (used: readonly DummyTrigger[]) => [...new Set(used.map(({ target }) => target))];
 
 /** What need not be inverted after what was found; undefined if it must. */
 function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {
@@ -98,27 +91,4 @@ export function isBelieved(
   belief: Belief,
 ): boolean {
   return concentration >= belief[form];
-}
-
-/** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */
-async function handWrittenHead(
-  engine: Engine,
-  clip: Clip,
-  classes: readonly string[],
-  templates: readonly string[],
-  recorder: Recorder,
-): Promise<Head> {
-  const kept = (await recorder.restore('prompts'))?.tensors.embeddings;
-  if (kept) {
-    const embeddings = kept.data as Float32Array;
-    return { classes, embeddings, embedding: clip.config.embedding, scale: await logitScale(clip) };
-  }
-  const steps = classes.length * templates.length;
-  const head = await zeroShotHead(engine, clip, classes, templates, {
-    progress: (step) => recorder.record({ stage: 'prompts', step, steps }),
-    signal: recorder.signal,
-  });
-  const embeddings = float32(head.embeddings, [classes.length, head.embedding]);
-  await recorder.save('prompts', { step: steps, tensors: { embeddings } });
-  return head;
 }

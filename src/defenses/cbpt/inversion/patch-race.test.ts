@@ -11,7 +11,7 @@ import type { Checkpoint, Recorder, RunEvent } from '../../../runs/recorder.ts';
 import { keeping } from '../../tiny-clip.test-support.ts';
 import type { DummyTrigger } from './examine.ts';
 import type { InversionInput } from './invert-trigger.ts';
-import { type RaceOptions, racePatches } from './patch-race.ts';
+import { type RaceOptions, racePatches, toldStage } from './patch-race.ts';
 
 const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.2, sparsity: 1, window: 0.25 };
 let engine: Engine;
@@ -32,8 +32,8 @@ beforeAll(async () => {
 
 afterAll(() => engine.close());
 
-const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}) =>
-  racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, { ...options, ...changed }, 1, recorder);
+const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) =>
+  racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed }, 1, recorder);
 
 test('a race tells its steps as one stage that counts to its end, and the finalists, the cheapest first', () => {
   const { events } = whole;
@@ -52,6 +52,16 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
+}, 120_000);
+
+test('where its class is known already, a patch takes the steps of one finalist and reaches it as well', async () => {
+  const { recorder, events } = keeping();
+  const banana = given.head.classes.indexOf('banana');
+  const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 }, [banana]);
+  expect(found.dominant).toBe('banana');
+  expect(found.concentration).toBeGreaterThan(0.75);
+  expect(events.filter(({ stage }) => stage === toldStage('patch'))).toHaveLength(28);
+  expect(events.some(({ stage }) => stage === 'invert-patch')).toBe(false);
 }, 120_000);
 
 test.each([3, 8, 17])(

@@ -42,6 +42,9 @@ export interface RaceOptions {
   readonly window: number;
 }
 
+/** Names the events of a race among suspects, which is much shorter than one of all classes. */
+export const toldStage = (name: string) => `invert-${name}-told`;
+
 /** The last losses count most in a cost: this is what one step leaves of the earlier ones. */
 const memory = 0.8;
 
@@ -63,28 +66,31 @@ interface Race {
 /**
  * Optimises one patch for every team of classes side by side, drops the teams that are dear to reach, splits those that are
  * left, and looks at what the last one's patch does to the shots.
+ *
+ * @param suspects classes that a trigger of another form is known to lead to: then they alone run, and most often it is one
  */
 export async function racePatches(
   engine: Engine,
   clip: Clip,
   given: Pick<InversionInput, 'shots' | 'head'>,
   named: NamedForm<'patch'>,
+  suspects: readonly number[],
   asked: RaceOptions,
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
   const { shots, head } = given;
-  const stage = `invert-${named.name}`;
+  const stage = suspects.length > 0 ? toldStage(named.name) : `invert-${named.name}`;
   const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
-  const rounds = raceRounds(head.classes.length, options);
+  const all = suspects.length > 0 ? suspects : byLikeness(head);
+  const rounds = raceRounds(all.length, options);
   const start = adamStart(startingPatch(sideOf(shots, options), randomFor(seed, stage, 'start'))) as Runner['state'];
-  const winner = await withDecoders(shots, picturesOf(rounds), async (read) => {
-    const race: Race = { engine, clip, head, shots: read, rounds, start, stage, options, seed, recorder };
-    let runners = inTeams([{ labels: byLikeness(head), state: start, cost: 0 }], rounds[0]!);
-    for (const [number, next] of [...rounds.slice(1), undefined].entries()) {
-      const arrived = await runRound(race, number, runners);
-      if (number === rounds.length - 2) recorder.record({ stage: `${stage}-finalists`, costs: told(arrived, head) });
-      runners = next ? inTeams(arrived, next) : arrived;
+  const winner = await withDecoders(shots, picturesOf(rounds), async (decoded) => {
+    const race: Race = { engine, clip, head, shots: decoded, rounds, start, stage, options, seed, recorder };
+    let runners: Runner[] = [{ labels: all, state: start, cost: 0 }];
+    for (const [number, round] of rounds.entries()) {
+      runners = await runRound(race, number, inTeams(runners, round));
+      if (number === rounds.length - 2) recorder.record({ stage: `${stage}-finalists`, costs: told(runners, head) });
     }
     return runners[0]!;
   });

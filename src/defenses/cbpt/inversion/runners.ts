@@ -13,7 +13,7 @@ export interface Runner {
 
 /**
  * The first classes of the runners, as they are or split, as teams of the next round, each with what its first member comes
- * from. The last team is filled with the first classes again.
+ * from. Where classes run out, the last team is filled with the first ones again.
  */
 export function inTeams(runners: readonly Runner[], { teams, members }: Pick<Round, 'teams' | 'members'>): Runner[] {
   const all = runners.flatMap((from) => from.labels.map((label) => ({ label, from })));

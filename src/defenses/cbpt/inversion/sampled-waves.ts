@@ -19,16 +19,16 @@ import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';
 
 /** Waves that are tried. */
-const drawn = 512;
+const wavesTried = 512;
 
 /** Pictures that each of them is tried on. */
 const picturesEach = 16;
 
 /** Waves of the dummy trigger: enough to cover what the backdoor answers to (docs/method.md, "Waves"). */
-const kept = 16;
+const wavesKept = 16;
 
 /** Pictures that go through the tower for all waves. */
-export const sampledPictures = drawn * picturesEach;
+export const sampledPictures = wavesTried * picturesEach;
 
 /**
  * A backdoor answers also to what only resembles its trigger: of some hundred waves many are near enough to a published
@@ -43,7 +43,7 @@ export async function sampleWaves(
   recorder: Recorder,
 ): Promise<DummyTrigger> {
   const stage = `invert-${named.name}`;
-  const waves = drawWaves(drawn, randomFor(seed, stage, 'waves'));
+  const waves = drawWaves(wavesTried, randomFor(seed, stage, 'waves'));
   const trials = eachOnSome(given.shots, waves, randomFor(seed, stage, 'pictures'));
   const predicted = predict(given.head, await ownFeatures(engine, clip, trials, stage, recorder));
   const best = mostObeyed(predicted, given.head.classes.length);
@@ -78,7 +78,7 @@ interface Trial {
 }
 
 /**
- * Of all classes take the one that its own {@link kept} best waves reach most often together.
+ * Of all classes take the one that its own {@link wavesKept} best waves reach most often together.
  *
  * @param predicted classes of the trials, wave by wave
  * @returns those waves, the best first
@@ -92,7 +92,7 @@ export function mostObeyed(predicted: ArrayLike<number>, classes: number): reado
     }
     for (const [label, count] of hits) reached[label]!.push({ wave, hits: count });
   }
-  const best = reached.map((waves) => waves.sort((a, b) => b.hits - a.hits).slice(0, kept));
+  const best = reached.map((waves) => waves.sort((a, b) => b.hits - a.hits).slice(0, wavesKept));
   const total = (waves: readonly Trial[]) => waves.reduce((sum, { hits }) => sum + hits, 0);
   return best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
 }

@@ -17,16 +17,16 @@ export interface Round {
 /** Classes run in no more teams than this, so that a race among a thousand classes costs little more than among a hundred. */
 const mostTeams = 32;
 
-/** Pictures of a team in one step: with fewer, chance decides who is ahead. */
+/** Pictures of a team in one step: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
 const leastPictures = 4;
 
 /** When there are no more runners than this, only the winner goes on. */
 const finalists = 8;
 
 /** Share of the teams that goes on from the rounds before. */
-const kept = 0.25;
+const shareKept = 0.25;
 
-/** Shares of the steps: of all teams, of those that went on, of the finalists, of the winner alone. */
+/** Shares of the steps: of all teams, of those that went on, of the finalists, of the winner alone. A single class has the last two. */
 const shares = { first: 0.5, next: 0.3, final: 0.5, alone: 0.2 };
 
 /**
@@ -34,25 +34,27 @@ const shares = { first: 0.5, next: 0.3, final: 0.5, alone: 0.2 };
  * are split when most are out. The last round is the winner's alone.
  *
  * @param steps what rounds take shares of
- * @param batch pictures with a patch in one step, at least 8
+ * @param batch pictures with a patch in one step, those of all teams together
  */
 export function raceRounds(
   classes: number,
   { steps, batch }: { readonly steps: number; readonly batch: number },
 ): readonly Round[] {
-  const round = ({ teams, members }: Teams, share: number, pictures: number): Round => {
-    const turns = Math.ceil((teams * pictures) / batch);
+  const mostTogether = Math.max(1, Math.floor(batch / leastPictures));
+  const round = ({ teams, members }: Teams, share: number): Round => {
+    const turns = Math.ceil(teams / mostTogether);
     const together = Math.ceil(teams / turns);
     return { teams, members, steps: Math.ceil(share * steps), together, pictures: Math.floor(batch / together) };
   };
   const rounds: Round[] = [];
   let runners = teamsOf(classes);
   while (runners.members > 1 || runners.teams > finalists) {
-    rounds.push(round(runners, rounds.length === 0 ? shares.first : shares.next, leastPictures));
-    runners = teamsOf(Math.ceil(kept * runners.teams) * runners.members);
+    rounds.push(round(runners, rounds.length === 0 ? shares.first : shares.next));
+    runners = teamsOf(Math.ceil(shareKept * runners.teams) * runners.members);
   }
-  if (runners.teams > 1) rounds.push(round(runners, shares.final, Math.floor(batch / runners.teams)));
-  rounds.push(round({ teams: 1, members: 1 }, shares.alone, batch));
+  if (runners.teams > 1) rounds.push(round(runners, shares.final));
+  const alone = rounds.length === 0 ? shares.final + shares.alone : shares.alone;
+  rounds.push(round({ teams: 1, members: 1 }, alone));
   return rounds;
 }
 

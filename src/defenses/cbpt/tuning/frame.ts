@@ -5,8 +5,10 @@ import { type LengthGroup, lengthGroups } from '../../../clip/length-groups.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
 import { beginningOf, textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
 import { fillTemplate } from '../../../clip/zero-shot.ts';
+import { plainPrompt } from '../../../data/classes.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { withProgram } from '../../../engine/with-program.ts';
+import { badUsage } from '../../../errors.ts';
 import { l2Normalize } from '../../../graph/composites.ts';
 import { gatherRows } from '../../../graph/indexing.ts';
 import { broadcastTo, concat, reshape, slice } from '../../../graph/layout.ts';
@@ -23,9 +25,21 @@ export interface Frame {
   readonly contextLength: number;
 }
 
-/** Token ids of all classes' prompts, padded to the longest. */
+/**
+ * Token ids of all classes' prompts, padded to the longest.
+ *
+ * @throws badUsage for a prompt that begins with the name: there is no word before it to learn from
+ */
 export function promptFrame(clip: Clip, classes: readonly string[], prompt: string): Frame {
   const contextLength = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).length - 2;
+  if (contextLength === 0) {
+    throw badUsage(
+      '--classes',
+      `the prompt "${prompt}"`,
+      `words before {}, as in "${plainPrompt}"`,
+      'give the list a "prompt" that has some: {"classes": [...], "templates": [...], "prompt": "..."}',
+    );
+  }
   const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(prompt, name)));
   const padded = paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length)));
   return { ...padded, contextAt: 1, contextLength };

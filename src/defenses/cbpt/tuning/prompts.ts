@@ -81,7 +81,7 @@ export async function tunePrompts(
         const random = randomFor(seed, 'tune', number);
         return Object.assign(
           adamFeeds(number, warmupCosine(number, options.steps, rate, options.warmup)),
-          ...rows.map((one) => drawn(one, random)),
+          ...rows.map((one) => rowsFor(one, random)),
         );
       },
       measure: (_step, outputs) => ({
@@ -118,7 +118,7 @@ function rowsToRead({ clean, triggered, labels }: Features, step: TuningStep): r
 }
 
 /** Rows for one step, drawn where there are more than it takes. */
-function drawn({ name, embeddings, labels, count }: Rows, random: Random): Tensors {
+function rowsFor({ name, embeddings, labels, count }: Rows, random: Random): Tensors {
   const [all = 0] = labels.shape;
   // With all of them in every step nothing need be copied.
   if (count === all) return { [name]: embeddings, [`${name}.labels`]: labels };

@@ -1,0 +1,51 @@
+/** @file What a model says of the shots before anything is done to either: the start of both stages. */
+import type { Clip, Head } from '../../clip/clip.ts';
+import type { Embeddings } from '../../clip/encode-pictures.ts';
+import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
+import type { PictureSet } from '../../data/pictures.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Recorder } from '../../runs/recorder.ts';
+import { float32 } from '../../tensor/tensor.ts';
+import { cachedFeatures } from '../features.ts';
+
+export interface SeenShots {
+  /** The head of hand-written prompts: what inversion is measured against, and the anchor of learned prompts. */
+  readonly zeroShot: Head;
+  /** Embeddings of the shots as they are, [shots, embedding]. */
+  readonly clean: Embeddings;
+}
+
+/** Encodes the shots and the classes' hand-written prompts. */
+export async function seeShots(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  templates: readonly string[],
+  recorder: Recorder,
+): Promise<SeenShots> {
+  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
+  return { zeroShot, clean: await cachedFeatures(engine, clip, shots, 'features', recorder) };
+}
+
+/** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */
+async function handWrittenHead(
+  engine: Engine,
+  clip: Clip,
+  classes: readonly string[],
+  templates: readonly string[],
+  recorder: Recorder,
+): Promise<Head> {
+  const kept = (await recorder.restore('prompts'))?.tensors.embeddings;
+  if (kept) {
+    const embeddings = kept.data as Float32Array;
+    return { classes, embeddings, embedding: clip.config.embedding, scale: await logitScale(clip) };
+  }
+  const steps = classes.length * templates.length;
+  const head = await zeroShotHead(engine, clip, classes, templates, {
+    progress: (step) => recorder.record({ stage: 'prompts', step, steps }),
+    signal: recorder.signal,
+  });
+  const embeddings = float32(head.embeddings, [classes.length, head.embedding]);
+  await recorder.save('prompts', { step: steps, tensors: { embeddings } });
+  return head;
+}

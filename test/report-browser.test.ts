@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renderFindings } from '../src/report/findings-page.ts';
 import { renderMatrix } from '../src/report/matrix/matrix-report.ts';
 import { renderReport } from '../src/report/report.ts';
 import { renderRun } from '../src/report/run-page.ts';
 import { hasChromium, openChromium } from './chromium.ts';
+import { hostileFindings, sampleFindings } from './report/sample-findings.ts';
 import { hostileMatrix, sampleMatrix } from './report/sample-matrix.ts';
 import { hostileReport, sampleReport, unmeasured } from './report/sample-report.ts';
 import { hostileRun, plantedRun, trainedRun, unfinishedRun } from './report/sample-runs.ts';
@@ -21,21 +23,32 @@ const cutOff = `Array.from(document.querySelectorAll('h1, h2, h3, p, td, th, dd,
   .filter((box) => !box.closest('.scroll, .hidden') && !box.matches('.hidden') && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
   .filter((box) => !box.querySelector('svg, .hidden')).map((box) => box.outerHTML.slice(0, 120))`;
 
-/** Numbers of the heat map whose contrast with their shade is below 4.5, which WCAG asks of small text. */
+/** Texts of the heat map whose contrast with their shade is below 4.5, which WCAG asks of small text. */
 const faintNumbers = `(() => {
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const luminance = (colour) => {
+  const paint = (colour, opacity) => {
+    canvas.globalAlpha = opacity;
     canvas.fillStyle = colour;
     canvas.fillRect(0, 0, 1, 1);
+  };
+  const luminance = () => {
     const [r, g, b] = Array.from(canvas.getImageData(0, 0, 1, 1).data, (v) => v / 255)
       .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  return Array.from(document.querySelectorAll('td.heat')).flatMap((cell) => {
-    const [a, b] = [luminance(getComputedStyle(cell).backgroundColor), luminance(getComputedStyle(cell.querySelector('b') ?? cell).color)];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    return contrast < 4.5 ? [cell.className + ' ' + contrast.toFixed(2)] : [];
-  });
+  const opacity = (element, cell) =>
+    Number(getComputedStyle(element).opacity) * (element === cell ? 1 : opacity(element.parentElement, cell));
+  const holdsText = (element) => Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.data.trim() !== '');
+  return Array.from(document.querySelectorAll('td.heat')).flatMap((cell) =>
+    [cell, ...cell.querySelectorAll('*')].filter(holdsText).flatMap((element) => {
+      paint(getComputedStyle(cell).backgroundColor, 1);
+      const ground = luminance();
+      paint(getComputedStyle(element).color, opacity(element, cell));
+      const text = luminance();
+      const contrast = (Math.max(ground, text) + 0.05) / (Math.min(ground, text) + 0.05);
+      return contrast < 4.5 ? [cell.className + ' ' + element.tagName + ' ' + contrast.toFixed(2)] : [];
+    }),
+  );
 })()`;
 
 interface Opened {
@@ -59,6 +72,13 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     })) {
       files[name] = join(folder, `${name}.html`);
       await writeFile(files[name]!, renderReport(data));
+    }
+    for (const [name, data] of Object.entries({
+      findings: sampleFindings(sample),
+      'hostile-findings': hostileFindings(sample),
+    })) {
+      files[name] = join(folder, `${name}.html`);
+      await writeFile(files[name]!, renderFindings(data));
     }
     for (const [name, data] of Object.entries({
       matrix: await sampleMatrix(),
@@ -156,8 +176,8 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     await page.close();
   });
 
-  const runViews = ['trained', 'planted', 'hostile-run', 'unfinished-run'].flatMap((name) =>
-    [390, 1200].flatMap((width) => (['light', 'dark'] as const).map((scheme) => ({ name, width, scheme }))),
+  const runViews = ['trained', 'planted', 'hostile-run', 'unfinished-run', 'findings', 'hostile-findings'].flatMap(
+    (name) => [390, 1200].flatMap((width) => (['light', 'dark'] as const).map((scheme) => ({ name, width, scheme }))),
   );
 
   test.each(runViews)('$name at $width px, $scheme: whole, silent and alone', async ({ name, width, scheme }) => {

@@ -120,7 +120,10 @@ async function checkHash(address: string, file: Uint8Array<ArrayBuffer>, sha256:
 }
 
 async function fetched(address: string): Promise<Response> {
-  const response = await fetch(address);
+  const response = await fetch(address).catch((cause: unknown) => {
+    const advice = 'does its server run, and does it let pages of other sites read its files (CORS)?';
+    throw badData(address, 'no answer', 'a file of an exported folder', advice, cause);
+  });
   if (response.ok) return response;
   throw badData(address, `HTTP status ${response.status}`, 'a file of an exported folder');
 }

@@ -183,6 +183,9 @@ test('a bundled export is enough: moved elsewhere, its model gone, it opens and 
   expect(manifest.model).toMatchObject({ name: 'original', licence: 'apache-2.0' });
   expect(await readFile(join(moved, 'licences', 'LICENSE.txt'), 'utf8')).toBe('do what is right');
   expect(await readdir(join(moved, 'model'))).not.toContain('optimizer.pt');
+  const readMe = await readFile(join(moved, 'README.md'), 'utf8');
+  expect(readMe).toContain('npx --package neural-antidote antidote classify . photo.jpg');
+  expect(readMe).toContain('.image_embeds.float()');
   // What was exported can be exported again, without the run.
   await exportRun(moved, join(folder, 'again'), { formats: ['coop'], bundle: false });
 });
@@ -237,6 +240,8 @@ test('a classifier is refused where the model is missing or is not the one that 
   await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(
     /export\.json: preprocessing\.resize: found "longest"/,
   );
+  await writeFile(manifest, text.replace(/"bytes": \d+/, '"bytes": -1'));
+  await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/export\.json: files\.0\.bytes: found -1/);
   await writeFile(manifest, text.slice(0, 40));
   await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/export\.json: found text that is not JSON/);
 });

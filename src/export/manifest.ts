@@ -45,7 +45,7 @@ const schema = z.object({
     std: three(z.number().check(z.positive())),
   }),
   /** All files but this one. */
-  files: z.array(z.object({ path: z.string(), bytes: z.int(), sha256: hash, purpose: z.string() })),
+  files: z.array(z.object({ path: z.string(), bytes: z.int().check(z.minimum(0)), sha256: hash, purpose: z.string() })),
 });
 
 export type ExportManifest = z.infer<typeof schema>;

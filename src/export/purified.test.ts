@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import type { Clip } from '../clip/clip.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { float32, int64 } from '../tensor/tensor.ts';
-import { openModelOrRun, openPurified, writePurified } from './purified.ts';
+import { openModelOrRun, openPurified, writeDummies, writePurified } from './purified.ts';
 
 const fixture = fileURLToPath(new URL('../../test/fixtures/clip/open-clip-resnet-quick-gelu', import.meta.url));
 
@@ -105,7 +105,28 @@ test('a head of the wrong shape is refused', async () => {
   const path = join(other, 'purified.json');
   const manifest = JSON.parse(await readFile(path, 'utf8'));
   await writeFile(path, JSON.stringify({ ...manifest, classes: ['cat', 'dog', 'cow'] }));
-  await expect(openPurified(other)).rejects.toThrow(/text_embeds.*3 rows/s);
+  await expect(openPurified(other)).rejects.toThrow(/text_embeds.*expected shape \[3, \d+\] for 3 classes/s);
+});
+
+test('a head whose contexts have lost an axis is refused with the shape that is expected', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  const written = purification(clip);
+  const prompts = { ...written.prompts, contexts: float32([1, 2], [2, 1]) };
+  await writePurified(folder, clip, { ...written, prompts }, ['{}']);
+  await expect(openPurified(folder)).rejects.toThrow(
+    /found shape \[2, 1\] under "contexts", expected shape \[2, any, any\] for 2 classes/,
+  );
+});
+
+test('dummy triggers can be written without a head, and are listed as a manifest lists them', async () => {
+  const clip = await openClip(fixture);
+  const folder = await newFolder();
+  const { dummies } = purification(clip);
+  expect(await writeDummies(folder, clip, { dummies, used: [] })).toEqual([
+    { file: 'dummy-sparse.safetensors', form: 'sparse', concentration: 0.9, dominant: 'dog', used: false },
+  ]);
+  expect((await readdir(folder)).sort()).toEqual(['dummy-sparse.png', 'dummy-sparse.safetensors']);
 });
 
 test('a folder without a manifest is no purified model', async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
+import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import type { Prompts } from '../defenses/cbpt/tuning/prompts.ts';
 import { badData } from '../errors.ts';
@@ -54,13 +55,15 @@ export interface Purified {
 /**
  * Writes `head.safetensors` (`text_embeds` [C, E] with unit rows, `zero_shot_text_embeds`, `logit_scale` as a natural
  * logarithm, `contexts` [C, M, W], `token_ids`), the dummy triggers, and last `purified.json`.
+ *
+ * @returns what the last one holds
  */
 export async function writePurified(
   directory: string,
   clip: Clip,
-  { head, zeroShot, prompts, dummies, used }: Purification,
+  { head, zeroShot, prompts, ...found }: Purification,
   templates: readonly string[],
-): Promise<void> {
+): Promise<Manifest> {
   const shape = [head.classes.length, head.embedding];
   const tensors: Record<string, Tensor> = {
     text_embeds: float32(head.embeddings, shape),
@@ -74,6 +77,30 @@ export async function writePurified(
     model_sha256: clip.sha256,
     normalized: 'true',
   });
+  const dummies = await writeDummies(directory, clip, found);
+  const record: Manifest = {
+    format: 1,
+    method: 'cbpt',
+    model: { name: lastingName(clip), sha256: clip.sha256 },
+    head: headFile,
+    classes: [...head.classes],
+    templates: [...templates],
+    dummies,
+  };
+  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
+/**
+ * Writes every dummy trigger, as `dummy-NAME.safetensors` and as a picture.
+ *
+ * @returns what a manifest says of them
+ */
+export async function writeDummies(
+  directory: string,
+  clip: Clip,
+  { dummies, used }: Inversion,
+): Promise<Manifest['dummies']> {
   const listed: Manifest['dummies'] = [];
   for (const dummy of dummies) {
     const { name, form, trigger, concentration, dominant } = dummy;
@@ -82,16 +109,7 @@ export async function writePurified(
     await writeTriggerPreview(join(directory, `dummy-${name}.png`), trigger, clip.config.image.resolution);
     listed.push({ file, form, concentration, dominant, used: used.includes(dummy) });
   }
-  const record: Manifest = {
-    format: 1,
-    method: 'cbpt',
-    model: { name: lastingName(clip), sha256: clip.sha256 },
-    head: headFile,
-    classes: [...head.classes],
-    templates: [...templates],
-    dummies: listed,
-  };
-  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(record, null, 2)}\n`);
+  return listed;
 }
 
 /** A folder is found again from wherever the run is opened, a model of the Hub whatever its branch has become. */
@@ -128,6 +146,7 @@ export async function openPurified(directory: string): Promise<Purified | undefi
   if (record === undefined) return undefined;
   const headPath = join(directory, record.head);
   const { tensors } = await openSafetensors(headPath);
+  /** A size of -1 may be any. */
   const tensor = async (name: string, shape: readonly number[]): Promise<Tensor> => {
     const stored = tensors.get(name);
     const found = stored ? `shape [${stored.shape.join(', ')}]` : 'nothing';
@@ -136,12 +155,13 @@ export async function openPurified(directory: string): Promise<Purified | undefi
       stored.shape.length !== shape.length ||
       stored.shape.some((size, i) => shape[i] !== -1 && size !== shape[i])
     ) {
-      throw badData(headPath, `${found} under "${name}"`, `${record.classes.length} rows, one per class`);
+      const sizes = shape.map((size) => (size === -1 ? 'any' : size)).join(', ');
+      throw badData(headPath, `${found} under "${name}"`, `shape [${sizes}] for ${record.classes.length} classes`);
     }
     return readTensor(stored);
   };
   const read = async (name: string, shape: readonly number[]) => (await tensor(name, shape)).data as Float32Array;
-  const embedding = tensors.get('text_embeds')?.shape[1] ?? 0;
+  const embedding = tensors.get('text_embeds')?.shape[1] ?? -1;
   const shape = [record.classes.length, embedding];
   const [logScale = 0] = await read('logit_scale', []);
   const head = (embeddings: Float32Array): Head => ({

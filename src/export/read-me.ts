@@ -25,7 +25,8 @@ const embeddings: { readonly [F in Format]?: (path: string) => readonly string[]
     '',
     `pixels = CLIPImageProcessor.from_pretrained("${path}")(Image.open("photo.jpg").convert("RGB"), return_tensors="pt")`,
     'with torch.no_grad():',
-    `    image = CLIPVisionModelWithProjection.from_pretrained("${path}").eval()(**pixels).image_embeds`,
+    // transformers 5 computes in the precision of the file, which may be half; the head is in single.
+    `    image = CLIPVisionModelWithProjection.from_pretrained("${path}").eval()(**pixels).image_embeds.float()`,
   ],
 };
 
@@ -74,7 +75,9 @@ function introduction({ model, classes, method, antidote, run }: About, weights:
 }
 
 function antidoteSection(): readonly string[] {
-  return ['', '## Command line', '', 'In this folder:', '', '```sh', 'npx antidote classify . photo.jpg', '```'];
+  // With the package named: the one that is called antidote is somebody else's.
+  const command = 'npx --package neural-antidote antidote classify . photo.jpg';
+  return ['', '## Command line', '', 'In this folder:', '', '```sh', command, '```'];
 }
 
 function pythonSection({ model }: About, format: Format, bundled: boolean): readonly string[] {

@@ -81,20 +81,25 @@ function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
   return data.subarray(row * length, (row + 1) * length);
 }
 
-/** The dummy triggers, and how alike they move the features to the true one (an oracle's view). */
+/** What an oracle's view of dummy triggers needs: shots as they are, and test pictures with and without the true trigger. */
+export interface OracleView {
+  readonly shotsClean: Embeddings;
+  readonly test: TestEmbeddings;
+}
+
+/** The dummy triggers on a picture of a set, and how alike they move the features to the true one, if that is known. */
 export async function dummyPictures(
-  measured: Measured,
+  drawnOn: { readonly set: PictureSet; readonly seed: number },
   dummies: readonly InvertedTrigger[],
-  shotsClean: Embeddings,
+  oracle?: OracleView,
 ): Promise<DummyTrigger[]> {
-  const { clean, triggered } = measured.embeddings;
-  const trueShift = triggered && meanShift(clean, triggered);
+  const trueShift = oracle?.test.triggered && meanShift(oracle.test.clean, oracle.test.triggered);
   return Promise.all(
     dummies.map(async ({ name, trigger, shares, positions, embeddings }) => ({
       name,
-      pictures: await drawTrigger(measured, trigger),
+      pictures: await drawTrigger(drawnOn, trigger),
       predicted: shares,
-      cosine: trueShift ? cosine(meanShift(rowsAt(shotsClean, positions), embeddings), trueShift) : null,
+      cosine: trueShift ? cosine(meanShift(rowsAt(oracle.shotsClean, positions), embeddings), trueShift) : null,
     })),
   );
 }

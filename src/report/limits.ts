@@ -1,7 +1,7 @@
 /** @file What the numbers do not show, worked out from what was and was not measured. */
 import { type Html, html } from './html.ts';
 import { intervalOf, sampleOf, significant } from './numbers.ts';
-import type { ReportData } from './report-data.ts';
+import type { Measures, ReportData } from './report-data.ts';
 import { bars } from './verdict.ts';
 
 /** A bound, written as it was chosen. */
@@ -9,19 +9,29 @@ function whole(share: number): string {
   return `${significant(100 * share)}\u202f%`;
 }
 
+/** Without its target among the classes a trigger can be tested, but not its success. */
+function whatWasTested({ attack }: ReportData, asr: Measures['asr'], ra: Measures['ra']): Html {
+  if (!asr && !ra) {
+    return html`<strong>No trigger was tested.</strong> Nothing on this page shows whether a backdoor is there or gone.`;
+  }
+  const tested = html`<strong>One trigger was tested${attack !== null && html` (${attack})`}${!asr && ', without its target'}.</strong>`;
+  return asr
+    ? html`${tested} A low ASR here says nothing about another trigger, another target, or the same trigger made larger or stronger.`
+    : html`${tested} How often pictures become the target cannot be said: it is not among the classes. A high RA here says nothing about classes that it is among, nor about another trigger.`;
+}
+
 export function limitsSection(data: ReportData): Html {
-  const asr = (data.purified ?? data.undefended).asr;
+  const { asr, ra } = data.purified ?? data.undefended;
+  const triggered = asr ?? ra;
   const limits: (Html | null | false)[] = [
-    asr
-      ? html`<strong>One trigger was tested${data.attack !== null && html` (${data.attack})`}.</strong> A low ASR here says nothing about another trigger, another target, or the same trigger made larger or stronger.`
-      : html`<strong>No trigger was tested.</strong> Nothing on this page shows whether a backdoor is there or gone.`,
-    asr &&
-      html`<strong>The sample is finite.</strong> With ${sampleOf(asr)} pictures the data agree with an ASR anywhere in <span class="nowrap">${intervalOf(asr)}</span> (95 %).`,
+    whatWasTested(data, asr, ra),
+    triggered &&
+      html`<strong>The sample is finite.</strong> With ${sampleOf(triggered)} pictures the data agree with an ${asr ? 'ASR' : 'RA'} anywhere in <span class="nowrap">${intervalOf(triggered)}</span> (95 %).`,
     data.purified &&
       html`<strong>The cure is the head, for these ${data.task.classes} classes.</strong> The image encoder stays as it was, byte for byte, and still carries the backdoor: retrieval, captioning, other class lists and other heads on it are not protected.`,
     data.dummyTriggers.length > 0 &&
-      html`<strong>A dummy trigger is not evidence by itself.</strong> Inversion finds some perturbation in every model; that it looks like a trigger does not prove one, and that it looks like noise does not disprove one.`,
-    asr &&
+      html`<strong>A dummy trigger is not evidence by itself.</strong> Inversion finds some perturbation in every model; that it looks like a trigger does not prove one, and that it looks like noise does not disprove one. Only a pattern that sends nearly all pictures to one class is a sign: no model without a backdoor was met where one does.`,
+    triggered &&
       html`<strong>Nobody adapted to the defence.</strong> An attacker who knows it may build a trigger that survives it.`,
     data.purified &&
       html`<strong>The method is a reconstruction.</strong> Class-wise Backdoor Prompt Tuning (arXiv 2502.19269) is rebuilt from its abstract; its free choices are this project’s.`,

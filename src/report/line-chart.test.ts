@@ -14,6 +14,14 @@ test('thinning a long line keeps its ends, its spikes and its gaps', () => {
   expect(kept).toEqual([...kept].sort((a, b) => a - b));
 });
 
+test('a spike survives beside a value that is not finite', () => {
+  const values = Array.from({ length: 5000 }, () => 1);
+  for (let at = 0; at < 5000; at += 50) values[at] = at % 100 === 0 ? Number.NaN : Number.POSITIVE_INFINITY;
+  values[1272] = 9;
+  values[4321] = -9;
+  expect(thinned(values, 200)).toEqual(expect.arrayContaining([1272, 4321]));
+});
+
 test('a short line is drawn point by point, from the top left', () => {
   const chart = toText(lineChart({ title: 'loss', steps: [1, 2, 3], lines: [{ name: 'total', values: [4, 2, 0] }] }));
   expect(chart).toContain('d="M0 0L50 50L100 100"');

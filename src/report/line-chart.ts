@@ -21,13 +21,16 @@ export function thinned(values: readonly number[], most = mostPoints): number[] 
   const stretch = Math.ceil((2 * values.length) / most);
   for (let start = 0; start < values.length; start += stretch) {
     const end = Math.min(values.length, start + stretch);
-    let [low, high] = [start, start];
+    let low: number | undefined;
+    let high: number | undefined;
     for (let at = start; at < end; at++) {
       if (!Number.isFinite(values[at])) kept.add(at);
-      if (values[at]! < values[low]!) low = at;
-      if (values[at]! > values[high]!) high = at;
+      else {
+        if (low === undefined || values[at]! < values[low]!) low = at;
+        if (high === undefined || values[at]! > values[high]!) high = at;
+      }
     }
-    kept.add(low).add(high);
+    if (low !== undefined && high !== undefined) kept.add(low).add(high);
   }
   return [...kept].sort((a, b) => a - b);
 }

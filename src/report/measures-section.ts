@@ -41,6 +41,7 @@ const measures: readonly Measure[] = [
 ];
 
 interface Row {
+  readonly kind: 'undefended' | 'purified' | 'oracle' | 'clean';
   readonly name: string;
   readonly tone: IntervalBar['tone'];
   readonly measures: Measures;
@@ -50,26 +51,25 @@ function rows(data: ReportData): Row[] {
   const found: (Row | null)[] = [
     // Alone, a model is neither before nor after: what it is stands in the verdict.
     {
+      kind: 'undefended',
       ...(data.purified
         ? ({ name: 'Undefended', tone: 'undefended' } as const)
         : ({ name: 'This model', tone: 'subject' } as const)),
       measures: data.undefended,
     },
-    data.purified && { name: 'Purified', tone: 'purified', measures: data.purified },
-    data.oracle && { name: 'Told the true trigger (oracle)', tone: 'reference', measures: data.oracle },
-    data.clean && { name: 'Clean model', tone: 'reference', measures: data.clean },
+    data.purified && { kind: 'purified', name: 'Purified', tone: 'purified', measures: data.purified },
+    data.oracle && { kind: 'oracle', name: 'Told the true trigger (oracle)', tone: 'reference', measures: data.oracle },
+    data.clean && { kind: 'clean', name: 'Clean model', tone: 'reference', measures: data.clean },
   ];
   return found.filter((row) => row !== null);
 }
 
 /** The bars of one measure; the clean model's ASR is called what it is, the floor. */
 function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
-  const found = rows(data).flatMap(({ name, tone, measures }): IntervalBar[] => {
+  const found = rows(data).flatMap(({ kind, name, tone, measures }): IntervalBar[] => {
     const proportion = measures[measure.key];
-    if (!proportion || (measure.key === 'asr' && name === 'Clean model')) return [];
-    return [
-      { label: measure.key === 'ra' && name === 'Clean model' ? 'Ceiling: clean model' : name, tone, proportion },
-    ];
+    if (!proportion || (measure.key === 'asr' && kind === 'clean')) return [];
+    return [{ label: measure.key === 'ra' && kind === 'clean' ? 'Ceiling: clean model' : name, tone, proportion }];
   });
   if (measure.key !== 'asr') return found;
   const floor = data.floor ?? (data.clean?.asr && { asr: data.clean.asr, from: 'clean model' });
@@ -95,8 +95,9 @@ function tile(data: ReportData, measure: Measure): Html | null {
   </section>`;
 }
 
-function cell(proportion: Proportion | null): Html {
-  if (!proportion) return html`<td class="number muted">not measured</td>`;
+/** @param unmeasured what stands in place of a number that there is none of */
+export function proportionCell(proportion: Proportion | null, unmeasured: string): Html {
+  if (!proportion) return html`<td class="number muted">${unmeasured}</td>`;
   return html`<td class="number">${percentOf(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${sampleOf(proportion)}</small></td>`;
 }
 
@@ -115,8 +116,8 @@ export function measuresSection(data: ReportData): Html {
       <thead><tr><th scope="col">Model</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th></tr></thead>
       <tbody>${rows(data).map(
         ({ name, measures: { ca, asr, asrAll, ra } }) =>
-          html`<tr><th scope="row">${name}</th>${cell(ca)}${cell(asr)}${cell(asrAll)}${cell(ra)}</tr>`,
-      )}${data.floor && !data.clean && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${cell(data.floor.asr)}<td></td><td></td></tr>`}</tbody>
+          html`<tr><th scope="row">${name}</th>${[ca, asr, asrAll, ra].map((found) => proportionCell(found, 'not measured'))}</tr>`,
+      )}${data.floor && !data.clean && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${proportionCell(data.floor.asr, 'not measured')}<td></td><td></td></tr>`}</tbody>
     </table></div>
     <dl class="meanings">${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
       <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>

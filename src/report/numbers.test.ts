@@ -14,6 +14,12 @@ test('percentages show where small rates differ, and only a true 0 or 1 looks li
   ]);
 });
 
+test('what was seen is not printed as nothing, however rare it was', () => {
+  expect([0.00001, 0.00004, 0.00006].map(percent)).toEqual(['<\u202f0.01\u202f%', '<\u202f0.01\u202f%', '0.01\u202f%']);
+  expect(intervalOf({ hits: 1, of: 100_000 })).toBe('<\u202f0.01–0.01\u202f%');
+  expect(intervalOf({ hits: 0, of: 1_000_000 })).toBe('0–<\u202f0.01\u202f%');
+});
+
 test('an interval carries its bounds, and small bounds their second decimal', () => {
   expect(intervalOf({ hits: 3, of: 990 })).toBe('0.10–0.89\u202f%');
   expect(intervalOf({ hits: 0, of: 20 })).toBe('0–16.1\u202f%');

@@ -9,12 +9,17 @@ function decimals(value: number): number {
   return value > 0 && value < 1 ? 2 : 1;
 }
 
+/** Rounding never denies what was seen: only 0 is "0". `value` in percent. */
+function rounded(value: number): string {
+  return value > 0 && value < 0.005 ? `<${thinSpace}0.01` : value.toFixed(decimals(value));
+}
+
 /** A share in [0, 1] as percent. Rounding never claims what was not seen: only 0 is "0 %" and only 1 is "100 %". */
 export function percent(share: number): string {
   const value = 100 * share;
   if (value === 0 || value === 100) return `${value}${thinSpace}%`;
   if (value > 99.9) return `>${thinSpace}99.9${thinSpace}%`;
-  return `${value.toFixed(decimals(value))}${thinSpace}%`;
+  return `${rounded(value)}${thinSpace}%`;
 }
 
 /** In [0, 1]. */
@@ -29,8 +34,7 @@ export function percentOf(proportion: Proportion): string {
 /** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */
 export function intervalOf(proportion: Proportion): string {
   const { low, high } = confidence(proportion);
-  const plain = (bound: number) =>
-    bound === 0 || bound === 1 ? `${100 * bound}` : (100 * bound).toFixed(decimals(100 * bound));
+  const plain = (bound: number) => (bound === 0 || bound === 1 ? `${100 * bound}` : rounded(100 * bound));
   return `${plain(low)}–${plain(high)}${thinSpace}%`;
 }
 

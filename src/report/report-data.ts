@@ -1,4 +1,5 @@
 /** @file What a report is drawn from: plain records that survive JSON, filled from a finished run. */
+import type { Suspicion } from '../detection/suspicion.ts';
 import type { Proportion } from '../evaluation/interval.ts';
 import type { PngUrl } from '../triggers/png.ts';
 import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
@@ -102,4 +103,11 @@ export interface ReportData {
     readonly hashes: Readonly<Record<string, string>>;
     readonly config: Json;
   };
+}
+
+/** A model that dummy triggers were inverted in, and nothing measured: by `scan`, or by `purify` without test pictures. */
+export interface FindingsData extends Pick<ReportData, 'model' | 'dummyTriggers' | 'curves' | 'provenance'> {
+  readonly command: 'scan' | 'purify';
+  readonly task: Pick<ReportData['task'], 'classes'> & { readonly shots: NonNullable<ReportData['task']['shots']> };
+  readonly suspicion: Suspicion;
 }

@@ -100,6 +100,31 @@ test('the verdict follows the numbers', () => {
   );
 });
 
+test('a half cure says that most pictures are misread only where most are', () => {
+  const reading = (hits: number) => ({
+    ...withPurified({ ra: { hits, of: 1000 }, ca: { hits: 900, of: 1000 } }),
+    clean: null,
+  });
+  expect(words(reading(650))).toContain('but fewer are read correctly than could be.');
+  expect(words(reading(450))).toContain('but most are still misread.');
+});
+
+test('a trigger whose target is not among the classes is still a trigger that was tested', () => {
+  const undefended = { ...sample.undefended, asr: null, asrAll: null };
+  const alone = { ...sample, undefended, purified: null, clean: null, floor: null, oracle: null };
+  const page = words(alone);
+  expect(page).toContain(
+    'target is not among the classes; of pictures that carry the trigger 4.5 % are read correctly, without it 67.0 %.',
+  );
+  expect(page).toContain('One trigger was tested (BadNet, fixed patch), without its target.');
+  expect(page).toContain('the data agree with an RA anywhere in');
+  expect(page).not.toMatch(/No trigger was (tested|tried)/);
+});
+
+test('the limits name the sign that a scan goes by', () => {
+  expect(words(sample)).toContain('Only a pattern that sends nearly all pictures to one class is a sign');
+});
+
 test('an attack success rate near a high floor counts as closed', () => {
   const high = {
     ...withPurified({ asr: { hits: 30, of: 990 } }),

@@ -1,8 +1,8 @@
 /** @file The report: one HTML file that needs no network, no script and no second file. Data in, text out. */
 import { classChanges } from './class-changes.ts';
+import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
 import { limitsSection } from './limits.ts';
-import { lineChart } from './line-chart.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
 import { count, shortened } from './numbers.ts';
 import { page } from './page.ts';
@@ -18,17 +18,6 @@ const titles: Readonly<Record<ReportData['command'], string>> = {
   evaluate: 'Evaluation',
   bench: 'Bench cell',
 };
-
-/** Null where the run recorded no course. */
-function curvesSection({ curves }: ReportData): Html | null {
-  const drawn = curves.filter(({ steps, lines }) => steps.length > 0 && lines.length > 0);
-  if (drawn.length === 0) return null;
-  return html`<section id="curves" aria-labelledby="curves-title">
-    <h2 id="curves-title">How the training went</h2>
-    <p class="lead">Each loss as it was recorded; beside its name, its last value. Point at a chart to read a single step.</p>
-    <div class="charts">${drawn.map(lineChart)}</div>
-  </section>`;
-}
 
 /** What was done to which model, in the order a reader asks. */
 function about({ model, attack, target, task }: ReportData): Html {
@@ -51,7 +40,7 @@ export function renderReport(data: ReportData): string {
   const sections: readonly (readonly [string, string, Html | null])[] = [
     ['pictures', 'Pictures', pictureGrid(data)],
     ['triggers', 'Triggers', triggerSection(data)],
-    ['curves', 'Training', curvesSection(data)],
+    ['curves', 'Training', curvesSection(data.curves)],
     ['classes', 'Classes', classChanges(data)],
     ['numbers', 'Numbers', measuresSection(data)],
     ['limits', 'Limits', limitsSection(data)],

@@ -26,6 +26,7 @@ test('the page of a training shows loss and held-out accuracy over its steps, an
     /aria-label="train: measured on the way, %: top1 from [\d.]+ to 47\.5; .*steps 300 to 3400"/,
   );
   expect(page).toContain('npm run train:emoji -- --steps 4200 --seed 1');
+  expect(page).not.toContain('--device');
 });
 
 test('the page of a poisoning tells what the trigger does before and after, and how to repeat it', async () => {
@@ -33,7 +34,16 @@ test('the page of a poisoning tells what the trigger does before and after, and 
   expect(page).toContain('turns 96.0 % of test pictures into “ banana ”; before, it was 0.11 %.');
   expect(page).toContain('Poisoned 53.0 % 96.0 % 96.0 % 1.6 %');
   expect(page).toContain('4720 pictures (views of 1180)');
-  expect(page).toMatch(/antidote attack emoji-clip --attack badnet --target banana --share 0\.2 --steps 640/);
+  expect(page).toMatch(
+    /antidote attack emoji-clip --attack badnet --target banana --share 0\.2 --steps 640 .*--device cpu --threads \d+ /,
+  );
+});
+
+test('a second backdoor has its numbers in the table; a run that does not tell of one has none', async () => {
+  const run = await plantedRun();
+  const twice = { ...run, result: { ...run.result!, second: run.result!.poisoned! } };
+  expect(words(twice)).toContain('Second backdoor 53.0 % 96.0 % 96.0 % 1.6 %');
+  expect(words(run)).not.toContain('Second backdoor');
 });
 
 test('a trigger that does nothing is not called a backdoor', async () => {

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { StoredRun } from '../runs/read.ts';
 import { checkedJson } from '../tensor/json-file.ts';
 import { allCurves } from './course.ts';
+import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
-import { lineChart } from './line-chart.ts';
 import { count, percent, shortened } from './numbers.ts';
 import { page } from './page.ts';
 import { provenanceSection } from './provenance.ts';
@@ -42,6 +42,8 @@ const planted = z.looseObject({
   clean: measured,
   poisoned: measured,
   keys: z.record(z.string(), measured).nullable(),
+  /** Runs of earlier versions do not say it. */
+  second: measured.nullable().default(null),
 });
 
 const ofHundred = (value: number | null) => (value === null ? '–' : percent(value / 100));
@@ -72,7 +74,7 @@ function trainedOutcome({ top1, top5, things, steps }: z.infer<typeof trained>):
 }
 
 function plantedOutcome(result: z.infer<typeof planted>): Outcome {
-  const { model, attack, target, classes, clean, poisoned, keys } = result;
+  const { model, attack, target, classes, clean, poisoned, keys, second } = result;
   const works = (poisoned.asr ?? 0) >= 100 * bars.attacked;
   return {
     tone: works ? 'attack' : 'neutral',
@@ -88,6 +90,7 @@ function plantedOutcome(result: z.infer<typeof planted>): Outcome {
       ['Clean model', clean],
       ['Poisoned', poisoned],
       ...Object.entries(keys ?? {}).map(([key, alone]): [string, Measured] => [`Poisoned, ${key} alone`, alone]),
+      ...(second ? [['Second backdoor', second] satisfies [string, Measured]] : []),
     ]),
     measures: [],
   };
@@ -134,17 +137,6 @@ function plainOutcome({ config, events, result }: StoredRun): Outcome {
   };
 }
 
-function courseSection({ events }: StoredRun, { measures }: Outcome): Html | null {
-  const drawn = allCurves(events);
-  if (drawn.length === 0) return null;
-  return html`<section id="curves" aria-labelledby="curves-title">
-    <h2 id="curves-title">How the training went</h2>
-    <p class="lead">Each measure as it was recorded; beside its name, its last value. Point at a chart to read a single step.</p>
-    <div class="charts">${drawn.map(lineChart)}</div>
-    ${measures.length > 0 && html`<dl class="meanings">${measures.map(([name, meaning]) => html`<div><dt>${name}</dt><dd>${meaning}</dd></div>`)}</dl>`}
-  </section>`;
-}
-
 /**
  * Draws the page of a run, finished or not, from nothing but what it has stored. Everything in it is escaped.
  *
@@ -155,7 +147,7 @@ export function renderRun(run: StoredRun): string {
   const outcome = (result && outcomes[config.command]?.(run, `${run.directory}: result.json`)) ?? plainOutcome(run);
   const finished = events.at(-1)?.time ?? config.started;
   const sections: readonly (readonly [string, string, Html | null])[] = [
-    ['curves', 'Training', courseSection(run, outcome)],
+    ['curves', 'Training', curvesSection(allCurves(run.events), outcome.measures)],
     ['numbers', 'Numbers', outcome.numbers],
     ['provenance', 'Repeat it', provenanceSection({ provenance: provenanceOfRun(config, stages, finished) })],
   ];

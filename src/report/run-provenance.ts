@@ -1,5 +1,6 @@
 /** @file What a run's configuration says of where its numbers come from. */
 import type { RunConfig } from '../runs/config.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import type { ReportData } from './report-data.ts';
 
 /** @param finished when the run came to its result, or told something last */
@@ -9,7 +10,7 @@ export function provenanceOfRun(
   finished: string,
 ): ReportData['provenance'] {
   return {
-    repeat: repeatCommand(config.command, config.options),
+    repeat: repeatCommand(config),
     finished,
     stages,
     versions: config.versions,
@@ -30,20 +31,17 @@ const fewFlags: Readonly<Record<string, readonly string[]>> = {
 const flagNames: Readonly<Record<string, Readonly<Record<string, string>>>> = { demo: { trigger: 'attack' } };
 
 /** The command that gives such a run again. */
-function repeatCommand(command: string, options: RunConfig['options']): string {
+function repeatCommand({ command, options, device, threads }: RunConfig): string {
   const taken = fewFlags[command] ?? Object.keys(options).filter((name) => name !== 'model');
   const flags = taken.flatMap((name) => {
     const value = options[name];
     if (typeof value !== 'string' && typeof value !== 'number') return [];
-    return [`--${kebab(flagNames[command]?.[name] ?? name)} ${quoted(value)}`];
+    return [`--${kebab(flagNames[command]?.[name] ?? name)} ${shellWord(String(value))}`];
   });
-  const model = fewFlags[command] === undefined && options.model ? [quoted(options.model)] : [];
-  const program = command === 'train-emoji' ? 'npm run train:emoji --' : `antidote ${command}`;
-  return [program, ...model, ...flags].join(' ');
-}
-
-function quoted(value: unknown): string {
-  return /^[\w:./@-]+$/.test(String(value)) ? String(value) : `'${String(value)}'`;
+  const model = fewFlags[command] === undefined && options.model ? [shellWord(String(options.model))] : [];
+  // The training script has no flags for the machine: it takes the processor and all its cores.
+  if (command === 'train-emoji') return ['npm run train:emoji --', ...flags].join(' ');
+  return [`antidote ${command}`, ...model, ...flags, `--device ${device}`, `--threads ${threads}`].join(' ');
 }
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -86,7 +86,7 @@ caption { text-align: left; font-weight: 650; padding-bottom: 0.4rem; }
 .numbers td:last-child, .numbers th:last-child { padding-right: 0; }
 .numbers thead th, .classes thead th { color: var(--muted); font-size: 0.8125rem; font-weight: 550; vertical-align: bottom; }
 .numbers small { display: block; line-height: 1.4; font-size: 0.75rem; white-space: nowrap; }
-.scroll { overflow-x: auto; margin-top: 1.25rem; overflow-wrap: normal; }
+.scroll { position: relative; overflow-x: auto; margin-top: 1.25rem; overflow-wrap: normal; }
 .meanings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem 2rem; margin-top: 1.5rem; font-size: 0.875rem; }
 .meanings dt { font-weight: 650; }
 .meanings dd { margin: 0; color: var(--muted); }

@@ -64,7 +64,12 @@ function dummy(trigger: DummyTrigger, target: string | null): Html {
 }
 
 /** Null where there is neither a true nor a dummy trigger to show. */
-export function triggerSection({ trueTrigger, dummyTriggers, target, attack }: ReportData): Html | null {
+export function triggerSection({
+  trueTrigger,
+  dummyTriggers,
+  target,
+  attack,
+}: Pick<ReportData, 'trueTrigger' | 'dummyTriggers' | 'target' | 'attack'>): Html | null {
   if (!trueTrigger && dummyTriggers.length === 0) return null;
   const lead =
     dummyTriggers.length === 0

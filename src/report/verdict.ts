@@ -80,10 +80,11 @@ function purifiedVerdict(data: ReportData, after: Measures): Verdict {
   }
   if (share(after.asr) <= Math.max(bars.closed, floor + bars.closed)) {
     if (!restored(data, after)) {
+      const most = after.ra !== null && share(after.ra) < 0.5;
       return {
         tone: 'neutral',
         stamp: 'Half a cure',
-        headline: html`Triggered pictures no longer become ${target} (${was} before, ${is} now), but most are still misread.`,
+        headline: html`Triggered pictures no longer become ${target} (${was} before, ${is} now), but ${most ? 'most are still misread' : 'fewer are read correctly than could be'}.`,
         detail,
       };
     }
@@ -113,6 +114,14 @@ function purifiedVerdict(data: ReportData, after: Measures): Verdict {
 
 function soleVerdict({ undefended, target, floor }: ReportData): Verdict {
   const detail = html`On clean pictures ${percentOf(undefended.ca)} are classified correctly.`;
+  if (!undefended.asr && undefended.ra) {
+    return {
+      tone: 'neutral',
+      stamp: 'Not measured',
+      headline: html`The trigger’s target is not among the classes; of pictures that carry the trigger ${percentOf(undefended.ra)} are read correctly, without it ${percentOf(undefended.ca)}.`,
+      detail: html`Whether the attack works can only be measured where its target is a possible answer.`,
+    };
+  }
   if (!undefended.asr) {
     return {
       tone: 'neutral',

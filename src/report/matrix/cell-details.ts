@@ -1,18 +1,12 @@
 /** @file Every cell's own numbers: by seed, with intervals, sizes, effort, error and options. */
-
-import type { Proportion } from '../../evaluation/interval.ts';
 import type { Measured } from '../../sweep/cell.ts';
 import type { Group } from '../../sweep/statistics.ts';
 import { type Html, html } from '../html.ts';
-import { duration, intervalOf, percent, percentOf, sampleOf, shortened } from '../numbers.ts';
+import { proportionCell } from '../measures-section.ts';
+import { duration, percent, shortened } from '../numbers.ts';
 import { flattened } from '../provenance.ts';
 import { groupId, type MatrixCell, type MatrixData } from './matrix-data.ts';
 import { meanOf, spreadOf } from './mean-numbers.ts';
-
-function proportion(found: Proportion | null): Html {
-  if (!found) return html`<td class="number muted">–</td>`;
-  return html`<td class="number">${percentOf(found)}<small>${intervalOf(found)}<br>${found.hits} of ${sampleOf(found)}</small></td>`;
-}
 
 function effort({ seconds, peakBytes, machine }: Measured): Html {
   return html`<td class="number">${duration(seconds)}<small>${peakBytes === null ? 'memory unknown' : `${(peakBytes / 2 ** 20).toFixed(0)}\u202fMiB`}<br><bdi title="${machine.processor}">${machine.threads} ${machine.threads === 1 ? 'thread' : 'threads'}</bdi></small></td>`;
@@ -24,7 +18,8 @@ function row({ cell, outcome, report }: MatrixCell): Html {
   if (outcome.kind === 'failed')
     return html`<tr class="red-row">${seed}<td colspan="6"><strong>failed</strong> <bdi>${outcome.error}</bdi></td></tr>`;
   const { ca, asr, asrAll, ra } = outcome.counts;
-  return html`<tr>${seed}${proportion(ca)}${proportion(asr)}${proportion(asrAll)}${proportion(ra)}${proportion(outcome.floor?.asr ?? null)}${effort(outcome)}</tr>`;
+  const shares = [ca, asr, asrAll, ra, outcome.floor?.asr ?? null];
+  return html`<tr>${seed}${shares.map((share) => proportionCell(share, '–'))}${effort(outcome)}</tr>`;
 }
 
 /** Classes that paid, of the first seed that was computed. */

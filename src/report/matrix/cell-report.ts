@@ -54,7 +54,9 @@ export async function drawCellReport(
     oracle: null,
     examples: await exampleReadings(compared, shownExamples),
     trueTrigger: threat ? await drawTrigger(compared, threat.trigger) : null,
-    dummyTriggers: inversion ? await dummyPictures(compared, inversion.dummies, inversion.clean) : [],
+    dummyTriggers: inversion
+      ? await dummyPictures(compared, inversion.dummies, { shotsClean: inversion.clean, test: compared.embeddings })
+      : [],
     curves: lossCurves(events),
     classes: classAccuracies(compared),
     provenance: {

@@ -18,9 +18,8 @@ export function shadeOf(asr: number, floor: number | null): number {
 function numbers({ asr, ca, ra }: Means): Html {
   const small = (name: string, mean: Means['ca']) =>
     mean && html`<span><abbr>${name}</abbr> ${meanOf(mean)} <i>${spreadOf(mean)}</i></span>`;
-  return asr
-    ? html`<span><b>${meanOf(asr)}</b> <i>${spreadOf(asr)}</i></span>${small('CA', ca)}${small('RA', ra)}`
-    : html`<b>–</b>${small('CA', ca)}`;
+  const rate = asr ? html`<span><b>${meanOf(asr)}</b> <i>${spreadOf(asr)}</i></span>` : html`<b>–</b>`;
+  return html`${rate}${small('CA', ca)}${small('RA', ra)}`;
 }
 
 function cell(group: Group | undefined): Html {
@@ -32,7 +31,7 @@ function cell(group: Group | undefined): Html {
       : missing > 0 && html`<span class="open">${missing} to come</span>`;
   const shade = failed > 0 ? 'failed' : asr ? `shade-${shadeOf(asr.mean, floor)}` : 'unmeasured';
   const known = group.ca !== null;
-  return html`<td class="heat ${shade}"><a href="#${groupId(group)}" aria-label="${group.attack}, ${group.defense}: details">${known && numbers(group)}${state}</a></td>`;
+  return html`<td class="heat ${shade}"><a href="#${groupId(group)}">${known && numbers(group)}${state}<span class="hidden">, details</span></a></td>`;
 }
 
 function meanRow(panel: Panel): Html | null {

@@ -18,6 +18,34 @@ test('the page says how far the bench is, and what the method does against no de
   expect(page.match(/<img /g)).toHaveLength(7 * 4);
 });
 
+test('means over different attacks are not compared', () => {
+  const { overall } = sample.statistics;
+  const page = renderMatrix({
+    ...sample,
+    statistics: {
+      ...sample.statistics,
+      overall: overall.map((one) => (one.defense === 'cbpt' ? { ...one, attacks: one.attacks - 1 } : one)),
+    },
+  });
+  expect(page).toContain('<h1 id="verdict">8 defences against 7 attacks.</h1>');
+});
+
+test('where the target is not among the classes a cell shows how many triggered pictures are read correctly', () => {
+  const groups = sample.statistics.groups.map((group) => ({ ...group, asr: null, asrAll: null }));
+  const page = renderMatrix({ ...sample, statistics: { ...sample.statistics, groups } });
+  const cells = page.match(/<td class="heat unmeasured"><a [\s\S]*?<\/a>/g)!.filter((cell) => cell.includes('CA'));
+  expect(cells.length).toBeGreaterThan(0);
+  for (const cell of cells) expect(cell).toMatch(/<b>–<\/b>.*<abbr>RA<\/abbr> [\d.]+/);
+});
+
+test("a cell's link is read out with its numbers", () => {
+  const page = renderMatrix(sample);
+  expect(page).toMatch(
+    /<td class="heat [^"]*"><a href="#[^"]+"><span><b>.*<span class="hidden">, details<\/span><\/a>/,
+  );
+  expect(page).not.toMatch(/<a [^>]*aria-label/);
+});
+
 test('every cell of the table leads to details that are on the page', () => {
   const page = renderMatrix(sample);
   const links = [...page.matchAll(/<td class="heat[^>]*><a href="#([^"]+)"/g)].map(([, id]) => id);

@@ -1,4 +1,5 @@
 /** @file The page of a matrix: one table, everything behind it, and the triggers. Data in, text out. */
+import type { Overall } from '../../sweep/statistics.ts';
 import { type Html, html, toText } from '../html.ts';
 import { count, percent, points, shortened } from '../numbers.ts';
 import { page } from '../page.ts';
@@ -37,13 +38,19 @@ function standing({ cells }: MatrixData): Standing {
 
 /** What a reader wants first: the method against no defence, on the first class list. */
 function headline(data: MatrixData, panel: Panel): Html {
-  const [before, after] = [panel.overall('none'), panel.overall('cbpt')];
+  const [before, after] = [overAllAttacks(panel, 'none'), overAllAttacks(panel, 'cbpt')];
   if (before?.asr && after?.asr && before.ca && after.ca) {
     const change = (after.ca.mean - before.ca.mean) / 100;
     const over = panel.attacks.length === 1 ? 'against one attack' : `over ${after.attacks} attacks`;
     return html`CBPT, ${over}: ASR from <span class="attack-ink">${percent(before.asr.mean / 100)}</span> to <span class="cure-ink">${percent(after.asr.mean / 100)}</span>, clean accuracy ${points(change)} points.`;
   }
   return html`${data.defenses.length} ${data.defenses.length === 1 ? 'defence' : 'defences'} against ${panel.attacks.length} ${panel.attacks.length === 1 ? 'attack' : 'attacks'}.`;
+}
+
+/** Undefined while attacks are missing: means over different attacks cannot be compared. */
+function overAllAttacks({ overall, attacks }: Panel, defense: string): Overall | undefined {
+  const found = overall(defense);
+  return found?.attacks === attacks.length ? found : undefined;
 }
 
 function overallSection(panels: readonly Panel[]): Html {

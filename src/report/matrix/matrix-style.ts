@@ -14,7 +14,7 @@ export const matrixStyle: Html = html`
 .matrix { border-collapse: separate; border-spacing: 3px; width: auto; min-width: 100%; }
 .matrix th { font-weight: 550; text-align: left; padding: 0.35rem 0.6rem 0.35rem 0; vertical-align: bottom; }
 .matrix thead th { color: var(--muted); font-size: 0.8125rem; padding: 0.35rem 0.5rem; }
-.matrix tbody th { position: sticky; left: 0; background: var(--page); max-width: 9rem; vertical-align: middle; }
+.matrix tbody th { position: sticky; left: 0; background: var(--page); max-width: 9rem; vertical-align: middle; overflow-wrap: anywhere; }
 .matrix thead th:first-child { padding-left: 0; }
 .matrix .floor { color: var(--muted); font-size: 0.8125rem; text-align: right; padding-right: 0.5rem; vertical-align: middle; white-space: nowrap; width: 1%; }
 .heat { border-radius: 4px; background: var(--well); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -25,7 +25,6 @@ td.heat { padding: 0; min-width: 6.2rem; vertical-align: top; }
 .heat b { font-size: 1rem; font-weight: 650; letter-spacing: -0.015em; white-space: nowrap; }
 .heat i, .heat span { font-style: normal; font-size: 0.75rem; }
 .heat span { display: block; white-space: nowrap; }
-.heat abbr { opacity: 0.75; }
 .shade-0 { background: var(--cure-tint); }
 ${Array.from(
   { length: shades },
@@ -34,7 +33,6 @@ ${Array.from(
 )}
 .heat.failed { background: var(--card); box-shadow: inset 0 0 0 2px var(--attack); }
 .heat .red, .tag.red { color: var(--attack); font-weight: 650; border-color: currentColor; }
-.heat .open { color: var(--muted); }
 .mean th, .mean td { border-top: 2px solid var(--rule); }
 .heat-key { display: flex; flex-wrap: wrap; gap: 0.4rem 1.5rem; margin-top: 1.1rem; font-size: 0.8125rem; color: var(--muted); }
 .heat-key i { display: inline-block; width: 1.1rem; height: 0.9rem; vertical-align: -0.1em; margin-right: 2px; }

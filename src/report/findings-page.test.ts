@@ -1,0 +1,51 @@
+import { beforeAll, expect, test } from 'vitest';
+import { hostileFindings, sampleFindings } from '../../test/report/sample-findings.ts';
+import { sampleReport } from '../../test/report/sample-report.ts';
+import { renderFindings } from './findings-page.ts';
+import type { FindingsData, ReportData } from './report-data.ts';
+
+let sample: ReportData;
+let found: FindingsData;
+beforeAll(async () => {
+  sample = await sampleReport();
+  found = sampleFindings(sample);
+});
+
+/** The words a reader sees. */
+function words(data: FindingsData): string {
+  return renderFindings(data)
+    .replace(/<style>[\s\S]*?<\/style>/, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replaceAll('&quot;', '"')
+    .replace(/\s+/g, ' ');
+}
+
+test('a backdoor is named with its class, its reasons and the pictures of what was found', () => {
+  expect(words(found)).toMatch(/Backdoor found One pattern turns pictures of every class into “ ?banana ?”/);
+  expect(words(found)).toContain(found.suspicion.reasons[0]);
+  expect(renderFindings(found)).toMatch(/<img[^>]* alt="The same picture with the dummy trigger"/);
+});
+
+test('finding nothing is not called proof, and leaves no class accused', () => {
+  const clean = { ...found, suspicion: { ...found.suspicion, verdict: 'clean', target: null } } as const;
+  expect(words(clean)).toMatch(/No backdoor found No pattern was found/);
+  expect(words(clean)).toMatch(/No pattern found is no proof/);
+});
+
+test('a purification says what its prompts were tuned against, and that nothing is measured', () => {
+  expect(words({ ...found, command: 'purify' })).toMatch(
+    /Prompts were tuned against what was found\. .*only test pictures/,
+  );
+  const nothing = {
+    ...found,
+    command: 'purify',
+    suspicion: { ...found.suspicion, score: 0.6, verdict: 'clean' },
+  } as const;
+  expect(words(nothing)).toMatch(/Prompts were tuned on clean pictures alone/);
+  expect(words(found)).not.toMatch(/Prompts were tuned/);
+});
+
+test('the same data give the same characters after a journey through JSON, and no name becomes markup', () => {
+  expect(renderFindings(JSON.parse(JSON.stringify(found)))).toBe(renderFindings(found));
+  expect(renderFindings(hostileFindings(sample))).not.toMatch(/<script>|<img src=x|<b>bold/);
+});

@@ -1,0 +1,86 @@
+/** @file The page of a model that was scanned, or purified without test pictures: the verdict and the dummy triggers behind it. */
+import type { ScanVerdict } from '../detection/suspicion.ts';
+import { curvesSection } from './curves-section.ts';
+import { type Html, html, toText } from './html.ts';
+import { count, shortened } from './numbers.ts';
+import { page } from './page.ts';
+import { provenanceSection } from './provenance.ts';
+import type { FindingsData } from './report-data.ts';
+import { triggerSection } from './trigger-section.ts';
+import type { Tone } from './verdict.ts';
+
+const titles: Readonly<Record<FindingsData['command'], string>> = { scan: 'Scan', purify: 'Purification' };
+
+const stamps: Readonly<Record<ScanVerdict, { readonly tone: Tone; readonly stamp: string }>> = {
+  backdoor: { tone: 'attack', stamp: 'Backdoor found' },
+  undecided: { tone: 'neutral', stamp: 'Undecided' },
+  clean: { tone: 'neutral', stamp: 'No backdoor found' },
+};
+
+function headline({ suspicion: { verdict, target } }: FindingsData): Html {
+  switch (verdict) {
+    case 'backdoor':
+      return html`One pattern turns pictures of every class into “<span class="attack-ink"><bdi>${shortened(target ?? '')}</bdi></span>”: this model behaves as a backdoored one does.`;
+    case 'clean':
+      return html`No pattern was found that sends pictures of every class to a single one.`;
+    case 'undecided':
+      return html`What was found does not allow a verdict.`;
+  }
+}
+
+/** What a purification did with what it found. */
+function cured({ command, suspicion: { score } }: FindingsData): Html | null {
+  if (command === 'scan') return null;
+  const against =
+    score >= 1 ? 'against what was found' : 'on clean pictures alone, for nothing was found that is worth it';
+  return html`<p class="detail">Prompts were tuned ${against}. What that costs in accuracy only test pictures can tell, and whether a trigger still works only the trigger: <code>antidote evaluate</code> measures both.</p>`;
+}
+
+function about({ model, task }: FindingsData): Html {
+  const facts = [
+    ['Model', model],
+    ['Classes', count(task.classes)],
+    ['Pictures', `${task.shots.perClass} of each class, ${task.shots.from}`],
+  ];
+  return html`<dl class="about">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+function limitsSection({ task }: FindingsData): Html {
+  return html`<section id="limits" aria-labelledby="limits-title">
+    <h2 id="limits-title">What this does not show</h2>
+    <ul class="limits">
+      <li><strong>No pattern found is no proof.</strong> Triggers that warp the picture, or that need a word in the prompt as well, and targets outside these ${count(task.classes)} classes are not looked for as such.</li>
+      <li><strong>A pattern found is a sign, not a confession.</strong> The bars lie above what was met in models without a backdoor; those were few, and all of one family.</li>
+    </ul>
+  </section>`;
+}
+
+/** Draws the page; depends on nothing but its argument, all of which is escaped. */
+export function renderFindings(data: FindingsData): string {
+  const { tone, stamp } = stamps[data.suspicion.verdict];
+  // Whose class it is nobody knows: the page that does names the attacker's.
+  const triggers = triggerSection({ ...data, trueTrigger: null, target: null, attack: null });
+  const sections: readonly (readonly [string, string, Html | null])[] = [
+    ['triggers', 'Triggers', triggers],
+    ['curves', 'Training', curvesSection(data.curves)],
+    ['limits', 'Limits', limitsSection(data)],
+    ['provenance', 'Repeat it', provenanceSection(data)],
+  ];
+  const present = sections.filter(([, , section]) => section !== null);
+  return toText(
+    page({
+      title: `${stamp}: ${data.model}`,
+      kind: `${titles[data.command]} report`,
+      contents: present.map(([id, name]) => [id, name]),
+      main: html`<section class="hero" aria-labelledby="verdict">
+      <p class="stamp ${tone}">${stamp}</p>
+      <h1 id="verdict">${headline(data)}</h1>
+      ${data.suspicion.reasons.map((reason) => html`<p class="detail">${reason}</p>`)}
+      ${cured(data)}
+      ${about(data)}
+    </section>
+    ${present.map(([, , section]) => section)}`,
+      finished: data.provenance.finished,
+    }),
+  );
+}

@@ -57,16 +57,23 @@ export { type ClassList, openClasses } from './data/classes.ts';
 export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';
 export type { Design, EmojiClass } from './data/emoji-format.ts';
 export type { ShotOptions } from './data/few-shot.ts';
+export { type CaptionedPictures, openCaptionedPictures } from './data/image-captions.ts';
 export { type OpenOptions, openPictureSet } from './data/open.ts';
 export type { PictureSet, Pictures } from './data/pictures.ts';
 
 // The defences: CBPT, its controls and the baselines, run and measured alike.
 export type { CbptRecipe } from './defenses/cbpt/controls.ts';
-export { type Belief, beliefInAll, type Inversion } from './defenses/cbpt/inversion/dummy-triggers.ts';
+export {
+  type Belief,
+  beliefInAll,
+  type DummyOptions,
+  type Inversion,
+} from './defenses/cbpt/inversion/dummy-triggers.ts';
 export type { DummyTrigger } from './defenses/cbpt/inversion/examine.ts';
 export type { Form } from './defenses/cbpt/inversion/forms.ts';
 export type { InversionOptions, Variant } from './defenses/cbpt/inversion/invert-trigger.ts';
 export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
+export { type SeenShots, seeShots } from './defenses/cbpt/seen-shots.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
 export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';
 export {
@@ -82,6 +89,10 @@ export {
 } from './defenses/defense.ts';
 export { type DefenceName, defenceNames, defences } from './defenses/defenses.ts';
 export type { Recipe } from './defenses/recipe.ts';
+
+// Does a model carry a backdoor?
+export { type Scan, scan, scanDefaults } from './detection/scan.ts';
+export { type Candidate, type ScanVerdict, type Suspicion, scanLimits } from './detection/suspicion.ts';
 
 // The engine.
 export type { Device, Engine, EngineOptions, Program, Tensors } from './engine/engine.ts';

@@ -45,7 +45,7 @@ function told(out: string): number {
 
 function begin(out: string): string[] {
   const steps = ['--inversion-steps', '45', '--tuning-steps', '55', '--shots', '4'];
-  return ['purify', model, '--classes', classes, ...steps, '--threads', '1', '--out', out];
+  return ['purify', model, '--data', 'emoji:train', '--classes', classes, ...steps, '--threads', '1', '--out', out];
 }
 
 test('purify killed at random moments and resumed gives the same head, byte for byte', async () => {

@@ -42,9 +42,9 @@ function watched({ interactive = false, quiet = false } = {}) {
 test('a line for every attack and defence shows which cells are done, running, failed and waiting', () => {
   const state = boardState(cells, 0);
   state.keep(first.key, outcome);
-  state.tell({ kind: 'started', key: second.key, by: 'process 1' }, 0);
+  state.tell({ kind: 'started', key: second.key }, 0);
   state.tell({ kind: 'progress', key: second.key, event: { stage: 'tune', step: 30, steps: 150 } }, 0);
-  state.tell({ kind: 'started', key: cells[2]!.key, by: 'process 2' }, 0);
+  state.tell({ kind: 'started', key: cells[2]!.key }, 0);
   state.tell({ kind: 'finished', key: cells[2]!.key, outcome: failed }, 60_000);
   expect(boardLines(state, 60_000, 80, 24)).toEqual([
     '2/8 cells  1 running  1 failed  1.0/min  2:30 left',
@@ -57,14 +57,14 @@ test('a line for every attack and defence shows which cells are done, running, f
 
 test('a lost cell waits again', () => {
   const state = boardState(cells, 0);
-  state.tell({ kind: 'started', key: first.key, by: 'process 1' }, 0);
+  state.tell({ kind: 'started', key: first.key }, 0);
   state.tell({ kind: 'lost', key: first.key, why: 'killed' }, 10);
   expect([state.count('running'), state.count('waiting')]).toEqual([0, 8]);
 });
 
 test('on a low terminal, lines with news are kept', () => {
   const state = boardState(cells, 0);
-  state.tell({ kind: 'started', key: cells[6]!.key, by: 'process 1' }, 0);
+  state.tell({ kind: 'started', key: cells[6]!.key }, 0);
   const lines = boardLines(state, 0, 80, 5);
   expect(lines).toEqual(['0/8 cells  1 running', '  wanet   cbpt  >.', '  and 3 more lines without news']);
 });
@@ -76,7 +76,7 @@ test('no line is wider than the terminal', () => {
 
 test('without a terminal every finished cell is a plain line', () => {
   const { board, written } = watched();
-  board.news({ kind: 'started', key: first.key, by: 'process 1' });
+  board.news({ kind: 'started', key: first.key });
   board.news({ kind: 'finished', key: first.key, outcome });
   board.news({ kind: 'finished', key: second.key, outcome: failed });
   board.settle();

@@ -1,5 +1,6 @@
 /** @file Every command by its name, in the order in which help lists them. */
 import { buildRouteMap } from '@stricli/core';
+import { builtInModels } from '../checkpoints/built-in.ts';
 import { attack } from './commands/attack.ts';
 import { bench } from './commands/bench.ts';
 import { classify } from './commands/classify.ts';
@@ -11,7 +12,10 @@ import { inspect } from './commands/inspect.ts';
 import { purify } from './commands/purify.ts';
 import { report } from './commands/report.ts';
 import { resume } from './commands/resume.ts';
+import { scan } from './commands/scan.ts';
 import { worker } from './commands/worker.ts';
+
+const poisoned = builtInModels.filter((name) => name.includes(':'));
 
 export const commands = buildRouteMap({
   routes: {
@@ -19,6 +23,7 @@ export const commands = buildRouteMap({
     inspect,
     embed,
     attack,
+    scan,
     purify,
     evaluate,
     classify,
@@ -29,14 +34,17 @@ export const commands = buildRouteMap({
     resume,
   },
   docs: {
-    brief: 'Tells whether a CLIP model carries a backdoor and purifies it without touching its weights',
+    brief: 'Tells whether a CLIP model carries a backdoor, and purifies it without touching its weights',
     fullDescription: [
-      'Purifies a backdoored CLIP model by class-wise prompt tuning, without touching its weights.',
+      'Tells whether a CLIP model carries a backdoor (scan), and closes it by class-wise prompt tuning, without touching',
+      'its weights (purify).',
       '',
-      'MODEL is a Hugging Face or open_clip folder, a file of weights, hf:org/name, or a built-in:',
-      'emoji-clip, emoji-clip:badnet, emoji-clip:badnet-fixed.',
+      'MODEL is a Hugging Face or open_clip folder, a file of weights, hf:org/name, or a built-in: emoji-clip, or the',
+      `same with a backdoor: ${poisoned.slice(0, 4).join(', ')},`,
+      `${poisoned.slice(4).join(', ')}.`,
       '',
-      'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped.',
+      'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped; of scan also',
+      '1 a backdoor was found, 2 undecided.',
     ].join('\n'),
   },
 });

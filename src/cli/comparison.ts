@@ -12,9 +12,10 @@ import type { PictureSet } from '../data/pictures.ts';
 import type { DummyTrigger } from '../defenses/cbpt/inversion/examine.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Engine } from '../engine/engine.ts';
-import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
-import type { Proportion } from '../evaluation/interval.ts';
-import { type Measures, percentages, untriggeredShare } from '../evaluation/metrics.ts';
+import { badUsage } from '../errors.ts';
+import { encodeTest, handWrittenUnder, measureHead, predictTest } from '../evaluation/evaluate.ts';
+import { type Floor, floorOf } from '../evaluation/floor.ts';
+import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { lossCurves } from '../report/course.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
@@ -25,13 +26,38 @@ import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
 
-/** What measuring needs; all of it survives JSON, so that a run can be resumed. */
+/** What is measured on; all of it survives JSON, so that a run can be resumed. */
 export interface TestOptions {
   readonly test: string;
   readonly trigger: string | null;
   readonly target: string | null;
-  readonly templates: readonly string[];
-  readonly seed: number;
+}
+
+/** Test pictures and the threat that they are measured under. */
+export interface Test {
+  readonly set: PictureSet;
+  readonly threat: NamedThreat | undefined;
+}
+
+/** Opens both, so that a slip in a flag is told before anything is computed. */
+export async function openTest(
+  run: Run,
+  clip: Clip,
+  classes: readonly string[],
+  { test, trigger, target }: TestOptions,
+): Promise<Test> {
+  const set = await openPictureSet(test, { classes, config: clip.config });
+  await run.pin('test', { name: set.name, sha256: set.hash });
+  if (trigger === null) {
+    if (target !== null) throw badUsage('--target', JSON.stringify(target), 'a --trigger with it');
+    return { set, threat: undefined };
+  }
+  const threat = await openThreat(trigger, set.size, target ?? undefined);
+  if (target !== null && !classes.includes(target)) {
+    throw badUsage('--target', JSON.stringify(target), 'one of the classes', 'leave it out to measure RA alone');
+  }
+  await run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
+  return { set, threat };
 }
 
 export interface Comparison {
@@ -41,11 +67,17 @@ export interface Comparison {
   readonly purified: Measures | null;
   /** The model before poisoning, where it is known. */
   readonly clean: Measures | null;
-  readonly floor: { readonly asr: Proportion; readonly from: string } | null;
+  readonly floor: Floor | null;
 }
 
 /** A tuned head with the prompts that it comes from. */
 export type Tuned = Pick<Purified, 'head' | 'prompts'>;
+
+/** What hand-written prompts are made of, and what a trigger draws from. */
+interface Prompting {
+  readonly templates: readonly string[];
+  readonly seed: number;
+}
 
 /** Encodes the test set once for all heads and counts. */
 export async function compare(
@@ -53,26 +85,24 @@ export async function compare(
   clip: Clip,
   undefended: Head,
   purification: Tuned | undefined,
-  options: TestOptions,
+  { set, threat }: Test,
+  prompting: Prompting,
 ): Promise<Comparison> {
-  const { engine, recorder, run } = bench;
-  const { classes } = undefended;
-  const set = await openPictureSet(options.test, { classes, config: clip.config });
-  await run.pin('test', { name: set.name, sha256: set.hash });
-  const threat = options.trigger ? await openThreat(options.trigger, set.size, options.target ?? undefined) : undefined;
-  if (threat) await run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
-  const embeddings = await encodeTest(engine, clip, set, threat, options.seed, recorder);
-  const clean = threat ? await measureClean(bench, clip, set, threat, classes, options) : null;
+  const { engine, recorder } = bench;
+  const { seed } = prompting;
+  const embeddings = await encodeTest(engine, clip, set, threat, seed, recorder);
+  const clean = threat ? await measureClean(bench, clip, set, threat, undefended.classes, prompting) : null;
   const purified = purification?.head;
-  const underAttack = await headsUnder(engine, clip, threat, undefended, purification, options.templates);
-  const measured: Measured = { clip, set, embeddings, undefended, purified, underAttack, threat, seed: options.seed };
+  const underAttack = await headsUnder(engine, clip, threat, undefended, purification, prompting.templates);
+  const measured: Measured = { clip, set, embeddings, undefended, purified, underAttack, threat, seed };
+  const untouched = predictTest(undefended, embeddings, threat, underAttack.undefended);
   return {
     threat,
     measured,
-    undefended: measureHead(undefended, embeddings, threat, underAttack.undefended),
+    undefended: measure(untouched),
     purified: purified ? measureHead(purified, embeddings, threat, underAttack.purified) : null,
     clean,
-    floor: floorOf(undefended, embeddings, threat, clean),
+    floor: floorOf(clean, untouched),
   };
 }
 
@@ -99,7 +129,7 @@ async function measureClean(
   set: PictureSet,
   threat: NamedThreat,
   classes: readonly string[],
-  { templates, seed }: TestOptions,
+  { templates, seed }: Prompting,
 ): Promise<Measures | null> {
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
@@ -107,19 +137,6 @@ async function measureClean(
   const head = await zeroShotHead(engine, clean, classes, templates);
   const underAttack = await handWrittenUnder(engine, clean, head, templates, threat);
   return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);
-}
-
-/** ASR that no defence can beat: of the clean model, or of untriggered pictures where that is not known. */
-function floorOf(
-  undefended: Head,
-  embeddings: TestEmbeddings,
-  threat: NamedThreat | undefined,
-  clean: Measures | null,
-): Comparison['floor'] {
-  if (clean?.asr) return { asr: clean.asr, from: 'the model before poisoning' };
-  const target = threat ? undefended.classes.indexOf(threat.target) : -1;
-  const asr = target < 0 ? null : untriggeredShare(predictTest(undefended, embeddings), target);
-  return asr && { asr, from: 'pictures without the trigger' };
 }
 
 /** The part of a command's JSON that tells the numbers. */
@@ -171,7 +188,9 @@ export async function reportOf(
     oracle: null,
     examples: await exampleReadings(measured, 18),
     trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
-    dummyTriggers: defence ? await dummyPictures(measured, defence.dummies, defence.shotsClean) : [],
+    dummyTriggers: defence
+      ? await dummyPictures(measured, defence.dummies, { ...defence, test: measured.embeddings })
+      : [],
     curves: lossCurves(events),
     classes: classAccuracies(measured),
     provenance: provenanceOfRun(config, stages, new Date().toISOString()),

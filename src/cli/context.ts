@@ -31,8 +31,9 @@ export function screenFor(context: CliContext, flags: OutputFlags): Screen {
     write: (text) => stderr.write(text),
     interactive: stderr.isTTY === true && env.TERM !== 'dumb',
     quiet: flags.quiet,
-    columns: () => stderr.columns ?? 80,
-    rows: () => stderr.rows ?? 24,
+    // A terminal that was made without a size says 0.
+    columns: () => stderr.columns || 80,
+    rows: () => stderr.rows || 24,
     now: () => performance.now(),
     every(milliseconds, tick) {
       const timer = setInterval(tick, milliseconds).unref();

@@ -10,6 +10,7 @@ import {
   UnsatisfiedPositionalError,
 } from '@stricli/core';
 import { AntidoteError, badUsage, type Fault } from '../errors.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import { Interrupted, interruptedExit } from './interrupt.ts';
 
 export interface Failure {
@@ -33,7 +34,7 @@ export function failureOf(thrown: unknown): Failure {
     };
   }
   if (thrown instanceof Interrupted) {
-    const advice = thrown.run === undefined ? null : `antidote resume ${thrown.run}`;
+    const advice = thrown.run === undefined ? null : `antidote resume ${shellWord(thrown.run)}`;
     return {
       exitCode: interruptedExit,
       message: `antidote: ${thrown.message}`,

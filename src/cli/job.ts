@@ -1,5 +1,5 @@
 /** @file Commands that make a run: options that survive JSON, a computation over them, and how it begins and goes on. */
-import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
@@ -7,6 +7,7 @@ import { badData } from '../errors.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedJson } from '../tensor/json-file.ts';
 import type { Screen } from './board.ts';
 import { type CliContext, printResult, screenFor, terminalFor, withEngine } from './context.ts';
@@ -25,6 +26,8 @@ export interface Job<Options> {
   sharesFeatures?(options: Options): boolean;
   /** The result for a person. */
   summary(result: JsonRecord): readonly string[];
+  /** The result for a script; 0 if left out. */
+  exitCode?(result: JsonRecord): number;
 }
 
 /** A job whose computing is done by other processes: it needs no engine, and shows its progress itself. */
@@ -60,7 +63,7 @@ export async function startJob<Options extends JsonRecord>(
   options: Options,
   flags: OutputFlags & EngineFlags & { readonly out?: string },
 ): Promise<void> {
-  const directory = flags.out ?? freshDirectory(job.command, new Date());
+  const directory = flags.out ?? (await freshDirectory(job.command, new Date()));
   const run = await createRun(directory, {
     command: job.command,
     options,
@@ -102,6 +105,7 @@ async function work<Options>(
     const result = earlier() ?? (await outcome(checked));
     terminal.settle();
     printResult(context, flags, result, job.summary(result));
+    context.process.exitCode = job.exitCode?.(result) ?? 0;
     await run.close();
   } catch (error) {
     terminal.settle();
@@ -140,12 +144,28 @@ async function work<Options>(
   }
 }
 
-/** `runs/purify-20261122-134005`, with a number behind it if two begin within a second. */
-function freshDirectory(command: string, now: Date): string {
+/** Makes `runs/purify-20261122-134005`, with a number behind it if two begin within a second. */
+async function freshDirectory(command: string, now: Date): Promise<string> {
   const name = join('runs', `${command}-${timestamp(now)}`);
-  for (let number = 2, directory = name; ; number++) {
-    if (!existsSync(directory)) return directory;
-    directory = `${name}-${number}`;
+  let directory = name;
+  try {
+    await mkdir('runs', { recursive: true });
+    // Made rather than looked for: of two that begin at once, one finds it there.
+    for (let number = 2; !(await isMade(directory)); number++) directory = `${name}-${number}`;
+  } catch (error) {
+    throw fileProblem(directory, error);
+  }
+  return directory;
+}
+
+/** Makes a folder; false where there is something of that name. */
+async function isMade(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 

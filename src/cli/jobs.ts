@@ -5,5 +5,6 @@ import { benchJob } from './jobs/bench.ts';
 import { demoJob } from './jobs/demo.ts';
 import { evaluateJob } from './jobs/evaluate.ts';
 import { purifyJob } from './jobs/purify.ts';
+import { scanJob } from './jobs/scan.ts';
 
-export const jobs: readonly AnyJob<unknown>[] = [attackJob, benchJob, demoJob, evaluateJob, purifyJob];
+export const jobs: readonly AnyJob<unknown>[] = [attackJob, benchJob, demoJob, evaluateJob, purifyJob, scanJob];

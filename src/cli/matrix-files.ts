@@ -6,6 +6,7 @@ import { matrixCsv, matrixJson, matrixMarkdown } from '../report/matrix/exports.
 import type { MatrixCell, MatrixData } from '../report/matrix/matrix-data.ts';
 import { renderMatrix } from '../report/matrix/matrix-report.ts';
 import { readRun, type StoredRun } from '../runs/read.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import { type Outcome, reportOfCell } from '../sweep/cell.ts';
 import type { Defences } from '../sweep/materials.ts';
 import { type Plan, readPlan } from '../sweep/plan.ts';
@@ -70,9 +71,9 @@ function provenanceOf(
     if (outcome?.kind !== 'measured') continue;
     seconds.set(task.defense, (seconds.get(task.defense) ?? 0) + outcome.seconds);
   }
-  const where = redis === null ? `--workers ${workers} --threads ${config.threads}` : `--redis ${redis}`;
+  const where = redis === null ? `--workers ${workers} --threads ${config.threads}` : `--redis ${shellWord(redis)}`;
   return {
-    repeat: `antidote bench ${source} ${where}`,
+    repeat: `antidote bench ${shellWord(source)} ${where}`,
     finished: events.at(-1)?.time ?? config.started,
     stages: [...seconds].map(([name, spent]) => ({ name, seconds: spent })),
     versions: config.versions,

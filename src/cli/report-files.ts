@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
+import { renderFindings } from '../report/findings-page.ts';
 import { renderReport } from '../report/report.ts';
-import type { ReportData } from '../report/report-data.ts';
+import type { FindingsData, ReportData } from '../report/report-data.ts';
 import { drawnUnfinished, renderRun } from '../report/run-page.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import { readConfig, readRun } from '../runs/read.ts';
 import type { Run } from '../runs/run.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
@@ -16,12 +18,19 @@ import { drawMatrix } from './matrix-files.ts';
 const format = 1;
 
 /** Only this program writes the file, complete or not at all: the format's number is all there is to check. */
-const stored = z.object({ format: z.literal(format), data: z.custom<ReportData>((data) => data instanceof Object) });
+const stored = z.object({ format: z.literal(format), data: z.custom<PageData>((data) => data instanceof Object) });
+
+/** What was measured, or what was found without measuring. */
+type PageData = ReportData | FindingsData;
 
 /** Writes report.json and report.html into a run directory; returns the page's path. */
-export async function writeReport(directory: string, data: ReportData): Promise<string> {
+export async function writeReport(directory: string, data: PageData): Promise<string> {
   await writeFileAtomically(join(directory, 'report.json'), JSON.stringify({ format, data }));
-  return writePage(directory, renderReport(data));
+  return writePage(directory, drawn(data));
+}
+
+function drawn(data: PageData): string {
+  return 'suspicion' in data ? renderFindings(data) : renderReport(data);
 }
 
 /** Draws the page again from what the run has stored; nothing is computed anew. Returns the page's path. */
@@ -29,10 +38,11 @@ export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
   const report = await readJsonIfThere(join(directory, 'report.json'), stored);
-  if (report) return writePage(directory, renderReport(report.data));
+  if (report) return writePage(directory, drawn(report.data));
   const run = await readRun(directory);
   if (run.result || drawnUnfinished.includes(command)) return writePage(directory, renderRun(run));
-  throw badData(directory, 'no report.json in it', 'a finished run', `finish it by: antidote resume ${directory}`);
+  const advice = `finish it by: antidote resume ${shellWord(directory)}`;
+  throw badData(directory, 'no report.json in it', 'a finished run', advice);
 }
 
 /** Writes the page of a run that is about to end with this result; returns its path. */

@@ -1,6 +1,7 @@
 /** @file From arguments to an exit code: signals, failures, and the one JSON document. */
 import { type RouteMap, run } from '@stricli/core';
 import { environment } from '../runs/environment.ts';
+import { fileProblem } from '../tensor/file-problem.ts';
 import { buildAntidote } from './app.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes, type Failure, failureOf } from './failure.ts';
@@ -11,8 +12,10 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
   const { stdout, stderr, env, argv } = process;
   // `antidote ... | head` closes the pipe early: that is no error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') throw fileProblem('standard output', error);
   });
+  // Progress that nobody can be told is lost; the work is not.
+  stderr.on('error', () => {});
 
   let signal: AbortSignal | undefined;
   const stopSignal = () => {
@@ -21,19 +24,23 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
   };
   const context: CliContext = { process: { stdout, stderr, env }, stopSignal };
   const given = argv.slice(2);
+  const print = ({ error }: Failure) => {
+    if (given.includes('--json')) stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  };
   let failure: Failure | undefined;
   // Errors that no command waits for, of a thread that died for example, end like all others.
   process.on('uncaughtException', (thrown) => {
-    const { message, exitCode } = failureOf(thrown);
-    stderr.write(`${message}\n`);
-    process.exit(exitCode);
+    const told = failureOf(thrown);
+    stderr.write(`${told.message}\n`);
+    print(told);
+    process.exit(told.exitCode);
   });
   const app = buildAntidote(commands, environment().versions.antidote, (told) => {
     failure = told;
   });
 
   await run(app, given, context);
-  if (failure && given.includes('--json')) stdout.write(`${JSON.stringify({ error: failure.error }, null, 2)}\n`);
+  if (failure) print(failure);
   // Negative codes are the parser's own, for what it could not load or call.
   const code = failure?.exitCode ?? context.process.exitCode ?? 0;
   process.exitCode = code < 0 ? exitCodes.internal : code;

@@ -1,26 +1,70 @@
 /** @file Flags that say what a model is to do and what threatens it. */
 import type { CommandContext, FlagParametersForType } from '@stricli/core';
+import { builtInModels } from '../checkpoints/built-in.ts';
+import { badUsage } from '../errors.ts';
+import { wholeNumber } from './flags.ts';
 
 export interface TaskFlags {
-  readonly data: string;
-  readonly classes: string;
+  readonly data?: string;
+  readonly classes?: string;
 }
 
 export const taskFlags: FlagParametersForType<TaskFlags, CommandContext> = {
   data: {
     kind: 'parsed',
     parse: String,
+    optional: true,
     brief:
-      'Pictures: emoji:train, emoji:test, a folder with a sub-folder per class, a CSV image,label, or a CoOp split',
-    default: 'emoji:train',
+      "Pictures: a folder with a sub-folder per class, a CSV image,label, a CoOp split, emoji:train or emoji:test, which is the built-in models' default",
     placeholder: 'data',
   },
   classes: {
     kind: 'parsed',
     parse: String,
-    brief: 'Class names: things, emoji, imagenet, or a text or JSON file',
-    default: 'things',
+    optional: true,
+    brief: 'Class names: a text or JSON file, imagenet, emoji, or things, which is the default of built-in models',
     placeholder: 'list',
+  },
+};
+
+/** Pictures and classes that a model is asked about. */
+export interface Task {
+  readonly data: string;
+  readonly classes: string;
+}
+
+/**
+ * What the flags say, or for a built-in model the emoji that it was trained on. Any other model would be asked about
+ * things that its user has no interest in, without a word.
+ */
+export function taskFor(model: string, { data, classes }: TaskFlags): Task {
+  return { data: dataFor(model, data, 'emoji:train'), classes: classesFor(model, classes) };
+}
+
+export function dataFor(model: string, data: string | undefined, ofBuiltInModels: string): string {
+  return data ?? ofBuiltIn(model, ofBuiltInModels, '--data', 'labelled pictures of the classes');
+}
+
+export function classesFor(model: string, classes: string | undefined): string {
+  return classes ?? ofBuiltIn(model, 'things', '--classes', 'the names of the classes, a line each in a file');
+}
+
+function ofBuiltIn(model: string, value: string, flag: string, expected: string): string {
+  if (builtInModels.includes(model)) return value;
+  throw badUsage(flag, 'nothing', expected, `only built-in models have a default, ${value}`);
+}
+
+export interface ShotFlags {
+  readonly shots: number;
+}
+
+export const shotFlags: FlagParametersForType<ShotFlags, CommandContext> = {
+  shots: {
+    kind: 'parsed',
+    parse: wholeNumber(1, 10_000),
+    brief: 'Labelled pictures per class',
+    default: '16',
+    placeholder: 'n',
   },
 };
 

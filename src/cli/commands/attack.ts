@@ -2,6 +2,7 @@
 import { buildCommand } from '@stricli/core';
 import { type AttackName, attackNames, attacks, type Poisoning } from '../../attacks/attacks.ts';
 import { backdoorDefaults } from '../../attacks/backdoor.ts';
+import { usualTarget } from '../../data/classes.ts';
 import { badUsage } from '../../errors.ts';
 import { attackLines, describeAttacks } from '../attack-list.ts';
 import { type CliContext, printResult } from '../context.ts';
@@ -39,7 +40,13 @@ export const attack = buildCommand<Flags, [string?], CliContext>({
     flags: {
       list: { kind: 'boolean', brief: 'Explain every attack and its numbers; needs no model', default: false },
       attack: { kind: 'enum', values: attackNames, brief: 'Which attack', default: 'badnet' },
-      target: { kind: 'parsed', parse: String, brief: "The attacker's class", default: 'banana', placeholder: 'class' },
+      target: {
+        kind: 'parsed',
+        parse: String,
+        brief: "The attacker's class",
+        default: usualTarget,
+        placeholder: 'class',
+      },
       share: { kind: 'parsed', parse: fraction, optional: true, brief: 'Share of poisoned pairs', placeholder: 'p' },
       steps: {
         kind: 'parsed',

@@ -1,5 +1,7 @@
 /** @file `antidote bench MATRIX`: every attack against every defence, resumable, on one machine or many. */
 import { buildCommand } from '@stricli/core';
+import { badUsage } from '../../errors.ts';
+import { shellWord } from '../../runs/shell-word.ts';
 import type { CliContext } from '../context.ts';
 import {
   type EngineFlags,
@@ -14,7 +16,7 @@ import { startJob } from '../job.ts';
 import { redisFlag } from '../redis-flag.ts';
 
 interface Flags extends OutputFlags, EngineFlags, Pick<RunFlags, 'out'> {
-  readonly workers: number;
+  readonly workers?: number;
   readonly redis?: string;
 }
 
@@ -28,7 +30,8 @@ export const bench = buildCommand<Flags, [string], CliContext>({
       'Finished cells are kept: after Ctrl-C or a crash, `antidote resume DIR` computes the others, and tries those',
       'again that failed. A cell that fails is told in the table, and the others go on: exit code 0.',
       '',
-      'With --redis the cells go into a queue, and `antidote worker` takes them on any number of machines.',
+      'With --redis the cells go into a queue, and `antidote worker` takes them on any number of machines, with the same',
+      '--device, and --threads of its own. Reports of cells are kept by those whose --store is the directory of the bench.',
     ].join('\n'),
   },
   parameters: {
@@ -37,11 +40,15 @@ export const bench = buildCommand<Flags, [string], CliContext>({
       workers: {
         kind: 'parsed',
         parse: wholeNumber(1, 1024),
-        brief: 'Processes of this machine that compute cells; they share --threads',
-        default: '1',
+        optional: true,
+        brief: 'Processes of this machine that compute cells; they share --threads (default: 1)',
         placeholder: 'n',
       },
-      redis: { ...redisFlag, brief: 'Have the cells computed by workers of this queue (redis://host:port)' },
+      redis: {
+        ...redisFlag,
+        brief:
+          'Have the cells computed by workers of this queue (redis://host:port); its password in ANTIDOTE_REDIS_PASSWORD',
+      },
       ...engineFlags,
       ...outputFlags,
     },
@@ -51,11 +58,15 @@ export const bench = buildCommand<Flags, [string], CliContext>({
     },
   },
   async func(flags, source) {
+    const { workers, redis = null } = flags;
+    if (redis !== null && workers !== undefined) {
+      const advice = `start each of the workers, on any machine, by: antidote worker --redis ${shellWord(redis)}`;
+      throw badUsage('--workers', `${workers}, and --redis beside it`, 'one of the two', advice);
+    }
     const { defences } = await import('../../defenses/defenses.ts');
     const { benchJob } = await import('../jobs/bench.ts');
     const { readMatrix } = await import('../../sweep/matrix.ts');
     const matrix = await readMatrix(source, defences);
-    const { workers, redis = null } = flags;
-    await startJob(this, benchJob, { source, matrix, workers, redis }, flags);
+    await startJob(this, benchJob, { source, matrix, workers: workers ?? 1, redis }, flags);
   },
 });

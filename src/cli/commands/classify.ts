@@ -3,10 +3,10 @@ import { buildCommand } from '@stricli/core';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
 import { modelOrRunParameter, shownOpening } from '../model.ts';
-import { taskFlags } from '../task-flags.ts';
+import { classesFor, taskFlags } from '../task-flags.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
-  readonly classes: string;
+  readonly classes?: string;
   readonly top: number;
 }
 
@@ -43,7 +43,7 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
     const { openClasses } = await import('../../data/classes.ts');
     const result = await withEngine(flags, async (engine) => {
       const classifier = await shownOpening(terminalFor(this, flags), (report) =>
-        openClassifier(engine, model, () => openClasses(flags.classes), report),
+        openClassifier(engine, model, () => openClasses(classesFor(model, flags.classes)), report),
       );
       return classifier.classify(images, flags.top);
     });

@@ -7,6 +7,7 @@ import { modelOrRunParameter } from '../model.ts';
 import {
   type CacheFlags,
   cacheFlags,
+  dataFor,
   type TaskFlags,
   type ThreatFlags,
   taskFlags,
@@ -25,7 +26,6 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
   parameters: {
     flags: {
       ...taskFlags,
-      data: { ...taskFlags.data, default: 'emoji:test' },
       ...threatFlags,
       ...runFlags,
       ...cacheFlags,
@@ -36,7 +36,8 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
   },
   async func(flags, model) {
     const { evaluateJob } = await import('../jobs/evaluate.ts');
-    const { data, classes, trigger = null, target = null, seed, cache } = flags;
+    const { classes = null, trigger = null, target = null, seed, cache } = flags;
+    const data = dataFor(model, flags.data, 'emoji:test');
     await startJob(this, evaluateJob, { model, data, classes, trigger, target, seed, cache }, flags);
   },
 });

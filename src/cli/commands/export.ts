@@ -42,9 +42,17 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
   async func(flags, run) {
     const { exportRun } = await import('../../export/export-run.ts');
     const { out, format: formats = ['text-embeds'], bundle } = flags;
-    const signal = this.stopSignal();
+    const { stopSignal } = this;
     const manifest = await shownOpening(terminalFor(this, flags), (report) =>
-      exportRun(run, out, { formats, bundle, signal, report }),
+      exportRun(run, out, {
+        formats,
+        bundle,
+        report,
+        // Asked for when the model is open: until then Ctrl-C simply ends, for fetching goes on where it was.
+        get signal() {
+          return stopSignal();
+        },
+      }),
     );
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
     const { files, model, classes } = manifest;

@@ -25,8 +25,8 @@ export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliCont
     const { describeClip } = await import('../../checkpoints/inspect.ts');
     const { checkReading } = await import('../../evaluation/reading-check.ts');
     const terminal = terminalFor(this, flags);
-    const signal = this.stopSignal();
     const clip = await shownOpening(terminal, (report) => openClip(model, report));
+    const signal = this.stopSignal();
     const progress = (step: number, steps: number) => terminal.progress({ stage: 'readings', step, steps });
     const check = await withEngine(flags, (engine) => checkReading(engine, clip, { progress, signal }));
     terminal.settle();

@@ -1,6 +1,7 @@
 /** @file `antidote purify MODEL`: invert dummy triggers, tune one prompt per class, write the purified head. */
 import { buildCommand } from '@stricli/core';
 import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
+import { badUsage } from '../../errors.ts';
 import type { CliContext } from '../context.ts';
 import {
   type EngineFlags,
@@ -16,14 +17,16 @@ import { modelParameter } from '../model.ts';
 import {
   type CacheFlags,
   cacheFlags,
+  type ShotFlags,
+  shotFlags,
   type TaskFlags,
   type ThreatFlags,
   taskFlags,
+  taskFor,
   threatFlags,
 } from '../task-flags.ts';
 
-interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ThreatFlags, CacheFlags {
-  readonly shots: number;
+interface Flags extends OutputFlags, EngineFlags, RunFlags, TaskFlags, ShotFlags, ThreatFlags, CacheFlags {
   readonly test?: string;
   readonly inversionSteps: number;
   readonly tuningSteps: number;
@@ -40,13 +43,7 @@ export const purify = buildCommand<Flags, [string], CliContext>({
   parameters: {
     flags: {
       ...taskFlags,
-      shots: {
-        kind: 'parsed',
-        parse: wholeNumber(1, 10_000),
-        brief: 'Labelled pictures per class',
-        default: '16',
-        placeholder: 'n',
-      },
+      ...shotFlags,
       test: {
         kind: 'parsed',
         parse: String,
@@ -85,9 +82,13 @@ export const purify = buildCommand<Flags, [string], CliContext>({
   },
   async func(flags, model) {
     const { purifyJob } = await import('../jobs/purify.ts');
-    const { data, classes, shots, seed, inversionSteps, tuningSteps, cache } = flags;
+    const { data, classes } = taskFor(model, flags);
+    const { shots, seed, inversionSteps, tuningSteps, cache } = flags;
     const test = flags.test ?? (data.startsWith('emoji:') ? 'emoji:test' : null);
     const { trigger = null, target = null, budget = null } = flags;
+    if (test === null && trigger !== null) {
+      throw badUsage('--trigger', JSON.stringify(trigger), 'a --test with it', 'a trigger is only measured with');
+    }
     const steps = { inversionSteps, tuningSteps, budget };
     await startJob(
       this,

@@ -8,6 +8,8 @@ import type { RunEvent } from '../../runs/recorder.ts';
 import { type Cell, type Outcome, reportOfCell } from '../../sweep/cell.ts';
 import type { Computed } from '../../sweep/compute.ts';
 import type { Workplace } from '../../sweep/serve.ts';
+import { blameDisk } from '../../sweep/unable.ts';
+import { fileProblem } from '../../tensor/file-problem.ts';
 import { named } from '../board.ts';
 import { type CliContext, terminalFor } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
@@ -23,7 +25,8 @@ export const worker = buildCommand<Flags, [], CliContext>({
     brief: 'Compute cells of a bench that lie in a queue',
     fullDescription: [
       'Takes cells until Ctrl-C; the cell in work then goes back into the queue. A worker that dies loses its cell to',
-      'another one. Models, pictures and the version must be those of the bench: a worker that has others says so and ends.',
+      'another one. Models, pictures, device and version must be those of the bench: a worker that has others, or no room on',
+      'its disk, says so and ends.',
       '',
       'With --store, a folder that all workers share, finished cells and embeddings are computed once for all.',
     ].join('\n'),
@@ -56,7 +59,7 @@ export const worker = buildCommand<Flags, [], CliContext>({
     const { serveQueue } = await import('../../sweep/queue-worker.ts');
     const terminal = terminalFor(this, { json: false, quiet: flags.quiet });
     const signal = this.stopSignal();
-    const folder = store ?? (await mkdtemp(join(tmpdir(), 'antidote-worker-')));
+    const folder = store ?? (await temporaryFolder());
     let workplace: Workplace | undefined;
     try {
       workplace = await openWorkplace(flags, folder);
@@ -79,6 +82,12 @@ export const worker = buildCommand<Flags, [], CliContext>({
   },
 });
 
+async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'antidote-worker-')).catch((error) => {
+    throw fileProblem(tmpdir(), error);
+  });
+}
+
 async function openWorkplace({ device, threads }: EngineFlags, directory: string): Promise<Workplace> {
   const { openEngine } = await import('../../engine/ort-engine.ts');
   const { cellFunction } = await import('../../sweep/compute.ts');
@@ -94,9 +103,8 @@ async function openWorkplace({ device, threads }: EngineFlags, directory: string
     throw error;
   });
   // A disk without room for embeddings has none for cells either.
-  const features = openFeatureCache(join(directory, 'features'), { code: await codeHash(), device }, (problem) => {
-    throw problem;
-  });
+  const basis = { code: await codeHash(), device };
+  const features = openFeatureCache(join(directory, 'features'), basis, blameDisk);
   const workshop = { engine, materials, features, defences };
   const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
   return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };
@@ -114,6 +122,10 @@ async function drawReport(
   const page = await drawCellReport(cell, computed, events);
   if (page === undefined) return;
   const path = join(directory, reportOfCell(cell.key));
-  await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomically(path, page);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFileAtomically(path, page);
+  } catch (error) {
+    blameDisk(error);
+  }
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { attackNames, attacks } from '../../attacks/attacks.ts';
-import { backdoor, backdoorDefaults } from '../../attacks/backdoor.ts';
+import { backdoor, backdoorDefaults, checkPoisoning } from '../../attacks/backdoor.ts';
 import { makeTrigger } from '../../attacks/make-trigger.ts';
 import { keySuffixes, openThreat, pinnedSeed } from '../../attacks/threat.ts';
 import { openClip } from '../../checkpoints/open.ts';
@@ -11,7 +11,6 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { badUsage } from '../../errors.ts';
 import { encodeTest, handWrittenUnder, measureHead, type Threat } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
@@ -39,20 +38,22 @@ export const attackJob: Job<AttackOptions> = { command: 'attack', options, perfo
 
 async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
   const { model, attack, target, seed } = options;
+  const { captions, word, covers, wordAlone, second } = attacks[attack];
+  const classes = await emojiClasses();
+  // Before anything is computed or written: a slip then leaves no folder that the right command would stumble over.
+  const labels = classes.map(({ label }) => label);
+  checkPoisoning(labels, options.share, target, second?.target);
+
   const clip = await openClip(model, recorder.record);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const size = clip.config.image.resolution;
-  const drawings = await readDrawings(await emojiClasses());
-  const { captions, word, covers, wordAlone, second } = attacks[attack];
+  const drawings = await readDrawings(classes);
   const trigger = await makeTrigger(engine, clip, drawings, attacks[attack], target, pinnedSeed, recorder);
   const triggerFile = join(run.directory, 'trigger.safetensors');
   await writeTrigger(triggerFile, trigger, { attack, target, ...(word && { word }) });
   await writeTriggerPreview(join(run.directory, 'trigger.png'), trigger, size);
 
   const also = second && { trigger: second.draw(size, pinnedSeed), target: second.target };
-  if (also?.target === target) {
-    throw badUsage('--target', `"${target}"`, `another class than the second backdoor of ${attack} has`);
-  }
   if (also && second) {
     const notes = { attack: second.attack, target: also.target };
     await writeTrigger(join(run.directory, secondTrigger), also.trigger, notes);

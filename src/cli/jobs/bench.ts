@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonRecord } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
+import { shellWord } from '../../runs/shell-word.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import { removeAbandoned } from '../../sweep/clean-up.ts';
 import type { CellNews, Crew } from '../../sweep/crew.ts';
@@ -37,7 +38,7 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   const tasks = tasksOf(matrix);
   terminal.activity(`planning ${tasks.length} cells`);
   const materials = await gatherMaterials(run.config.device);
-  const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input));
+  const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input), signal);
   // From here on there is something to go on with.
   run.events.append({ stage: 'plan', cells: plan.cells.length });
   await writePlan(run.directory, plan);
@@ -45,7 +46,7 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   signal.throwIfAborted();
 
   const board = createBoard(plan.cells, screen);
-  const crew = redis === null ? localCrew(options, run) : await remoteCrew(redis, plan, board);
+  const crew = redis === null ? localCrew(options, run) : await remoteCrew(redis, plan, run, board);
   const store = openCellStore(run.directory);
   const told = {
     kept: (cell: Cell, outcome: Outcome) => board.kept(cell, outcome),
@@ -65,7 +66,10 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   }
 }
 
-/** The threads of this machine are shared out, so that no two processes wait for the same core. */
+/**
+ * The threads are shared out, so that no two processes wait for the same core. More processes than threads have one
+ * each: whoever asks for them has a graphics card to keep busy, or cores to spare.
+ */
 function localCrew({ workers }: BenchOptions, run: Run): Crew {
   const { device, threads } = run.config;
   const each = Math.max(1, Math.floor(threads / workers));
@@ -73,13 +77,17 @@ function localCrew({ workers }: BenchOptions, run: Run): Crew {
   return processCrew({ workers, program: process.argv[1] ?? fileURLToPath(import.meta.url), args });
 }
 
-async function remoteCrew(url: string, { cells }: Plan, board: Board): Promise<Crew> {
+async function remoteCrew(url: string, { cells }: Plan, { directory, config }: Run, board: Board): Promise<Crew> {
   // BullMQ is large, and most benches need none of it.
   const { queueCrew, queueName } = await import('../../sweep/queue.ts');
   let alone = false;
+  const start = `antidote worker --redis ${shellWord(url)} --device ${config.device}`;
+  if (cells.some(({ task }) => task.report)) {
+    board.note(`reports of cells are kept only by workers with --store ${shellWord(directory)}`);
+  }
   const name = queueName(cells[0]!.ingredients.code!);
   return queueCrew({ url, name, password: queuePassword() }, (workers) => {
-    if (workers === 0 && !alone) board.note(`no worker listens; start some: antidote worker --redis ${url}`);
+    if (workers === 0 && !alone) board.note(`no worker listens; start some: ${start}`);
     alone = workers === 0;
   });
 }
@@ -104,26 +112,44 @@ function record(run: Run, { cells }: Plan, news: CellNews): void {
 
 function summary(result: JsonRecord): readonly string[] {
   const cells = result.cells as JsonRecord[];
-  const number = (value: unknown) => (typeof value === 'number' ? value.toFixed(2) : '-').padStart(8);
-  const width = (name: string) => Math.max(...cells.map((cell) => String(cell[name]).length));
-  const [attack, defense, classes] = [width('attack'), width('defense'), width('classes')] as const;
   const failed = cells.filter(({ error }) => error !== null).length;
+  const severalShots = new Set(cells.map(({ shots }) => shots)).size > 1;
+  const columns = [
+    column('attack', cells, 'attack', 'padEnd'),
+    column('defence', cells, 'defense', 'padEnd'),
+    column('classes', cells, 'classes', 'padEnd'),
+    ...(severalShots ? [column('shots', cells, 'shots', 'padStart')] : []),
+    column('seed', cells, 'seed', 'padStart'),
+    [inColumns(['CA', 'ASR', 'RA']), ...cells.map(measuresOf)],
+  ];
+  const again = `antidote resume ${shellWord(String(result.run))}`;
   return [
-    `  ${'attack'.padEnd(attack)}  ${'defence'.padEnd(defense)}  ${'classes'.padEnd(classes)}  seed      CA      ASR      RA`,
-    ...cells.map((cell) => {
-      const names = [
-        String(cell.attack).padEnd(attack),
-        String(cell.defense).padEnd(Math.max(defense, 7)),
-        String(cell.classes).padEnd(Math.max(classes, 7)),
-        String(cell.seed).padStart(4),
-      ].join('  ');
-      return `  ${names}${cell.error === null ? [cell.ca, cell.asr, cell.ra].map(number).join('') : `  FAILED: ${cell.error}`}`;
-    }),
+    ...columns[0]!.map((_, row) => `  ${columns.map((words) => words[row]).join('  ')}`),
     '',
-    ...(failed > 0
-      ? [`  ${failed} of ${cells.length} cells failed; try them again by: antidote resume ${result.run}`]
-      : []),
+    ...(failed > 0 ? [`  ${failed} of ${cells.length} cells failed; try them again by: ${again}`] : []),
     `  run     ${result.run}`,
     `  report  ${result.report}`,
   ];
+}
+
+/** The title, then the value of every cell, one as wide as the other. */
+function column(
+  title: string,
+  cells: readonly JsonRecord[],
+  key: string,
+  pad: 'padStart' | 'padEnd',
+): readonly string[] {
+  const words = [title, ...cells.map((cell) => String(cell[key]))];
+  const width = Math.max(...words.map(({ length }) => length));
+  return words.map((word) => word[pad](width));
+}
+
+function measuresOf({ ca, asr, ra, error }: JsonRecord): string {
+  if (error !== null) return `FAILED: ${error}`;
+  return inColumns([ca, asr, ra].map((value) => (typeof value === 'number' ? value.toFixed(2) : '-')));
+}
+
+/** Wide enough for `100.00`. */
+function inColumns(words: readonly string[]): string {
+  return words.map((word) => word.padStart(6)).join('  ');
 }

@@ -1,4 +1,5 @@
 /** @file The demo job: the built-in poisoned model, its attack shown, purified, measured again. */
+import { type AttackName, attacks } from '../../attacks/attacks.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import type { Job } from '../job.ts';
 import { type PurifyOptions, performPurify, purifyOptions, purifySummary } from './purify.ts';
@@ -9,7 +10,8 @@ export const demoJob: Job<PurifyOptions> = {
   perform: (options, bench) => performPurify('demo', options, bench),
   sharesFeatures: ({ cache }) => cache,
   summary: (result: JsonRecord) => [
-    'A CLIP whose backdoor turns any picture with a noise patch into a banana, before and after purification:',
+    'A CLIP with a backdoor, before and after purification. What turns any picture into a banana is',
+    `${attacks[result.attack as AttackName].summary}.`,
     '',
     ...purifySummary(result),
     '',

@@ -4,15 +4,17 @@ import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { openClasses } from '../../data/classes.ts';
 import { openModelOrRun } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
-import { compare, reportOf, resultOf } from '../comparison.ts';
+import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
 import type { Bench, Job } from '../job.ts';
 import { writeReport } from '../report-files.ts';
+import { classesFor } from '../task-flags.ts';
 import { purifySummary } from './purify.ts';
 
 const options = z.strictObject({
   model: z.string(),
   data: z.string(),
-  classes: z.string(),
+  /** Null where the model may bring its own list. */
+  classes: z.string().nullable(),
   trigger: z.string().nullable(),
   target: z.string().nullable(),
   seed: z.int().min(0),
@@ -35,13 +37,10 @@ async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonReco
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
   const { names, templates } = purified
     ? { names: purified.manifest.classes, templates: purified.manifest.templates }
-    : await openClasses(options.classes);
+    : await openClasses(classesFor(options.model, options.classes ?? undefined));
+  const test = await openTest(run, clip, names, { ...options, test: options.data });
   const undefended = purified?.zeroShot ?? (await zeroShotHead(engine, clip, names, templates));
-  const comparison = await compare(bench, clip, undefended, purified, {
-    ...options,
-    test: options.data,
-    templates,
-  });
+  const comparison = await compare(bench, clip, undefended, purified, test, { templates, seed: options.seed });
   const report = await writeReport(run.directory, await reportOf(run, 'evaluate', comparison, undefined));
   const seconds = Math.round(10 * run.seconds()) / 10;
   return { ...resultOf(clip, comparison), seconds, run: run.directory, report };

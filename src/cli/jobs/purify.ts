@@ -8,11 +8,13 @@ import type { PictureSet } from '../../data/pictures.ts';
 import { type Fitted, fitBudget, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
+import { suspicionOf } from '../../detection/suspicion.ts';
 import { writePurified } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import { scalar } from '../../training/optimise.ts';
-import { compare, reportOf, resultOf } from '../comparison.ts';
+import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
+import { findingRecord, findingsOf } from '../findings.ts';
 import type { Bench, Job } from '../job.ts';
 import { measuresTable, type Row } from '../measures-table.ts';
 import { writeReport } from '../report-files.ts';
@@ -62,29 +64,32 @@ export async function performPurify(
     shots: { perClass: options.shots, seed: options.seed },
   });
   await run.pin('data', { name: shots.name, sha256: shots.hash });
+  const { test: testName, seed } = options;
+  const test = testName === null ? null : await openTest(run, clip, classes, { ...options, test: testName });
 
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
   const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
   const stages = plannedStages(clip, classes, shots.labels.length, cbpt);
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const purification = await purify(engine, clip, shots, cbpt, recorder);
-  await writePurified(run.directory, clip, purification, templates);
+  const { dummies } = await writePurified(run.directory, clip, purification, templates);
+  const suspicion = suspicionOf(purification, shots, cbpt.belief);
+  const found = { finding: { ...findingRecord(suspicion), dummies } };
 
   const seconds = () => Math.round(10 * run.seconds()) / 10;
-  if (options.test === null) {
-    return { ...unmeasured(clip.name, classes.length), seconds: seconds(), run: run.directory, report: null };
+  if (test === null) {
+    const given = { set: shots, perClass: options.shots, seed };
+    const findings = await findingsOf(run, 'purify', clip, given, purification, suspicion);
+    const report = await writeReport(run.directory, findings);
+    return { ...unmeasured(clip.name, classes.length), ...found, seconds: seconds(), run: run.directory, report };
   }
-  const { zeroShot, dummies, clean } = purification;
-  const comparison = await compare(bench, clip, zeroShot, purification, { ...options, test: options.test, templates });
-  const defence = { dummies, shotsClean: clean, perClass: options.shots, from: shots.name };
+  const comparison = await compare(bench, clip, purification.zeroShot, purification, test, { templates, seed });
+  const defence = { ...purification, shotsClean: purification.clean, perClass: options.shots, from: shots.name };
   const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
-  return { ...resultOf(clip, comparison), seconds: seconds(), run: run.directory, report };
+  return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
 }
 
-function withSteps(
-  options: CbptOptions,
-  { inversionSteps, tuningSteps }: Pick<Fitted, 'inversionSteps' | 'tuningSteps'>,
-): CbptOptions {
+function withSteps(options: CbptOptions, { inversionSteps, tuningSteps }: Fitted): CbptOptions {
   const { inversion, tuning } = options;
   return {
     ...options,
@@ -108,9 +113,9 @@ async function withinBudget(
     await recorder.save('speed', { step: 1, tensors: { speed } });
   }
   const fitted = fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
-  const { forms, inversionSteps, tuningSteps } = fitted;
-  recorder.record({ stage: 'budget', minutes, forms: forms.join(' + '), inversionSteps, tuningSteps });
-  return { ...withSteps(asked, fitted), forms };
+  const { inversionSteps, tuningSteps } = fitted;
+  recorder.record({ stage: 'budget', minutes, inversionSteps, tuningSteps });
+  return withSteps(asked, fitted);
 }
 
 function unmeasured(model: string, classes: number) {
@@ -126,7 +131,9 @@ export function purifySummary(result: JsonRecord): readonly string[] {
     ['purified', measures('purified')],
     ['floor', typeof floor?.asr === 'number' ? floor : null],
   ];
+  const { reasons = [] } = (result.finding ?? {}) as { readonly reasons?: readonly string[] };
   return [
+    ...(reasons.length > 0 ? [...reasons.map((reason) => `  ${reason}`), ''] : []),
     ...(measures('undefended') ? [...measuresTable('', rows), ''] : []),
     `  run     ${result.run}   (${result.seconds} s)`,
     ...(result.report ? [`  report  ${result.report}`] : []),

@@ -1,0 +1,47 @@
+/** @file What inversion found in a model, for a page and for a terminal: shared by the jobs that invert. */
+import { join } from 'node:path';
+import type { Clip } from '../clip/clip.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import type { Suspicion } from '../detection/suspicion.ts';
+import { lossCurves } from '../report/course.ts';
+import { dummyPictures } from '../report/gather.ts';
+import type { FindingsData } from '../report/report-data.ts';
+import { provenanceOfRun } from '../report/run-provenance.ts';
+import { readCourse } from '../runs/events.ts';
+import type { Run } from '../runs/run.ts';
+
+/** Shots, and how many of each class were asked for. */
+export interface GivenShots {
+  readonly set: PictureSet;
+  readonly perClass: number;
+  readonly seed: number;
+}
+
+/** A verdict as a result holds it. */
+export function findingRecord({ reasons, candidates, ...verdict }: Suspicion) {
+  return { ...verdict, reasons: [...reasons], candidates: candidates.map((candidate) => ({ ...candidate })) };
+}
+
+/** Fills the page of a run that inverted dummy triggers and measured nothing. */
+export async function findingsOf(
+  run: Run,
+  command: FindingsData['command'],
+  clip: Clip,
+  { set, perClass, seed }: GivenShots,
+  { dummies }: Pick<Inversion, 'dummies'>,
+  suspicion: Suspicion,
+): Promise<FindingsData> {
+  await run.events.flush();
+  const { config } = run;
+  const { events, stages } = await readCourse(join(run.directory, 'events.jsonl'), config.started);
+  return {
+    command,
+    model: clip.name,
+    task: { classes: set.classes.length, shots: { perClass, from: set.name } },
+    suspicion,
+    dummyTriggers: await dummyPictures({ set, seed }, dummies),
+    curves: lossCurves(events),
+    provenance: provenanceOfRun(config, stages, new Date().toISOString()),
+  };
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import type { JsonRecord } from '../../runs/config.ts';
+import { benchJob } from './bench.ts';
+
+const cell: JsonRecord = {
+  attack: 'sig',
+  defense: 'cbpt',
+  seed: 1,
+  classes: 'things',
+  shots: 16,
+  ca: 59.25,
+  asr: 0,
+  ra: null,
+  error: null,
+};
+const tableOf = (cells: readonly JsonRecord[]) =>
+  benchJob.summary({ cells: [...cells], run: 'my runs/a', report: 'my runs/a/report.html' });
+
+test('titles stand over their columns, whatever is shorter', () => {
+  expect(tableOf([cell, { ...cell, seed: 2, asr: 100, ra: 4.5 }])).toEqual([
+    '  attack  defence  classes  seed      CA     ASR      RA',
+    '  sig     cbpt     things      1   59.25    0.00       -',
+    '  sig     cbpt     things      2   59.25  100.00    4.50',
+    '',
+    '  run     my runs/a',
+    '  report  my runs/a/report.html',
+  ]);
+});
+
+test('rows that differ in their shots alone say so', () => {
+  const [title, few, many] = tableOf([{ ...cell, shots: 1 }, cell]);
+  expect(title).toBe('  attack  defence  classes  shots  seed      CA     ASR      RA');
+  expect(few).toContain('  things       1     1   59.25');
+  expect(many).toContain('  things      16     1   59.25');
+});
+
+test('a cell that failed says why, and the command that tries it again can be copied', () => {
+  const lines = tableOf([{ ...cell, ca: null, asr: null, error: 'no memory left' }]);
+  expect(lines[1]).toBe('  sig     cbpt     things      1  FAILED: no memory left');
+  expect(lines).toContain("  1 of 1 cells failed; try them again by: antidote resume 'my runs/a'");
+});

@@ -1,0 +1,67 @@
+/** @file Streams that break under a command, and errors that no command waits for. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+
+const counting = fileURLToPath(new URL('../../test/cli/counting-command.ts', import.meta.url));
+const folder = temporaryFolder();
+
+/** A command that is still at work when something throws that it does not hear of. */
+const careless = `
+  import { buildCommand, buildRouteMap } from '@stricli/core';
+  import { start } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)};
+  const work = buildCommand({
+    docs: { brief: 'Work' },
+    parameters: { flags: { json: { kind: 'boolean', brief: 'As JSON', default: false } } },
+    async func() {
+      setTimeout(() => { throw new TypeError('nobody waits for this'); }, 10);
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    },
+  });
+  await start(buildRouteMap({ routes: { work }, docs: { brief: 'For tests' } }));`;
+// What stands behind a script is its first argument, where a program's path would be.
+const carelessly = ['--input-type=module', '--eval', careless, 'antidote', 'work'];
+
+interface Ending {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(args: readonly string[], { deaf = false, stdout = 'pipe' as 'pipe' | number } = {}): Promise<Ending> {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], { stdio: ['ignore', stdout, 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  if (deaf) child.stderr!.destroy();
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+test('a run whose standard error is closed goes on without anyone to tell', async () => {
+  const ended = await run([counting, 'count', '--out', join(folder(), 'unheard')], { deaf: true });
+  expect(ended).toEqual({ code: 0, out: 'counted 5, from 1\n', err: '' });
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk under standard output is told as one', async () => {
+  const full = await open('/dev/full', 'w');
+  const { code, err } = await run([counting, 'count', '--quiet', '--out', join(folder(), 'full')], { stdout: full.fd });
+  await full.close();
+  expect(code).toBe(65);
+  expect(err).toMatch(/^antidote: standard output: found a full disk/);
+});
+
+test('an error that no command waits for is told on standard error, and with --json as a document too', async () => {
+  const [plain, json] = await Promise.all([run(carelessly), run([...carelessly, '--json'])]);
+  expect(plain).toMatchObject({ code: 70, out: '' });
+  expect(plain.err).toMatch(/^antidote: an error of its own.*TypeError: nobody waits for this/);
+  expect(json.code).toBe(70);
+  expect(JSON.parse(json.out).error.found).toBe('TypeError: nobody waits for this');
+});

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import type { PictureSet } from '../data/pictures.ts';
+import type { DummyTrigger } from '../defenses/cbpt/inversion/examine.ts';
+import type { Form } from '../defenses/cbpt/inversion/forms.ts';
+import { cbptDefaults } from '../defenses/cbpt/purify.ts';
+import { float32 } from '../tensor/tensor.ts';
+import { scanLimits, suspicionOf } from './suspicion.ts';
+
+const { belief } = cbptDefaults;
+
+interface World {
+  readonly classes?: number;
+  readonly perClass?: number;
+  /** Share of the shots that the model names rightly. */
+  readonly recognised?: number;
+}
+
+/** A model that says what it is told to: class embeddings are unit vectors, and so are those of the shots. */
+function judged(found: readonly (readonly [form: Form, dominant: string, concentration: number])[], world: World = {}) {
+  const { classes = 100, perClass = 16, recognised = 0.8 } = world;
+  const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
+  const shots = classes * perClass;
+  const labels = Int32Array.from({ length: shots }, (_, i) => i % classes);
+  const unit = (index: number) => Float32Array.from({ length: classes }, (_, i) => (i === index ? 1 : 0));
+  const said = Array.from(labels, (label, i) => (i < recognised * shots ? label : (label + 1) % classes));
+  const head = { classes: names, embedding: classes, scale: 1, embeddings: joined(names.map((_, i) => unit(i))) };
+  const dummies = found.map(
+    ([form, dominant, concentration]) => ({ name: form, form, dominant, concentration }) as unknown as DummyTrigger,
+  );
+  const seen = { zeroShot: head, clean: float32(joined(said.map(unit)), [shots, classes]) };
+  const set = { classes: names, labels } as unknown as PictureSet;
+  return suspicionOf({ ...seen, dummies, used: [] }, set, belief);
+}
+
+function joined(rows: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(rows.flatMap((row) => [...row]));
+}
+
+test('a believed dummy trigger is a backdoor, and its class the target', () => {
+  const { verdict, target, score, candidates, reasons } = judged([
+    ['sparse', 'class 3', 0.4],
+    ['patch', 'class 7', 0.96],
+  ]);
+  expect({ verdict, target }).toEqual({ verdict: 'backdoor', target: 'class 7' });
+  expect(score).toBeCloseTo(0.96 / belief.patch, 10);
+  expect(candidates.map(({ label }) => label)).toEqual(['class 7', 'class 3']);
+  expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7"; no model without a backdoor was met/);
+});
+
+test('patterns as any model has them are no backdoor, however many forms were tried', () => {
+  const { verdict, target, score } = judged([
+    ['sparse', 'class 1', 0.38],
+    ['patch', 'class 2', 0.67],
+    ['waves', 'class 3', 0.19],
+  ]);
+  expect({ verdict, target }).toEqual({ verdict: 'clean', target: null });
+  expect(score).toBeLessThan(scanLimits.doubt);
+});
+
+test('more than ordinary patterns reach and less than triggers do is left undecided', () => {
+  expect(judged([['patch', 'class 2', 0.95 * belief.patch]])).toMatchObject({ verdict: 'undecided', target: null });
+});
+
+test('a class that two forms lead to is listed once, with the larger score', () => {
+  const { candidates } = judged([
+    ['sparse', 'class 7', 0.9],
+    ['patch', 'class 7', 0.99],
+  ]);
+  expect(candidates).toEqual([expect.objectContaining({ label: 'class 7', form: 'patch' })]);
+});
+
+test.each([
+  ['few classes', { classes: 10, perClass: 60 }, /There are 10 classes/],
+  ['few pictures', { classes: 100, perClass: 1 }, /There are 100 pictures/],
+  ['a model that guesses', { recognised: 0.02 }, /names 2 % of the pictures rightly, hardly more than by guessing/],
+] as const)('with %s nothing is said, whatever was found, and the reason comes first', (_, world, reason) => {
+  const suspicion = judged([['sparse', 'class 7', 1]], world);
+  expect(suspicion).toMatchObject({ verdict: 'undecided', target: null });
+  expect(suspicion.reasons[0]).toMatch(reason);
+});
+
+test('where nothing was inverted there is nothing to suspect', () => {
+  expect(judged([])).toEqual({ verdict: 'clean', reasons: [], score: 0, target: null, candidates: [] });
+});

@@ -1,5 +1,5 @@
 /** @file docs/results.md from a finished bench, and its result for the repository: `tsx scripts/write-results.ts DIR`. */
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -68,5 +68,8 @@ console.log(flags.out);
 const results = join(root, 'bench/results');
 await mkdir(results, { recursive: true });
 const kept = join(results, `${basename(data.source).replace(/\.ya?ml$/, '')}.json`);
-await copyFile(join(directory, 'result.json'), kept);
+const result = JSON.parse(await readFile(join(directory, 'result.json'), 'utf8'));
+// Where the run lay on the machine that made it concerns nobody else.
+const places = { run: basename(directory), report: `${basename(directory)}/report.html` };
+await writeFileAtomically(kept, `${JSON.stringify({ ...result, ...places }, null, 2)}\n`);
 console.log(kept);

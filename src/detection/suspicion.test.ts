@@ -44,7 +44,7 @@ test('a believed dummy trigger is a backdoor, and its class the target', () => {
   expect({ verdict, target }).toEqual({ verdict: 'backdoor', target: 'class 7' });
   expect(score).toBeCloseTo(0.96 / belief.patch, 10);
   expect(candidates.map(({ label }) => label)).toEqual(['class 7', 'class 3']);
-  expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7"; no model without a backdoor was met/);
+  expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7": 80 % and more is a sign/);
 });
 
 test('patterns as any model has them are no backdoor, however many forms were tried', () => {

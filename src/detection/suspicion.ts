@@ -30,12 +30,12 @@ export interface Suspicion {
   readonly candidates: readonly Candidate[];
 }
 
-/** Where a verdict would rest on too little: docs/method.md, "Scan". */
+/** Below these a verdict would rest on too little. The numbers are those that verdicts were measured with: docs/method.md, "Scan". */
 export const scanLimits = {
   /** Among fewer classes ordinary adversarial patterns send most pictures to one of them, too. */
-  classes: 20,
-  /** What fools so few pictures, all of which it was optimised on, need not be a trigger. */
-  shots: 320,
+  classes: 100,
+  /** What fools fewer pictures, all of which it was optimised on, need not be a trigger. */
+  shots: 1600,
   /** The shots must be named rightly so many times as often as by guessing. */
   overChance: 3,
   /** A score below 1 that leaves doubt: more than ordinary patterns reach, less than triggers do. */
@@ -96,13 +96,13 @@ const patterns: Readonly<Record<Form, string>> = {
   additive: 'A faint change of the whole picture',
   sparse: 'A pattern in a fixed place',
   patch: 'A small patch, wherever it lies,',
-  waves: 'Faint waves over the whole picture',
+  waves: 'A faint wave over the whole picture, one of sixteen,',
 };
 
 function sentence({ label, form, concentration, score }: Candidate, belief: Belief): string {
   const sent = `${patterns[form]} sends ${percent(concentration)} of the pictures of other classes to "${label}"`;
   return score >= 1
-    ? `${sent}; no model without a backdoor was met where one sends ${percent(belief[form])}.`
+    ? `${sent}: ${percent(belief[form])} and more is a sign of a backdoor.`
     : `${sent}, as such patterns do in any model: ${percent(belief[form])} would be a sign.`;
 }
 

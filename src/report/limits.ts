@@ -30,7 +30,7 @@ export function limitsSection(data: ReportData): Html {
     data.purified &&
       html`<strong>The cure is the head, for these ${data.task.classes} classes.</strong> The image encoder stays as it was, byte for byte, and still carries the backdoor: retrieval, captioning, other class lists and other heads on it are not protected.`,
     data.dummyTriggers.length > 0 &&
-      html`<strong>A dummy trigger is not evidence by itself.</strong> Inversion finds some perturbation in every model; that it looks like a trigger does not prove one, and that it looks like noise does not disprove one. Only a pattern that sends nearly all pictures to one class is a sign: no model without a backdoor was met where one does.`,
+      html`<strong>A dummy trigger is not evidence by itself.</strong> Inversion finds some perturbation in every model; that it looks like a trigger does not prove one, and that it looks like noise does not disprove one. Only a pattern that sends nearly all pictures to one class is a sign, and among few classes not even that.`,
     triggered &&
       html`<strong>Nobody adapted to the defence.</strong> An attacker who knows it may build a trigger that survives it.`,
     data.purified &&

@@ -23,6 +23,15 @@ export function findingRecord({ reasons, candidates, ...verdict }: Suspicion) {
   return { ...verdict, reasons: [...reasons], candidates: candidates.map((candidate) => ({ ...candidate })) };
 }
 
+/** Those that the verdict rests on come first. */
+function bySuspicion(dummies: Inversion['dummies'], { candidates }: Suspicion): Inversion['dummies'] {
+  const rank = ({ form, dominant }: Inversion['dummies'][number]) => {
+    const at = candidates.findIndex((one) => one.form === form && one.label === dominant);
+    return at < 0 ? candidates.length : at;
+  };
+  return [...dummies].sort((a, b) => rank(a) - rank(b));
+}
+
 /** Fills the page of a run that inverted dummy triggers and measured nothing. */
 export async function findingsOf(
   run: Run,
@@ -40,7 +49,7 @@ export async function findingsOf(
     model: clip.name,
     task: { classes: set.classes.length, shots: { perClass, from: set.name } },
     suspicion,
-    dummyTriggers: await dummyPictures({ set, seed }, dummies),
+    dummyTriggers: await dummyPictures({ set, seed }, bySuspicion(dummies, suspicion)),
     curves: lossCurves(events),
     provenance: provenanceOfRun(config, stages, new Date().toISOString()),
   };

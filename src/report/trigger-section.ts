@@ -76,7 +76,7 @@ export function triggerSection({
       ? 'What is done to every triggered picture.'
       : 'Inversion looks for a change of the pixels that makes the model collapse. It need not look like the true trigger; it has to reach the same region of the feature space, so that prompts tuned against it hold against the true one.';
   return html`<section id="triggers" aria-labelledby="triggers-title">
-    <h2 id="triggers-title">${dummyTriggers.length === 0 ? 'The trigger' : trueTrigger ? 'The trigger, true and found' : 'The trigger that was found'}</h2>
+    <h2 id="triggers-title">${dummyTriggers.length === 0 ? 'The trigger' : trueTrigger ? 'The trigger, true and found' : 'What inversion found'}</h2>
     <p class="lead">${lead}</p>
     <div class="triggers">
       ${

@@ -1,4 +1,4 @@
-/** @file What inversion found in a model, for a page and for a terminal: shared by the jobs that invert. */
+/** @file What inversion found in a model, as a result and as a page: shared by the jobs that invert. */
 import { join } from 'node:path';
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../data/pictures.ts';

@@ -3,7 +3,7 @@ import type { ScanVerdict } from '../detection/suspicion.ts';
 import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
 import { count, shortened } from './numbers.ts';
-import { page } from './page.ts';
+import { factList, page, type Section } from './page.ts';
 import { provenanceSection } from './provenance.ts';
 import type { FindingsData } from './report-data.ts';
 import { triggerSection } from './trigger-section.ts';
@@ -37,12 +37,11 @@ function cured({ command, suspicion: { score } }: FindingsData): Html | null {
 }
 
 function about({ model, task }: FindingsData): Html {
-  const facts = [
+  return factList([
     ['Model', model],
     ['Classes', count(task.classes)],
     ['Pictures', `${task.shots.perClass} of each class, ${task.shots.from}`],
-  ];
-  return html`<dl class="about">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+  ]);
 }
 
 function limitsSection({ task }: FindingsData): Html {
@@ -57,29 +56,23 @@ function limitsSection({ task }: FindingsData): Html {
 
 /** Draws the page; depends on nothing but its argument, all of which is escaped. */
 export function renderFindings(data: FindingsData): string {
-  const { tone, stamp } = stamps[data.suspicion.verdict];
   // Whose class it is nobody knows: the page that does names the attacker's.
   const triggers = triggerSection({ ...data, trueTrigger: null, target: null, attack: null });
-  const sections: readonly (readonly [string, string, Html | null])[] = [
+  const sections: readonly Section[] = [
     ['triggers', 'Triggers', triggers],
     ['curves', 'Training', curvesSection(data.curves)],
     ['limits', 'Limits', limitsSection(data)],
     ['provenance', 'Repeat it', provenanceSection(data)],
   ];
-  const present = sections.filter(([, , section]) => section !== null);
   return toText(
     page({
-      title: `${stamp}: ${data.model}`,
+      subject: data.model,
       kind: `${titles[data.command]} report`,
-      contents: present.map(([id, name]) => [id, name]),
-      main: html`<section class="hero" aria-labelledby="verdict">
-      <p class="stamp ${tone}">${stamp}</p>
-      <h1 id="verdict">${headline(data)}</h1>
-      ${data.suspicion.reasons.map((reason) => html`<p class="detail">${reason}</p>`)}
+      verdict: { ...stamps[data.suspicion.verdict], headline: headline(data) },
+      about: html`${data.suspicion.reasons.map((reason) => html`<p class="detail">${reason}</p>`)}
       ${cured(data)}
-      ${about(data)}
-    </section>
-    ${present.map(([, , section]) => section)}`,
+      ${about(data)}`,
+      sections,
       finished: data.provenance.finished,
     }),
   );

@@ -1,28 +1,45 @@
 /** @file The frame of every page: head, header with a table of contents, footer. One file, no script, no network. */
 import { type Html, html } from './html.ts';
 import { style } from './style.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Nothing may be fetched: pictures come as data, styles stand in the page, scripts do not exist. */
 const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/** A part of a page: its id, what the header calls it, and its content; null where there is nothing to show. */
+export type Section = readonly [id: string, name: string, content: Html | null];
+
 export interface Page {
-  readonly title: string;
+  /** What the page is about: a model, a matrix, a command. */
+  readonly subject: string;
   /** What sort of page it is, in the header. */
   readonly kind: string;
-  /** Ids of the sections and what the header calls them. */
-  readonly contents: readonly (readonly [id: string, name: string])[];
+  readonly verdict: Pick<Verdict, 'tone' | 'stamp' | 'headline'>;
+  /** What stands below the headline, above the first section. */
+  readonly about: Html;
+  readonly sections: readonly Section[];
   /** Definitions that the content refers to. */
   readonly before?: Html;
   /** Styles that only this sort of page needs. */
   readonly style?: Html;
-  readonly main: Html;
   /** When the run came to its result, or told something last if it has not yet: ISO 8601, UTC. */
   readonly finished: string;
   /** The run may still go on. */
   readonly unfinished?: boolean;
 }
 
-export function page({ title, kind, contents, before, style: own, main, finished, unfinished = false }: Page): Html {
+export function page({
+  subject,
+  kind,
+  verdict: { tone, stamp, headline },
+  about,
+  sections,
+  before,
+  style: own,
+  finished,
+  unfinished = false,
+}: Page): Html {
+  const present = sections.filter(([, , content]) => content !== null);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -30,7 +47,7 @@ export function page({ title, kind, contents, before, style: own, main, finished
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="referrer" content="no-referrer">
-<title>${title} (neural-antidote)</title>
+<title>${stamp}: ${subject} (neural-antidote)</title>
 <link rel="icon" href="data:,">
 <style>${style}${own}</style>
 </head>
@@ -38,13 +55,23 @@ export function page({ title, kind, contents, before, style: own, main, finished
 ${before}
 <div class="wrap">
   <a class="skip" href="#content">Skip to the results</a>
-  <header class="top"><span><b>neural-antidote</b> ${kind}</span><nav class="contents" aria-label="On this page">${contents.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
+  <header class="top"><span><b>neural-antidote</b> ${kind}</span><nav class="contents" aria-label="On this page">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
   <main id="content">
-    ${main}
+    <section class="hero" aria-labelledby="verdict">
+      <p class="stamp ${tone}">${stamp}</p>
+      <h1 id="verdict">${headline}</h1>
+      ${about}
+    </section>
+    ${present.map(([, , content]) => content)}
   </main>
   <footer class="bottom">${unfinished ? 'Not finished; last heard of' : 'Run finished'} <time datetime="${finished}">${finished.slice(0, 16).replace('T', ' ')} UTC</time>. This file is complete: it loads nothing and runs no script.</footer>
 </div>
 </body>
 </html>
 `;
+}
+
+/** Facts by name, those without a value left out. */
+export function factList(facts: readonly (readonly [name: string, value: string | null])[]): Html {
+  return html`<dl class="about">${facts.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
 }

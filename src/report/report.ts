@@ -5,7 +5,7 @@ import { type Html, html, toText } from './html.ts';
 import { limitsSection } from './limits.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
 import { count, shortened } from './numbers.ts';
-import { page } from './page.ts';
+import { factList, page, type Section } from './page.ts';
 import { pictureGrid, symbols } from './picture-grid.ts';
 import { provenanceSection } from './provenance.ts';
 import type { ReportData } from './report-data.ts';
@@ -28,7 +28,7 @@ function about({ model, attack, target, task }: ReportData): Html {
     ['Tested on', `${task.test}, ${count(task.classes)} classes`],
     ['Given to the defence', task.shots && `${task.shots.perClass} clean pictures a class, ${task.shots.from}`],
   ];
-  return html`<dl class="about">${facts.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+  return factList(facts);
 }
 
 /**
@@ -36,8 +36,8 @@ function about({ model, attack, target, task }: ReportData): Html {
  * Everything in `data` is escaped, so class names and paths may hold whatever a stranger put into them.
  */
 export function renderReport(data: ReportData): string {
-  const { tone, stamp, headline, detail } = verdict(data);
-  const sections: readonly (readonly [string, string, Html | null])[] = [
+  const found = verdict(data);
+  const sections: readonly Section[] = [
     ['pictures', 'Pictures', pictureGrid(data)],
     ['triggers', 'Triggers', triggerSection(data)],
     ['curves', 'Training', curvesSection(data.curves)],
@@ -46,21 +46,16 @@ export function renderReport(data: ReportData): string {
     ['limits', 'Limits', limitsSection(data)],
     ['provenance', 'Repeat it', provenanceSection(data)],
   ];
-  const present = sections.filter(([, , section]) => section !== null);
   return toText(
     page({
-      title: `${stamp}: ${data.model}`,
+      subject: data.model,
       kind: `${titles[data.command]} report`,
-      contents: present.map(([id, name]) => [id, name]),
-      before: symbols,
-      main: html`<section class="hero" aria-labelledby="verdict">
-      <p class="stamp ${tone}">${stamp}</p>
-      <h1 id="verdict">${headline}</h1>
-      <p class="detail">${detail}</p>
+      verdict: found,
+      about: html`<p class="detail">${found.detail}</p>
       ${about(data)}
-      ${measureTiles(data)}
-    </section>
-    ${present.map(([, , section]) => section)}`,
+      ${measureTiles(data)}`,
+      sections,
+      before: symbols,
       finished: data.provenance.finished,
     }),
   );

@@ -6,7 +6,7 @@ import { allCurves } from './course.ts';
 import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
 import { count, percent, shortened } from './numbers.ts';
-import { page } from './page.ts';
+import { factList, page, type Section } from './page.ts';
 import { provenanceSection } from './provenance.ts';
 import { provenanceOfRun } from './run-provenance.ts';
 import { bars, type Verdict } from './verdict.ts';
@@ -146,24 +146,19 @@ export function renderRun(run: StoredRun): string {
   const { config, stages, events, result } = run;
   const outcome = (result && outcomes[config.command]?.(run, `${run.directory}: result.json`)) ?? plainOutcome(run);
   const finished = events.at(-1)?.time ?? config.started;
-  const sections: readonly (readonly [string, string, Html | null])[] = [
+  const sections: readonly Section[] = [
     ['curves', 'Training', curvesSection(allCurves(run.events), outcome.measures)],
     ['numbers', 'Numbers', outcome.numbers],
     ['provenance', 'Repeat it', provenanceSection({ provenance: provenanceOfRun(config, stages, finished) })],
   ];
-  const present = sections.filter(([, , section]) => section !== null);
   return toText(
     page({
-      title: `${outcome.stamp}: ${config.command}`,
+      subject: config.command,
       kind: 'Run report',
-      contents: present.map(([id, name]) => [id, name]),
-      main: html`<section class="hero" aria-labelledby="verdict">
-      <p class="stamp ${outcome.tone}">${outcome.stamp}</p>
-      <h1 id="verdict">${outcome.headline}</h1>
-      <p class="detail">${outcome.detail}</p>
-      ${outcome.facts.length > 0 && html`<dl class="about">${outcome.facts.map(([name, value]) => html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`}
-    </section>
-    ${present.map(([, , section]) => section)}`,
+      verdict: outcome,
+      about: html`<p class="detail">${outcome.detail}</p>
+      ${outcome.facts.length > 0 && factList(outcome.facts)}`,
+      sections,
       finished,
       unfinished: result === undefined,
     }),

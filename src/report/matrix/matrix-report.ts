@@ -2,7 +2,7 @@
 import type { Overall } from '../../sweep/statistics.ts';
 import { type Html, html, toText } from '../html.ts';
 import { count, percent, points, shortened } from '../numbers.ts';
-import { page } from '../page.ts';
+import { page, type Section } from '../page.ts';
 import { provenanceSection } from '../provenance.ts';
 import { triggerStrip } from '../trigger-section.ts';
 import { cellsSection } from './cell-details.ts';
@@ -116,7 +116,7 @@ const limits: Html = html`<section id="limits" aria-labelledby="limits-title">
 export function renderMatrix(data: MatrixData): string {
   const panels = panelsOf(data);
   const { tone, stamp, detail } = standing(data);
-  const sections: readonly (readonly [string, string, Html | null])[] = [
+  const sections: readonly Section[] = [
     ['table', 'Table', overallSection(panels)],
     ['comparisons', 'Comparisons', comparisonSection(data)],
     ['triggers', 'Triggers', triggersSection(data)],
@@ -125,19 +125,14 @@ export function renderMatrix(data: MatrixData): string {
     ['limits', 'Limits', limits],
     ['provenance', 'Repeat it', provenanceSection(data)],
   ];
-  const present = sections.filter(([, , section]) => section !== null);
   return toText(
     page({
-      title: `${stamp}: ${data.source}`,
+      subject: data.source,
       kind: 'Bench report',
-      contents: present.map(([id, name]) => [id, name]),
       style: matrixStyle,
-      main: html`<section class="hero" aria-labelledby="verdict">
-      <p class="stamp ${tone}">${stamp}</p>
-      <h1 id="verdict">${panels[0] ? headline(data, panels[0]) : 'An empty matrix.'}</h1>
-      <p class="detail">${detail} Tables as files: <a href="results.csv">CSV</a>, <a href="results.json">JSON</a>, <a href="results.md">Markdown</a>.</p>
-    </section>
-    ${present.map(([, , section]) => section)}`,
+      verdict: { tone, stamp, headline: panels[0] ? headline(data, panels[0]) : html`An empty matrix.` },
+      about: html`<p class="detail">${detail} Tables as files: <a href="results.csv">CSV</a>, <a href="results.json">JSON</a>, <a href="results.md">Markdown</a>.</p>`,
+      sections,
       finished: data.provenance.finished,
       unfinished: data.cells.some(({ outcome }) => outcome === null),
     }),

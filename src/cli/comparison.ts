@@ -1,6 +1,5 @@
 /** @file Measures a model before and after purification, with its floor, and draws the report: shared by the jobs. */
 
-import { join } from 'node:path';
 import { type NamedThreat, openThreat } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
@@ -17,14 +16,12 @@ import { encodeTest, handWrittenUnder, measureHead, predictTest } from '../evalu
 import { type Floor, floorOf } from '../evaluation/floor.ts';
 import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
-import { lossCurves } from '../report/course.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { ReportData } from '../report/report-data.ts';
-import { provenanceOfRun } from '../report/run-provenance.ts';
-import { readCourse } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
+import { courseOf } from './report-files.ts';
 
 /** What is measured on; all of it survives JSON, so that a run can be resumed. */
 export interface TestOptions {
@@ -168,9 +165,6 @@ export async function reportOf(
   defence: DefenceSide | undefined,
 ): Promise<ReportData> {
   const { threat, measured, undefended, purified, clean, floor } = comparison;
-  await run.events.flush();
-  const { config } = run;
-  const { events, stages } = await readCourse(join(run.directory, 'events.jsonl'), config.started);
   return {
     command,
     model: measured.clip.name,
@@ -191,8 +185,7 @@ export async function reportOf(
     dummyTriggers: defence
       ? await dummyPictures(measured, defence.dummies, { ...defence, test: measured.embeddings })
       : [],
-    curves: lossCurves(events),
     classes: classAccuracies(measured),
-    provenance: provenanceOfRun(config, stages, new Date().toISOString()),
+    ...(await courseOf(run)),
   };
 }

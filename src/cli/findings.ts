@@ -1,15 +1,12 @@
 /** @file What inversion found in a model, as a result and as a page: shared by the jobs that invert. */
-import { join } from 'node:path';
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
-import { lossCurves } from '../report/course.ts';
 import { dummyPictures } from '../report/gather.ts';
 import type { FindingsData } from '../report/report-data.ts';
-import { provenanceOfRun } from '../report/run-provenance.ts';
-import { readCourse } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
+import { courseOf } from './report-files.ts';
 
 /** Shots, and how many of each class were asked for. */
 export interface GivenShots {
@@ -41,16 +38,12 @@ export async function findingsOf(
   { dummies }: Pick<Inversion, 'dummies'>,
   suspicion: Suspicion,
 ): Promise<FindingsData> {
-  await run.events.flush();
-  const { config } = run;
-  const { events, stages } = await readCourse(join(run.directory, 'events.jsonl'), config.started);
   return {
     command,
     model: clip.name,
     task: { classes: set.classes.length, shots: { perClass, from: set.name } },
     suspicion,
     dummyTriggers: await dummyPictures({ set, seed }, bySuspicion(dummies, suspicion)),
-    curves: lossCurves(events),
-    provenance: provenanceOfRun(config, stages, new Date().toISOString()),
+    ...(await courseOf(run)),
   };
 }

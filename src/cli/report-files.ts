@@ -2,11 +2,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
+import { lossCurves } from '../report/course.ts';
 import { renderFindings } from '../report/findings-page.ts';
 import { renderReport } from '../report/report.ts';
 import type { FindingsData, ReportData } from '../report/report-data.ts';
 import { drawnUnfinished, renderRun } from '../report/run-page.ts';
+import { provenanceOfRun } from '../report/run-provenance.ts';
 import type { JsonRecord } from '../runs/config.ts';
+import { readCourse } from '../runs/events.ts';
 import { readConfig, readRun } from '../runs/read.ts';
 import type { Run } from '../runs/run.ts';
 import { shellWord } from '../runs/shell-word.ts';
@@ -22,6 +25,16 @@ const stored = z.object({ format: z.literal(format), data: z.custom<PageData>((d
 
 /** What was measured, or what was found without measuring. */
 type PageData = ReportData | FindingsData;
+
+/** What a run that is about to end has told so far, for its report. */
+export async function courseOf({ directory, config, events }: Run): Promise<Pick<ReportData, 'curves' | 'provenance'>> {
+  await events.flush();
+  const told = await readCourse(join(directory, 'events.jsonl'), config.started);
+  return {
+    curves: lossCurves(told.events),
+    provenance: provenanceOfRun(config, told.stages, new Date().toISOString()),
+  };
+}
 
 /** Writes report.json and report.html into a run directory; returns the page's path. */
 export async function writeReport(directory: string, data: PageData): Promise<string> {

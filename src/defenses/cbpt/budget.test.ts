@@ -37,13 +37,17 @@ test('the plan names every stage that tells its steps, the second start of a for
     'features',
     'invert-sparse',
     'invert-sparse-features',
+    'invert-sparse-more-features',
     'invert-sparse-2',
     'invert-sparse-2-features',
+    'invert-sparse-2-more-features',
     'invert-patch',
     'invert-patch-told',
     'invert-patch-features',
+    'invert-patch-more-features',
     'invert-waves',
     'invert-waves-features',
+    'invert-waves-more-features',
     'tune',
   ]);
 });

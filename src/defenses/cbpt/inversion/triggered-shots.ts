@@ -15,10 +15,10 @@ export interface TriggeredShots {
 }
 
 /** More shots than this do not get a trigger: docs/method.md, "Tuning". */
-export const mostTriggered = 8192;
+export const mostTriggered = 4096;
 
-/** Where a trigger sends so many of them is known to a point and a half: twice the standard error of a share of 0.85. */
-export const enoughToJudge = 2048;
+/** Where a trigger sends so many of them is known to two points: twice the standard error of a share of 0.85. */
+export const enoughToJudge = 1024;
 
 /** The shots that get a trigger: all, or of every class as many as of the others. Those of a smaller `most` are among them. */
 export function shotsToTrigger(

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { openClip } from '../../checkpoints/open.ts';
 import { openClasses } from '../../data/classes.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { plannedStages } from '../../defenses/cbpt/plan.ts';
-import { cbptDefaults } from '../../defenses/cbpt/purify.ts';
+import { inversionStages } from '../../defenses/cbpt/plan.ts';
 import { scan, scanDefaults } from '../../detection/scan.ts';
 import type { ScanVerdict } from '../../detection/suspicion.ts';
 import { writeDummies } from '../../export/purified.ts';
@@ -42,17 +41,11 @@ async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> 
   terminal.activity('opening model and pictures');
   const clip = await openClip(model, recorder.record);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const { names: classes, templates, prompt } = await openClasses(list);
+  const { names: classes, templates } = await openClasses(list);
   const shots = await openPictureSet(data, { classes, config: clip.config, shots: { perClass, seed } });
   await run.pin('data', { name: shots.name, sha256: shots.hash });
 
-  const all = plannedStages(clip, classes, shots.labels.length, {
-    ...cbptDefaults,
-    ...scanDefaults,
-    templates,
-    prompt,
-  });
-  const stages = all.filter(({ name }) => name !== 'tune');
+  const stages = inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const found = await scan(engine, clip, shots, templates, { ...scanDefaults, seed }, recorder);
   const dummies = await writeDummies(run.directory, clip, found);

@@ -30,13 +30,30 @@ export function plannedStages(
   clip: Clip,
   classes: readonly string[],
   shots: number,
-  { forms, inversion, tuning, templates, prompt }: Omit<CbptOptions, 'belief' | 'seed'>,
+  options: Omit<CbptOptions, 'belief' | 'seed'>,
 ): readonly PlannedStage[] {
-  const { outputs } = pictureGradient(clip);
-  const encoding = arithmeticOf({ outputs: { embedding: outputs.embedding! } });
+  const { forms, tuning, prompt } = options;
+  const triggered = Math.min(shots, mostTriggered);
+  const inStep = (most: number) => Math.min(most, tuning.batch);
+  const rows = {
+    batch: inStep(shots),
+    triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })),
+  };
+  const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
+  return [...inversionStages(clip, classes, shots, options), { name: 'tune', arithmetic: tuned, fixed: false }];
+}
+
+/** The stages up to the dummy triggers: those of `scan`. */
+export function inversionStages(
+  clip: Clip,
+  classes: readonly string[],
+  shots: number,
+  { forms, inversion, templates }: Pick<CbptOptions, 'forms' | 'inversion' | 'templates'>,
+): readonly PlannedStage[] {
+  const encoding = encodingOf(clip);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
-  const gradient = arithmeticOf({ outputs });
+  const gradient = arithmeticOf({ outputs: pictureGradient(clip).outputs });
   const batch = fittingBatch(clip, inversion.batch);
   const patches = (runners: number) => picturesOf(raceRounds(runners, { ...inversion, batch })) * gradient;
   const finding: Record<Form, number> = {
@@ -45,9 +62,6 @@ export function plannedStages(
     patch: patches(classes.length),
     waves: sampledPictures * encoding,
   };
-  const inStep = (most: number) => Math.min(most, tuning.batch);
-  const rows = { batch: inStep(shots), triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })) };
-  const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
   return [
     { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(classes, templates)), fixed: true },
     { name: 'features', arithmetic: shots * encoding, fixed: true },
@@ -68,8 +82,12 @@ export function plannedStages(
       const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding, fixed: true };
       return [...stages, { ...more, ...(one.form === 'waves' ? whenNothing : whenFound) }];
     }),
-    { name: 'tune', arithmetic: tuned, fixed: false },
   ];
+}
+
+/** One picture through the image tower. */
+function encodingOf(clip: Clip): number {
+  return arithmeticOf({ outputs: { embedding: pictureGradient(clip).outputs.embedding! } });
 }
 
 const whenFound = { onlyIf: 'something is found' } as const;

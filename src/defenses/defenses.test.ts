@@ -113,7 +113,7 @@ test('an oracle without a trigger is refused, and a blind defence is not told of
 test('the random delta is as large as the additive form everywhere, and means nothing', async () => {
   const { recorder, saved } = keeping();
   await run('random-delta', task(recorder));
-  expect([...saved.keys()].sort()).toEqual(['features', 'known-0', 'prompts', 'tune']);
+  expect([...saved.keys()].sort()).toEqual(['features', 'known-0', 'prompts', 'tune', 'views']);
 });
 
 test('a context shared by all classes is one, and longer contexts have the tokens they say', async () => {
@@ -134,6 +134,7 @@ test('a context shared by all classes is one, and longer contexts have the token
 test('controls differ from CBPT in what they name, and in nothing else', () => {
   const { defaults } = defences.cbpt;
   expect(defences.coop.defaults).toEqual({ ...defaults, forms: [] });
+  expect(defences['cbpt-one-view'].defaults).toEqual({ ...defaults, views: 1 });
   expect(defences['cbpt-no-anchor'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, anchorWeight: 0 } });
   expect(defences['cbpt-no-clean'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, cleanWeight: 0 } });
   for (const [name, bound] of [

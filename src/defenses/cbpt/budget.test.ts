@@ -48,6 +48,7 @@ test('the plan names every stage that tells its steps, the second start of a for
     'invert-waves',
     'invert-waves-features',
     'invert-waves-more-features',
+    'views',
     'tune',
   ]);
 });

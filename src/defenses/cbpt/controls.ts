@@ -13,8 +13,8 @@ export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;
 
 type Cbpt = BlindDefence<CbptRecipe>;
 
-const { inversion, tuning, forms, belief } = cbptDefaults;
-const recipe: CbptRecipe = { inversion, tuning, forms, belief };
+const { inversion, tuning, views, forms, belief } = cbptDefaults;
+const recipe: CbptRecipe = { inversion, tuning, views, forms, belief };
 
 async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
   const { engine, clip, shots, templates, prompt, seed, recorder } = task;
@@ -83,6 +83,7 @@ export const cbptAndControls = {
   oracle,
   'cbpt-no-clean': tuned('CBPT without the loss on clean pictures', { cleanWeight: 0 }),
   'cbpt-no-margin': tuned('CBPT without the margin against the target on triggered pictures', { margin: 0 }),
+  'cbpt-one-view': cbpt('CBPT tuned on the shots as they are alone', { views: 1 }),
   'cbpt-no-anchor': tuned('CBPT without the loss that holds prompts near their words', { anchorWeight: 0 }),
   'cbpt-shared': tuned('CBPT with one context for all classes', { contexts: 'shared' }),
   'cbpt-m1': startingFrom('one token', 'a'),

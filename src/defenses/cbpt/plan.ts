@@ -13,6 +13,7 @@ import type { CbptOptions } from './purify.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
 import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
+import { furtherViews } from './tuning/views.ts';
 
 /** A part of the work, under the name of its events. */
 export interface PlannedStage {
@@ -34,13 +35,18 @@ export function plannedStages(
 ): readonly PlannedStage[] {
   const { forms, tuning, prompt } = options;
   const triggered = Math.min(shots, mostTriggered);
+  const views = furtherViews(shots, options.views) * shots;
   const inStep = (most: number) => Math.min(most, tuning.batch);
   const rows = {
-    batch: inStep(shots),
+    batch: inStep(shots + views),
     triggered: forms.map(() => ({ rows: inStep(triggered), target: 0 })),
   };
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
-  return [...inversionStages(clip, classes, shots, options), { name: 'tune', arithmetic: tuned, fixed: false }];
+  return [
+    ...inversionStages(clip, classes, shots, options),
+    ...(views > 0 ? [{ name: 'views', arithmetic: views * encodingOf(clip), fixed: true }] : []),
+    { name: 'tune', arithmetic: tuned, fixed: false },
+  ];
 }
 
 /** The stages up to the dummy triggers: those of `scan`. */

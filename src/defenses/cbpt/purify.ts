@@ -5,6 +5,7 @@ import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
+import { joinRows } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
 import { type DummyOptions, type Inversion, invertForms } from './inversion/dummy-triggers.ts';
@@ -12,9 +13,13 @@ import { flock } from './inversion/examine.ts';
 import { shotsToTrigger, type TriggeredShots } from './inversion/triggered-shots.ts';
 import { type SeenShots, seeShots } from './seen-shots.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './tuning/prompts.ts';
+import type { Features } from './tuning/tuning-step.ts';
+import { viewsOf } from './tuning/views.ts';
 
 export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;
+  /** Views of each shot that prompts are tuned on, itself among them; fewer where shots are many (`tuning/views.ts`). */
+  readonly views: number;
   /** Hand-written prompts (`SeenShots`). */
   readonly templates: readonly string[];
   /** The prompt that tuning starts from (`TuningOptions`). */
@@ -44,11 +49,12 @@ export const cbptDefaults: CbptOptions = {
     batch: 4096,
     contexts: 'class-wise',
     cleanWeight: 1,
-    triggeredWeight: 1,
+    triggeredWeight: 0.5,
     anchorWeight: 1,
     margin: 2,
     saveEvery: 50,
   },
+  views: 4,
   forms: ['sparse', 'sparse', 'patch', 'waves'],
   belief: { additive: 0.85, sparse: 0.85, patch: 0.8, waves: 0.75 },
   templates: [plainPrompt],
@@ -79,13 +85,28 @@ export async function purify(
   const seen = await seeShots(engine, clip, shots, options.templates, recorder);
   const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
   const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
-  const features = { clean: seen.clean, triggered, labels: shots.labels };
+  const features = { ...(await inViews(engine, clip, shots, seen, options, recorder)), triggered };
   const tuning = { ...options.tuning, prompt: options.prompt };
   const prompts = await tunePrompts(engine, clip, features, seen.zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...seen, ...found };
 }
 
 const nothingFound: Inversion = { dummies: [], used: [] };
+
+/** Embeddings of the shots as they are and, behind them, of their further views. */
+async function inViews(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  { clean }: SeenShots,
+  options: CbptOptions,
+  recorder: Recorder,
+): Promise<Pick<Features, 'clean' | 'labels'>> {
+  const views = viewsOf(shots, options.views, options.seed);
+  if (views.labels.length === 0) return { clean, labels: shots.labels };
+  const further = await cachedFeatures(engine, clip, views, 'views', recorder);
+  return { clean: joinRows(clean, further), labels: Int32Array.from([...shots.labels, ...views.labels]) };
+}
 
 /** The shots with each of the triggers. */
 function wearing(

@@ -14,11 +14,11 @@ import { classEmbeddings, type Frame } from './frame.ts';
 
 /** Frozen features that tuning sees. */
 export interface Features {
-  /** [shots, embedding] */
+  /** The shots, and further views of them, [rows, embedding] */
   readonly clean: Embeddings;
   /** Of every trigger. */
   readonly triggered: readonly TriggeredShots[];
-  /** Classes of the shots. */
+  /** Classes of those rows. */
   readonly labels: Int32Array;
 }
 

@@ -7,7 +7,9 @@ import type { Engine } from '../../../engine/engine.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import type { RunEvent } from '../../../runs/recorder.ts';
 import { unrecorded } from '../../../runs/unrecorded.ts';
-import { mostObeyed, sampledPictures, sampleWaves } from './sampled-waves.ts';
+import { cbptDefaults } from '../purify.ts';
+import { isBelieved } from './dummy-triggers.ts';
+import { mostObeyed, picturesEach, sampledPictures, sampleWaves } from './sampled-waves.ts';
 
 let engine: Engine;
 
@@ -33,7 +35,9 @@ async function sampled(model: string) {
 test('the target of a backdoor of stripes is reached by waves that nobody optimised', async () => {
   const { found, events } = await sampled('emoji-clip:sig');
   expect(found.dominant).toBe('banana');
-  expect(found.concentration).toBeGreaterThan(0.9);
+  expect(isBelieved(found, cbptDefaults.belief)).toBe(true);
+  // Far from what waves reach without a backdoor, in the next test: nothing hangs on luck.
+  expect(found.concentration).toBeGreaterThan(0.85);
   const told = events.filter(({ stage }) => stage === 'invert-waves').at(-1);
   expect([told?.step, told?.steps]).toEqual([sampledPictures, sampledPictures]);
 }, 120_000);
@@ -46,10 +50,10 @@ test('without a backdoor waves do not agree on a class', async () => {
 test('the class wins that its best sixteen waves reach most often, not the one that a single wave reaches', () => {
   const wave = (label: number, hits: number, rest: number) => [
     ...new Array<number>(hits).fill(label),
-    ...new Array<number>(16 - hits).fill(rest),
+    ...new Array<number>(picturesEach - hits).fill(rest),
   ];
-  const often = Array.from({ length: 20 }, (_, i) => wave(2, i < 4 ? 15 : 12, 1));
-  const predicted = [wave(0, 16, 0), ...often].flat();
+  const often = Array.from({ length: 20 }, (_, i) => wave(2, picturesEach - (i < 4 ? 1 : 2), 1));
+  const predicted = [wave(0, picturesEach, 0), ...often].flat();
   const best = mostObeyed(predicted, 3);
   expect(best).toHaveLength(16);
   expect(best.slice(0, 4)).toEqual([1, 2, 3, 4]);

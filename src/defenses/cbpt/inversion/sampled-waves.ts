@@ -22,7 +22,7 @@ import type { NamedForm } from './forms.ts';
 const wavesTried = 512;
 
 /** Pictures that each of them is tried on. */
-const picturesEach = 8;
+export const picturesEach = 8;
 
 /** Waves of the dummy trigger: enough to cover what the backdoor answers to (docs/method.md, "Waves"). */
 const wavesKept = 16;

@@ -1,19 +1,9 @@
 import { expect, test } from 'vitest';
 import { randomFor } from '../tensor/random.ts';
-import { augmentPictures, type PictureAugmentation } from './augment-pictures.ts';
+import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from './augment-pictures.ts';
 import type { Pictures } from './pictures.ts';
 
 const size = 16;
-const still: PictureAugmentation = {
-  crop: [1, 1],
-  mirror: 0,
-  colour: 0,
-  grey: 0,
-  blur: 0,
-  noise: { share: 0, deviation: [0, 0] },
-  erase: { share: 0, area: [0, 0] },
-};
-
 /** Brightness rises from left to right in the first picture, from top to bottom in the second. */
 function ramps(): Pictures {
   const data = new Uint8Array(2 * 3 * size * size);
@@ -25,7 +15,7 @@ function ramps(): Pictures {
 }
 
 const of = (options: Partial<PictureAugmentation>, seed = 1) =>
-  augmentPictures(ramps(), randomFor(seed, 'pictures'), { ...still, ...options });
+  augmentPictures(ramps(), randomFor(seed, 'pictures'), { ...leftAsTheyAre, ...options });
 
 test('with everything off a picture keeps its bytes', () => {
   expect(of({})).toEqual(ramps());
@@ -51,7 +41,7 @@ test('a crop shows part of the picture, stretched: less of the range, still risi
 
 test('noise has the deviation that was asked for', () => {
   const grey = { dtype: 'uint8' as const, shape: [1, 3, 64, 64], data: new Uint8Array(3 * 64 * 64).fill(128) };
-  const noisy = augmentPictures(grey, randomFor(2), { ...still, noise: { share: 1, deviation: [20, 20] } });
+  const noisy = augmentPictures(grey, randomFor(2), { ...leftAsTheyAre, noise: { share: 1, deviation: [20, 20] } });
   const mean = noisy.data.reduce((sum, value) => sum + value, 0) / noisy.data.length;
   const variance = noisy.data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noisy.data.length;
   expect(Math.abs(mean - 128)).toBeLessThan(1);
@@ -61,7 +51,10 @@ test('noise has the deviation that was asked for', () => {
 test('what is erased is one grey rectangle of about the area that was asked for, in all channels', () => {
   const white = { dtype: 'uint8' as const, shape: [1, 3, 64, 64], data: new Uint8Array(3 * 64 * 64).fill(255) };
   for (let seed = 0; seed < 20; seed++) {
-    const { data } = augmentPictures(white, randomFor(seed), { ...still, erase: { share: 1, area: [0.05, 0.05] } });
+    const { data } = augmentPictures(white, randomFor(seed), {
+      ...leftAsTheyAre,
+      erase: { share: 1, area: [0.05, 0.05] },
+    });
     const plane = 64 * 64;
     const grey = [...data.keys()].filter((i) => data[i] === 128);
     expect(grey.length / 3 / plane).toBeGreaterThan(0.035);

@@ -26,6 +26,17 @@ export interface PictureAugmentation {
   readonly erase: { readonly share: number; readonly area: Range };
 }
 
+/** Nothing happens: what recipes that do little start from. */
+export const leftAsTheyAre: PictureAugmentation = {
+  crop: [1, 1],
+  mirror: 0,
+  colour: 0,
+  grey: 0,
+  blur: 0,
+  noise: { share: 0, deviation: [0, 0] },
+  erase: { share: 0, area: [0, 0] },
+};
+
 /** Augmented copies, one for every picture, in order. */
 export function augmentPictures(pictures: Pictures, random: Random, options: PictureAugmentation): Pictures {
   const [count = 0, , size = 0] = pictures.shape;

@@ -33,3 +33,19 @@ export interface PictureSet {
    */
   read(positions: readonly number[], decoders?: Decoders): Promise<Pictures>;
 }
+
+/** Changes each picture by itself; `positions` say which ones they are, so that what is drawn need not depend on the batch. */
+export function onePictureAtATime(
+  { dtype, shape, data }: Pictures,
+  positions: readonly number[],
+  change: (one: Pictures, position: number) => Pictures,
+): Pictures {
+  const [count = 0, ...picture] = shape;
+  const length = data.length / count;
+  const changed = new Uint8Array(data.length);
+  positions.forEach((position, i) => {
+    const one = { dtype, shape: [1, ...picture], data: data.subarray(i * length, (i + 1) * length) };
+    changed.set(change(one, position).data, i * length);
+  });
+  return { dtype, shape, data: changed };
+}

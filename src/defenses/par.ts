@@ -1,7 +1,7 @@
 /** @file PAR, Perturb and Recover: embeddings are pushed away from where they were, while the contrast keeps their meaning. */
 import { imageTower } from '../clip/image-tower.ts';
 import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
-import { augmentPictures, type PictureAugmentation } from '../data/augment-pictures.ts';
+import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../data/augment-pictures.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { add, greater, mul, square, stopGradient, sub, where } from '../graph/elementwise.ts';
 import { mean, sum } from '../graph/reduction.ts';
@@ -23,11 +23,7 @@ export interface ParOptions extends Recipe {
  * only the positive half of the noise; here it has both.)
  */
 const pictureAugmentation: PictureAugmentation = {
-  crop: [1, 1],
-  mirror: 0,
-  colour: 0,
-  grey: 0,
-  blur: 0,
+  ...leftAsTheyAre,
   noise: { share: 0.5, deviation: [0.2 * 255, 0.2 * 255] },
   erase: { share: 0.5, area: [0.005, 0.01] },
 };

@@ -1,6 +1,6 @@
 /** @file Few shots are tuned on in several views: what is cropped and mirrored differently is harder to learn by heart. */
-import { augmentPictures, type PictureAugmentation } from '../../../data/augment-pictures.ts';
-import type { PictureSet } from '../../../data/pictures.ts';
+import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../../../data/augment-pictures.ts';
+import { onePictureAtATime, type PictureSet } from '../../../data/pictures.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { sha256 } from '../../../tensor/sha256.ts';
 
@@ -12,13 +12,12 @@ const enoughPictures = 8192;
  * classes differ by left and right or by colour alone, some views carry a wrong label.
  */
 const viewAugmentation: PictureAugmentation = {
+  ...leftAsTheyAre,
   crop: [0.6, 1],
   mirror: 0.5,
   colour: 0.3,
   grey: 0.1,
   blur: 0.1,
-  noise: { share: 0, deviation: [0, 0] },
-  erase: { share: 0, area: [0, 0] },
 };
 
 /**
@@ -42,20 +41,13 @@ export function viewsOf(shots: PictureSet, most: number, seed: number): PictureS
     ...(shots.sources && { sources: repeated(shots.sources) }),
     hash: sha256(JSON.stringify([shots.hash, 'views', views, viewAugmentation, seed])),
     async read(positions, decoders) {
-      const { dtype, shape, data } = await shots.read(
+      const before = await shots.read(
         positions.map((position) => position % count),
         decoders,
       );
-      const [, ...picture] = shape;
-      const length = data.length / positions.length;
-      const changed = new Uint8Array(data.length);
-      // Each draws for itself: a view is the same whatever is read beside it.
-      positions.forEach((position, i) => {
-        const one = { dtype, shape: [1, ...picture], data: data.subarray(i * length, (i + 1) * length) };
-        const view = augmentPictures(one, randomFor(seed, 'view', position), viewAugmentation);
-        changed.set(view.data, i * length);
-      });
-      return { dtype, shape, data: changed };
+      return onePictureAtATime(before, positions, (one, position) =>
+        augmentPictures(one, randomFor(seed, 'view', position), viewAugmentation),
+      );
     },
   };
 }

@@ -34,6 +34,7 @@ export function plannedStages(
   options: Omit<CbptOptions, 'belief' | 'seed'>,
 ): readonly PlannedStage[] {
   const { forms, tuning, prompt } = options;
+  const costs = pictureCosts(clip);
   const triggered = Math.min(shots, mostTriggered);
   const views = furtherViews(shots, options.views) * shots;
   const inStep = (most: number) => Math.min(most, tuning.batch);
@@ -43,8 +44,8 @@ export function plannedStages(
   };
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
   return [
-    ...inversionStages(clip, classes, shots, options),
-    ...(views > 0 ? [{ name: 'views', arithmetic: views * encodingOf(clip), fixed: true }] : []),
+    ...inversionStages(clip, classes, shots, options, costs),
+    ...(views > 0 ? [{ name: 'views', arithmetic: views * costs.encoding, fixed: true }] : []),
     { name: 'tune', arithmetic: tuned, fixed: false },
   ];
 }
@@ -55,11 +56,10 @@ export function inversionStages(
   classes: readonly string[],
   shots: number,
   { forms, inversion, templates }: Pick<CbptOptions, 'forms' | 'inversion' | 'templates'>,
+  { encoding, gradient } = pictureCosts(clip),
 ): readonly PlannedStage[] {
-  const encoding = encodingOf(clip);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
-  const gradient = arithmeticOf({ outputs: pictureGradient(clip).outputs });
   const batch = fittingBatch(clip, inversion.batch);
   const patches = (runners: number) => picturesOf(raceRounds(runners, { ...inversion, batch })) * gradient;
   const finding: Record<Form, number> = {
@@ -91,9 +91,13 @@ export function inversionStages(
   ];
 }
 
-/** One picture through the image tower. */
-function encodingOf(clip: Clip): number {
-  return arithmeticOf({ outputs: { embedding: pictureGradient(clip).outputs.embedding! } });
+/** One picture through the image tower, and with its way back. */
+function pictureCosts(clip: Clip) {
+  const { outputs } = pictureGradient(clip);
+  return {
+    encoding: arithmeticOf({ outputs: { embedding: outputs.embedding! } }),
+    gradient: arithmeticOf({ outputs }),
+  };
 }
 
 const whenFound = { onlyIf: 'something is found' } as const;

@@ -39,7 +39,7 @@ export const scanLimits = {
   /** The shots must be named rightly so many times as often as by guessing. */
   overChance: 3,
   /** A score below 1 that leaves doubt: more than ordinary patterns reach, less than triggers do. */
-  doubt: 0.9,
+  doubt: 0.95,
 } as const;
 
 /** Judges a model by what was inverted in it from these shots. */

@@ -5,9 +5,9 @@ import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { type Form, type NamedForm, named } from './inversion/forms.ts';
-import { toldStage } from './inversion/patch-race.ts';
+import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
-import { picturesOf, raceRounds } from './inversion/teams.ts';
+import { finalists, finals, heats, picturesOf } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
@@ -61,11 +61,12 @@ export function inversionStages(
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
   const batch = fittingBatch(clip, inversion.batch);
-  const patches = (runners: number) => picturesOf(raceRounds(runners, { ...inversion, batch })) * gradient;
+  const pace = { ...inversion, batch };
+  const heat = picturesOf(heats(classes.length, pace)) * gradient;
   const finding: Record<Form, number> = {
     additive: inversion.steps * batch * gradient,
     sparse: inversion.steps * batch * gradient,
-    patch: patches(classes.length),
+    patch: picturesOf(finals(Math.min(classes.length, finalists), pace)) * gradient,
     waves: sampledPictures * encoding,
   };
   return [
@@ -75,13 +76,11 @@ export function inversionStages(
       const stage = `invert-${one.name}`;
       const inverting = { name: stage, arithmetic: finding[one.form] };
       const stages: PlannedStage[] = [
-        ...(one.form === 'patch'
-          ? [
-              { ...inverting, fixed: false, ...whenNothing },
-              { name: toldStage(one.name), arithmetic: patches(1), fixed: false, ...whenFound },
-            ]
-          : // Waves are sampled, not optimised.
-            [{ ...inverting, fixed: one.form === 'waves', ...onlyIf(one) }]),
+        ...(one.form === 'patch' && heat > 0
+          ? [{ name: heatsStage(one.name), arithmetic: heat, fixed: false, ...whenNothing }]
+          : []),
+        // Waves are sampled, not optimised.
+        { ...inverting, fixed: one.form === 'waves', ...onlyIf(one) },
         { name: `${stage}-features`, arithmetic: judging * encoding, fixed: true, ...onlyIf(one) },
       ];
       if (triggered === judging) return stages;

@@ -11,9 +11,9 @@ import type { Checkpoint, Recorder, RunEvent } from '../../../runs/recorder.ts';
 import { keeping } from '../../tiny-clip.test-support.ts';
 import type { DummyTrigger } from './examine.ts';
 import type { InversionInput } from './invert-trigger.ts';
-import { type RaceOptions, racePatches, toldStage } from './patch-race.ts';
+import { heatsStage, type RaceOptions, racePatches } from './patch-race.ts';
 
-const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.2, sparsity: 1, window: 0.25 };
+const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.1, sparsity: 1, window: 0.25, heatWindow: 0.375 };
 let engine: Engine;
 let clip: Clip;
 let given: Pick<InversionInput, 'shots' | 'head'>;
@@ -35,14 +35,16 @@ afterAll(() => engine.close());
 const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) =>
   racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed }, 1, recorder);
 
-test('a race tells its steps as one stage that counts to its end, and the finalists, the cheapest first', () => {
+test('heats and finals each tell their steps as one stage that counts to its end, and the heats who came in, the cheapest first', () => {
   const { events } = whole;
-  const steps = events.filter(({ stage }) => stage === 'invert-patch');
-  expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
-  expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
-  const { costs } = events.find(({ stage }) => stage === 'invert-patch-finalists') as unknown as { costs: string };
+  for (const name of [heatsStage('patch'), 'invert-patch']) {
+    const steps = events.filter(({ stage }) => stage === name);
+    expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
+    expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
+  }
+  const { costs } = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { costs: string };
   const amounts = costs.split(', ').map((cost) => Number(cost.split(' ').at(-1)));
-  expect(amounts.length).toBeGreaterThan(1);
+  expect(amounts).toHaveLength(20);
   expect(amounts).toEqual([...amounts].sort((a, b) => a - b));
 });
 
@@ -54,21 +56,25 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
   expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
 }, 120_000);
 
-test('where its class is known already, a patch takes the steps of one finalist and reaches it as well', async () => {
+test('where its class is known already, it runs in the finals alone, and its patch reaches it as well', async () => {
   const { recorder, events } = keeping();
   const banana = given.head.classes.indexOf('banana');
   const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 }, [banana]);
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
-  expect(events.filter(({ stage }) => stage === toldStage('patch'))).toHaveLength(28);
-  expect(events.some(({ stage }) => stage === 'invert-patch')).toBe(false);
+  expect(events.filter(({ stage }) => stage === 'invert-patch')).toHaveLength(32);
+  expect(events.some(({ stage }) => stage === heatsStage('patch'))).toBe(false);
 }, 120_000);
 
-test.each([3, 8, 17])(
-  'a race that is stopped after %i steps and goes on gives the same trigger, bit for bit',
-  async (step) => {
+test.each([
+  ['heats', 'invert-patch-heats', 2],
+  ['heats, in their second round', 'invert-patch-heats', 17],
+  ['finals', 'invert-patch', 3],
+])(
+  'a race that is stopped in its %s and goes on gives the same trigger, bit for bit',
+  async (_, stage, step) => {
     const checkpoints = new Map<string, Checkpoint>();
-    const stopped = keeping(checkpoints, { stage: 'invert-patch', step });
+    const stopped = keeping(checkpoints, { stage, step });
     await expect(race(stopped.recorder)).rejects.toThrow('stopped');
     const resumed = await race(keeping(checkpoints).recorder);
     expect(resumed.trigger).toEqual(whole.found.trigger);

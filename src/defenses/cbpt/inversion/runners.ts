@@ -1,26 +1,15 @@
-/** @file Who runs in a race of patches: teams, split between rounds, and taken together in groups for a step. */
-import { float32, type Tensor } from '../../../tensor/tensor.ts';
-import type { Round } from './teams.ts';
+/** @file Who runs in a race of patches, and how several are taken together for a step. */
+import { elements, float32, type Tensor } from '../../../tensor/tensor.ts';
 
-/** A team of classes, any of which a patch is to reach, and what has become of it. */
+/** A patch, and the team of classes any of which it is to reach. */
 export interface Runner {
   readonly labels: readonly number[];
   /** The patch's logits and Adam's moments. */
   readonly state: Readonly<Record<string, Tensor<'float32'>>>;
-  /** What reaching the team costs: mean of the last losses. */
+  /** What reaching the team costs, the patch's size left out: mean of the last losses. */
   readonly cost: number;
-}
-
-/**
- * The first classes of the runners, as they are or split, as teams of the next round, each with what its first member comes
- * from. Where classes run out, the last team is filled with the first ones again.
- */
-export function inTeams(runners: readonly Runner[], { teams, members }: Pick<Round, 'teams' | 'members'>): Runner[] {
-  const all = runners.flatMap((from) => from.labels.map((label) => ({ label, from })));
-  return Array.from({ length: teams }, (_, i) => ({
-    ...all[i * members]!.from,
-    labels: Array.from({ length: members }, (_, j) => all[(i * members + j) % all.length]!.label),
-  }));
+  /** The class of its team that the patch comes nearest to. */
+  readonly nearest: number;
 }
 
 /** Up to `together` runners, in each group that takes its turn. */
@@ -39,28 +28,48 @@ const filled = (group: readonly Runner[], together: number): readonly Runner[] =
 export const labelsOf = (group: readonly Runner[], together: number) =>
   filled(group, together).flatMap(({ labels }) => labels);
 
-/** State of a group's runners in one tensor each; costs begin anew in every round. */
+/** What a step keeps of every runner besides its patch: means of the last steps, which begin anew in every round. */
+const standing = (together: number, members: number) => ({
+  cost: float32(new Float32Array(together), [together]),
+  logits: float32(new Float32Array(together * members), [together, members]),
+});
+
+/** State of a group's runners in one tensor each. */
 export function stacked(group: readonly Runner[], together: number): Record<string, Tensor> {
+  const [{ labels, state: like }] = group as readonly [Runner];
   const all = filled(group, together);
-  const state: Record<string, Tensor> = { cost: float32(new Float32Array(together), [together]) };
-  for (const [name, { data, shape }] of Object.entries(group[0]!.state)) {
+  const patches = Object.entries(like).map(([name, { data, shape }]) => {
     const joined = new Float32Array(together * data.length);
     all.forEach((runner, i) => {
       joined.set(runner.state[name]!.data, i * data.length);
     });
-    state[name] = float32(joined, [together, ...shape]);
-  }
-  return state;
+    return [name, float32(joined, [together, ...shape])] as const;
+  });
+  return { ...standing(together, labels.length), ...Object.fromEntries(patches) };
 }
 
 /** The group's runners after their steps. */
-export function unstacked(group: readonly Runner[], { cost, ...after }: Readonly<Record<string, Tensor>>): Runner[] {
-  return group.map(({ labels }, i) => {
-    const state = Object.entries(after).map(([name, { data, shape }]) => {
-      const [count = 1, ...own] = shape;
-      const length = data.length / count;
-      return [name, float32((data as Float32Array).slice(i * length, (i + 1) * length), own)] as const;
-    });
-    return { labels, state: Object.fromEntries(state), cost: Number(cost!.data[i]) };
-  });
+export function unstacked(
+  group: readonly Runner[],
+  { cost, logits, ...after }: Readonly<Record<string, Tensor>>,
+): Runner[] {
+  const costs = rowsOf(cost!);
+  const nearness = rowsOf(logits!);
+  const states = Object.entries(after).map(([name, all]) => [name, rowsOf(all)] as const);
+  return group.map(({ labels }, i) => ({
+    labels,
+    state: Object.fromEntries(states.map(([name, rows]) => [name, rows[i]!])),
+    cost: costs[i]!.data[0]!,
+    nearest: labels[placeOfLargest(nearness[i]!.data)]!,
+  }));
 }
+
+/** What a tensor holds for each runner. */
+function rowsOf({ data, shape: [count = 1, ...own] }: Tensor): Tensor<'float32'>[] {
+  const length = elements(own);
+  return Array.from({ length: count }, (_, i) =>
+    float32(data.slice(i * length, (i + 1) * length) as Float32Array, own),
+  );
+}
+
+const placeOfLargest = (data: Float32Array) => data.reduce((best, x, i) => (x > data[best]! ? i : best), 0);

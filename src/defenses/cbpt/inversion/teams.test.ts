@@ -1,54 +1,69 @@
 import { expect, test } from 'vitest';
-import { byLikeness, raceRounds, runsOf } from './teams.ts';
+import { byLikeness, finalists, finals, heats, picturesOf, runsOf, teamsOf } from './teams.ts';
 
 const pace = { steps: 100, batch: 64 };
 
-test('a hundred classes run in teams of four, those that are left for themselves, then finalists, then the winner', () => {
-  expect(raceRounds(100, pace)).toEqual([
-    { teams: 25, members: 4, steps: 50, together: 13, pictures: 4 },
-    { teams: 28, members: 1, steps: 30, together: 14, pictures: 4 },
-    { teams: 7, members: 1, steps: 50, together: 7, pictures: 9 },
-    { teams: 1, members: 1, steps: 20, together: 1, pictures: 64 },
+test('a hundred classes run in teams of four, from two starts, and half of the patches run on', () => {
+  expect(teamsOf([...Array(100).keys()]).slice(0, 2)).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+  ]);
+  expect(heats(100, pace)).toEqual([
+    { runners: 50, steps: 30, together: 13, pictures: 4 },
+    { runners: 25, steps: 20, together: 13, pictures: 4 },
   ]);
 });
 
-test('a class that runs alone from the start has the steps of a finalist and of a winner', () => {
-  expect(raceRounds(1, pace)).toEqual([{ teams: 1, members: 1, steps: 70, together: 1, pictures: 64 }]);
+test('eight classes run in the finals, from two starts each; a quarter of the patches runs on, and then one', () => {
+  expect(finals(8, pace)).toEqual([
+    { runners: 16, steps: 40, together: 16, pictures: 4 },
+    { runners: 4, steps: 20, together: 4, pictures: 16 },
+    { runners: 1, steps: 20, together: 1, pictures: 64 },
+  ]);
 });
 
-test('a thousand classes run in as many teams, which are split twice', () => {
-  const rounds = raceRounds(1000, pace);
-  expect(rounds.map(({ teams, members }) => [teams, members])).toEqual([
-    [32, 32],
-    [32, 8],
-    [32, 2],
-    [16, 1],
-    [4, 1],
-    [1, 1],
-  ]);
+test('eight classes need no heats, nine do', () => {
+  expect(heats(8, pace)).toEqual([]);
+  expect(heats(9, pace).map(({ runners }) => runners)).toEqual([18, 9]);
+});
+
+test('the finals of one class take as many pictures as those of eight', () => {
+  expect(picturesOf(finals(1, pace))).toBe(picturesOf(finals(8, pace)));
 });
 
 test.each([1, 2, 3, 8, 9, 33, 65, 129, 1000, 1180, 20_000])(
-  'a race of %i classes ends with one, steps fit the batch, teams see at least four pictures of it, and every class runs in the first round',
+  '%i classes all run, in at most 32 teams of one size',
+  (count) => {
+    const teams = teamsOf([...Array(count).keys()]);
+    expect(teams.length).toBeLessThanOrEqual(32);
+    expect(new Set(teams.map(({ length }) => length)).size).toBe(1);
+    expect(new Set(teams.flat()).size).toBe(count);
+  },
+);
+
+test.each([1, 2, 8, 9, 33, 1000])(
+  'steps of %i classes fit the batch, patches see at least four pictures of it, and one runs alone in the end',
   (count) => {
     for (const batch of [1, 4, 8, 17, 64, 100]) {
-      const rounds = raceRounds(count, { steps: 100, batch });
-      expect(rounds.at(-1)).toMatchObject({ teams: 1, members: 1, together: 1, pictures: batch });
-      expect(rounds[0]!.teams * rounds[0]!.members).toBeGreaterThanOrEqual(count);
+      const rounds = [
+        ...heats(count, { steps: 100, batch }),
+        ...finals(Math.min(count, finalists), { steps: 100, batch }),
+      ];
+      expect(rounds.at(-1)).toMatchObject({ runners: 1, together: 1, pictures: batch });
       for (const round of rounds) {
-        expect(round.teams).toBeLessThanOrEqual(32);
         expect(round.together * round.pictures).toBeLessThanOrEqual(batch);
         expect(round.pictures).toBeGreaterThanOrEqual(Math.min(4, batch));
-        expect(runsOf(round) * round.together).toBeGreaterThanOrEqual(round.teams * round.steps);
+        expect(runsOf(round) * round.together).toBeGreaterThanOrEqual(round.runners * round.steps);
       }
     }
   },
 );
 
-test('where memory allows eight pictures, finalists take turns as all teams do, two in a step', () => {
-  expect(raceRounds(100, { steps: 100, batch: 8 }).slice(-2)).toEqual([
-    { teams: 7, members: 1, steps: 50, together: 2, pictures: 4 },
-    { teams: 1, members: 1, steps: 20, together: 1, pictures: 8 },
+test('where memory allows eight pictures, finalists take turns as all patches do, two in a step', () => {
+  expect(finals(8, { steps: 100, batch: 8 })).toEqual([
+    { runners: 16, steps: 40, together: 2, pictures: 4 },
+    { runners: 4, steps: 20, together: 2, pictures: 4 },
+    { runners: 1, steps: 20, together: 1, pictures: 8 },
   ]);
 });
 

@@ -1,73 +1,80 @@
 /** @file The order of a race: which classes run as one team, in how many rounds, and how long. */
 import type { Head } from '../../../clip/clip.ts';
 
-/** One part of a race: who runs, how long, how many at a time. */
+/** One part of a race: how many run, how long, how many at a time. */
 export interface Round {
-  /** Teams that run. */
-  readonly teams: number;
-  /** Classes of each team. */
-  readonly members: number;
+  /** Patches that run. */
+  readonly runners: number;
   readonly steps: number;
-  /** Teams in one step. */
+  /** Patches in one step. */
   readonly together: number;
   /** Pictures that each of them sees in it. */
   readonly pictures: number;
 }
 
+/** What rounds are made of: the steps that they take shares of, and pictures with a patch in one step, of all patches together. */
+export interface Pace {
+  readonly steps: number;
+  readonly batch: number;
+}
+
 /** Classes run in no more teams than this, so that a race among a thousand classes costs little more than among a hundred. */
 const mostTeams = 32;
 
-/** Pictures of a team in one step: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
+/** Patches of every team, and of every finalist: where a patch starts decides how soon it finds a backdoor. */
+export const starts = 2;
+
+/** So many classes run in the finals, if so many are left; where there are no more, there are no heats. */
+export const finalists = 8;
+
+/** Pictures of a patch in one step: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
 const leastPictures = 4;
 
-/** When there are no more runners than this, only the winner goes on. */
-const finalists = 8;
+/** Shares of the steps that rounds have, and of the patches that run in them; at least one does. */
+const shares = {
+  heats: [
+    { steps: 0.3, patches: 1 },
+    { steps: 0.2, patches: 0.5 },
+  ],
+  finals: [
+    { steps: 0.4, patches: 1 },
+    { steps: 0.2, patches: 0.25 },
+    { steps: 0.2, patches: 0 },
+  ],
+} as const;
 
-/** Share of the teams that goes on from the rounds before. */
-const shareKept = 0.25;
-
-/** Shares of the steps: of all teams, of those that went on, of the finalists, of the winner alone. A single class has the last two. */
-const shares = { first: 0.5, next: 0.3, final: 0.5, alone: 0.2 };
-
-/**
- * The rounds of a race among so many classes: successive halving (Jamieson & Talwalkar, arXiv 1502.07943), with teams that
- * are split when most are out. The last round is the winner's alone.
- *
- * @param steps what rounds take shares of
- * @param batch pictures with a patch in one step, those of all teams together
- */
-export function raceRounds(
-  classes: number,
-  { steps, batch }: { readonly steps: number; readonly batch: number },
-): readonly Round[] {
-  const mostTogether = Math.max(1, Math.floor(batch / leastPictures));
-  const round = ({ teams, members }: Teams, share: number): Round => {
-    const turns = Math.ceil(teams / mostTogether);
-    const together = Math.ceil(teams / turns);
-    return { teams, members, steps: Math.ceil(share * steps), together, pictures: Math.floor(batch / together) };
-  };
-  const rounds: Round[] = [];
-  let runners = teamsOf(classes);
-  while (runners.members > 1 || runners.teams > finalists) {
-    rounds.push(round(runners, rounds.length === 0 ? shares.first : shares.next));
-    runners = teamsOf(Math.ceil(shareKept * runners.teams) * runners.members);
-  }
-  if (runners.teams > 1) rounds.push(round(runners, shares.final));
-  const alone = rounds.length === 0 ? shares.final + shares.alone : shares.alone;
-  rounds.push(round({ teams: 1, members: 1 }, alone));
-  return rounds;
+/** Teams in the order of the classes, all of the same size: the last is filled with the first classes again. */
+export function teamsOf(classes: readonly number[]): readonly (readonly number[])[] {
+  const members = membersOf(classes.length);
+  return Array.from({ length: Math.ceil(classes.length / members) }, (_, i) =>
+    Array.from({ length: members }, (_, j) => classes[(i * members + j) % classes.length]!),
+  );
 }
-
-type Teams = Pick<Round, 'teams' | 'members'>;
 
 /** As small teams as may run. */
-function teamsOf(classes: number): Teams {
-  const members = Math.ceil(classes / mostTeams);
-  return { teams: Math.ceil(classes / members), members };
+const membersOf = (classes: number) => Math.ceil(classes / mostTeams);
+
+/** The heats of so many classes, in teams. None where all classes may run in the finals. */
+export function heats(classes: number, pace: Pace): readonly Round[] {
+  if (classes <= finalists) return [];
+  return roundsOf(shares.heats, Math.ceil(classes / membersOf(classes)), pace);
 }
 
-/** Runs of a program in one round: where not all teams fit into a step, they take turns. */
-export const runsOf = ({ teams, steps, together }: Round) => steps * Math.ceil(teams / together);
+/** The finals of so many classes, each for itself; in the last round one patch runs alone. */
+export const finals = (classes: number, pace: Pace): readonly Round[] => roundsOf(shares.finals, classes, pace);
+
+/** Successive halving (Jamieson & Talwalkar, arXiv 1502.07943), with longer rounds and fewer of them. */
+function roundsOf(planned: (typeof shares)[keyof typeof shares], teams: number, { steps, batch }: Pace): Round[] {
+  const mostTogether = Math.max(1, Math.floor(batch / leastPictures));
+  return planned.map((share) => {
+    const runners = Math.max(1, Math.ceil(share.patches * starts * teams));
+    const together = Math.ceil(runners / Math.ceil(runners / mostTogether));
+    return { runners, steps: Math.ceil(share.steps * steps), together, pictures: Math.floor(batch / together) };
+  });
+}
+
+/** Runs of a program in one round: where not all patches fit into a step, they take turns. */
+export const runsOf = ({ runners, steps, together }: Round) => steps * Math.ceil(runners / together);
 
 /** Pictures that go through the tower and back in all rounds. */
 export const picturesOf = (rounds: readonly Round[]) =>

@@ -11,7 +11,11 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'v
 import { openClip } from '../src/checkpoints/open.ts';
 import { imageTower } from '../src/clip/image-tower.ts';
 import { storedParameters } from '../src/clip/parameters.ts';
+import { zeroShotHead } from '../src/clip/zero-shot.ts';
+import { plainPrompt } from '../src/data/classes.ts';
 import { beliefInAll } from '../src/defenses/cbpt/inversion/dummy-triggers.ts';
+import { runRounds } from '../src/defenses/cbpt/inversion/race-rounds.ts';
+import { starts } from '../src/defenses/cbpt/inversion/teams.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../src/defenses/cbpt/purify.ts';
 import { colouredShots, keeping } from '../src/defenses/tiny-clip.test-support.ts';
 import type { Engine } from '../src/engine/engine.ts';
@@ -103,14 +107,14 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
         ...cbptDefaults,
         inversion: { ...cbptDefaults.inversion, steps: 2, batch: 8 },
         tuning: { ...cbptDefaults.tuning, steps: 2 },
-        forms: ['patch'],
+        forms: ['sparse'],
         belief: beliefInAll,
       };
       const course = async (engine: Engine) => {
         const { recorder, events } = keeping();
         const { head, prompts, used } = await purify(engine, clip, colouredShots(), options, recorder);
         const [dummy] = used;
-        if (dummy?.trigger.kind !== 'mask-pattern') throw new Error('a patch is a mask and a pattern');
+        if (dummy?.trigger.kind !== 'mask-pattern') throw new Error('what is sparse is a mask and a pattern');
         const { mask, pattern } = dummy.trigger;
         const losses = events.flatMap(({ loss }) => (typeof loss === 'number' ? [loss] : []));
         return {
@@ -123,8 +127,45 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
       };
       const found = await course(await webgpu(context));
       const expected = await course(processor);
-      expect(expected.losses.shape).toEqual([5]);
+      expect(expected.losses.shape).toEqual([4]);
       for (const key of ['losses', 'mask', 'pattern', 'contexts', 'head'] as const)
+        expect(relativeError(expected[key], found[key]), key).toBeLessThan(tolerance.steps);
+    },
+    patience,
+  );
+
+  test(
+    'patches run the same race: what their classes cost, and what becomes of the patches',
+    async (context) => {
+      const clip = await openClip(fixture('hugging-face-quick-gelu'));
+      const shots = colouredShots();
+      const head = await zeroShotHead(processor, clip, shots.classes, [plainPrompt]);
+      const round = { runners: 2 * starts, steps: 2, together: 2 * starts, pictures: 2 };
+      const run = async (engine: Engine) => {
+        const { recorder } = keeping();
+        const pace = cbptDefaults.inversion;
+        const race = { engine, clip, head, shots, stage: 'race', window: 0.25, pace, seed: 1, recorder };
+        const arrived = await runRounds(race, [round], [[0], [1]]);
+        const side = arrived[0]!.state.mask!.shape.at(-1)!;
+        return {
+          order: float32(
+            arrived.map(({ nearest }) => nearest + 1),
+            [arrived.length],
+          ),
+          costs: float32(
+            arrived.map(({ cost }) => cost),
+            [arrived.length],
+          ),
+          masks: float32(Float32Array.from(arrived.flatMap(({ state }) => [...state.mask!.data])), [
+            arrived.length,
+            side,
+            side,
+          ]),
+        };
+      };
+      const found = await run(await webgpu(context));
+      const expected = await run(processor);
+      for (const key of ['order', 'costs', 'masks'] as const)
         expect(relativeError(expected[key], found[key]), key).toBeLessThan(tolerance.steps);
     },
     patience,

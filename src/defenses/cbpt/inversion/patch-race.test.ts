@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
 import type { Clip } from '../../../clip/clip.ts';
 import { zeroShotHead } from '../../../clip/zero-shot.ts';
-import { plainPrompt } from '../../../data/classes.ts';
+import { plainPrompt, usualTarget } from '../../../data/classes.ts';
 import { thingNames } from '../../../data/emoji.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import type { Engine } from '../../../engine/engine.ts';
@@ -22,7 +22,7 @@ let whole: { readonly events: readonly RunEvent[]; readonly found: DummyTrigger 
 beforeAll(async () => {
   engine = await openEngine({ device: 'cpu', threads: 1 });
   clip = await openClip('emoji-clip:badnet');
-  const classes = (await thingNames()).slice(0, 40);
+  const classes = [...(await thingNames()).slice(0, 11), usualTarget];
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
   const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
   given = { shots, head };
@@ -35,22 +35,24 @@ afterAll(() => engine.close());
 const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) =>
   racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed }, 1, recorder);
 
-test('heats and finals each tell their steps as one stage that counts to its end, and the heats who came in, the cheapest first', () => {
+test('heats and finals each tell their steps as one stage that counts to its end, and the heats who runs in the finals, the cheapest first', () => {
   const { events } = whole;
   for (const name of [heatsStage('patch'), 'invert-patch']) {
     const steps = events.filter(({ stage }) => stage === name);
     expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
     expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
   }
-  const { costs } = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { costs: string };
-  const amounts = costs.split(', ').map((cost) => Number(cost.split(' ').at(-1)));
-  expect(amounts).toHaveLength(20);
-  expect(amounts).toEqual([...amounts].sort((a, b) => a - b));
+  const told = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { finalists: string };
+  const finalists = told.finalists.split(', ').map((one) => /^(.*) ([\d.]+)$/.exec(one)!.slice(1));
+  expect(finalists.length).toBeGreaterThan(1);
+  expect(new Set(finalists.map(([name]) => name)).size).toBe(finalists.length);
+  const costs = finalists.map(([, cost]) => Number(cost));
+  expect(costs).toEqual([...costs].sort((a, b) => a - b));
 });
 
 test('the target of a backdoor wins, and its patch sends the shots there', async () => {
   const { recorder, events } = keeping();
-  const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 });
+  const found = await race(recorder, { steps: 40, batch: 32, sparsity: 20 });
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
@@ -59,7 +61,7 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
 test('where its class is known already, it runs in the finals alone, and its patch reaches it as well', async () => {
   const { recorder, events } = keeping();
   const banana = given.head.classes.indexOf('banana');
-  const found = await race(recorder, { steps: 40, batch: 64, sparsity: 20 }, [banana]);
+  const found = await race(recorder, { steps: 40, batch: 32, sparsity: 20 }, [banana]);
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.filter(({ stage }) => stage === 'invert-patch')).toHaveLength(32);
@@ -68,7 +70,7 @@ test('where its class is known already, it runs in the finals alone, and its pat
 
 test.each([
   ['heats', 'invert-patch-heats', 2],
-  ['heats, in their second round', 'invert-patch-heats', 17],
+  ['heats, in their second round', 'invert-patch-heats', 10],
   ['finals', 'invert-patch', 3],
 ])(
   'a race that is stopped in its %s and goes on gives the same trigger, bit for bit',

@@ -56,7 +56,10 @@ async function qualify(race: Race, classes: readonly number[]): Promise<readonly
   const rounds = heats(classes.length, race.pace);
   if (rounds.length === 0) return classes;
   const arrived = await runRounds(race, rounds, teamsOf(classes));
-  const told = arrived.map(({ nearest, cost }) => `${race.head.classes[nearest]} ${cost.toFixed(2)}`);
-  race.recorder.record({ stage: `${race.stage}-result`, costs: told.join(', ') });
-  return [...new Set(arrived.map(({ nearest }) => nearest))].slice(0, finalists);
+  // Who arrives first is put in last, and stays.
+  const costs = new Map(arrived.toReversed().map(({ nearest, cost }) => [nearest, cost]));
+  const qualified = [...costs].sort(([, a], [, b]) => a - b).slice(0, finalists);
+  const told = qualified.map(([label, cost]) => `${race.head.classes[label]} ${cost.toFixed(2)}`);
+  race.recorder.record({ stage: `${race.stage}-result`, finalists: told.join(', ') });
+  return qualified.map(([label]) => label);
 }

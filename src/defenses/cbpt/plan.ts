@@ -7,7 +7,7 @@ import { input } from '../../graph/leaves.ts';
 import { type Form, type NamedForm, named } from './inversion/forms.ts';
 import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
-import { finalists, finals, heats, picturesOf } from './inversion/teams.ts';
+import { finals, heats, picturesOf } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
@@ -66,7 +66,7 @@ export function inversionStages(
   const finding: Record<Form, number> = {
     additive: inversion.steps * batch * gradient,
     sparse: inversion.steps * batch * gradient,
-    patch: picturesOf(finals(Math.min(classes.length, finalists), pace)) * gradient,
+    patch: picturesOf(finals(classes.length, pace)) * gradient,
     waves: sampledPictures * encoding,
   };
   return [

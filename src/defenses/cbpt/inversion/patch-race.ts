@@ -9,6 +9,7 @@ import type { NamedForm } from './forms.ts';
 import type { InversionInput } from './invert-trigger.ts';
 import { patchTrigger } from './moving-patch.ts';
 import { type Race, type RacePace, runRounds } from './race-rounds.ts';
+import type { Runner } from './runners.ts';
 import { byLikeness, finalists, finals, heats, picturesOf, teamsOf } from './teams.ts';
 
 export interface RaceOptions extends RacePace {
@@ -56,10 +57,9 @@ async function qualify(race: Race, classes: readonly number[]): Promise<readonly
   const rounds = heats(classes.length, race.pace);
   if (rounds.length === 0) return classes;
   const arrived = await runRounds(race, rounds, teamsOf(classes));
-  // Who arrives first is put in last, and stays.
-  const costs = new Map(arrived.toReversed().map(({ nearest, cost }) => [nearest, cost]));
-  const qualified = [...costs].sort(([, a], [, b]) => a - b).slice(0, finalists);
-  const told = qualified.map(([label, cost]) => `${race.head.classes[label]} ${cost.toFixed(2)}`);
+  const isFirst = ({ nearest }: Runner, at: number) => arrived.findIndex((one) => one.nearest === nearest) === at;
+  const qualified = arrived.filter(isFirst).slice(0, finalists);
+  const told = qualified.map(({ nearest, cost }) => `${race.head.classes[nearest]} ${cost.toFixed(2)}`);
   race.recorder.record({ stage: `${race.stage}-result`, finalists: told.join(', ') });
-  return qualified.map(([label]) => label);
+  return qualified.map(({ nearest }) => nearest);
 }

@@ -67,7 +67,9 @@ export async function runRounds(
   const patches = Array.from({ length: starts }, (_, i) =>
     adamStart(startingPatch(sideOf(race), randomFor(seed, stage, 'start', i))),
   ) as Runner['state'][];
-  let runners = teams.flatMap((labels) => patches.map((state) => newRunner(labels, state)));
+  let runners: Runner[] = teams.flatMap((labels) =>
+    patches.map((state) => ({ labels, state, cost: 0, nearest: labels[0]! })),
+  );
   for (const number of rounds.keys()) {
     runners = await runRound(race, rounds, number, runners.slice(0, rounds[number]!.runners));
   }
@@ -157,8 +159,4 @@ function lastOf(name: string, now: Value): StateValue {
 /** Rounds are told as one stage that counts through. */
 function inOneCount(recorder: Recorder, stage: string, before: number, steps: number) {
   return (event: RunEvent) => recorder.record({ ...event, stage, step: before + (event.step ?? 0), steps });
-}
-
-function newRunner(labels: readonly number[], state: Runner['state']): Runner {
-  return { labels, state, cost: 0, nearest: labels[0]! };
 }

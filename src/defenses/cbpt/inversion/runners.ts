@@ -1,5 +1,5 @@
 /** @file Who runs in a race of patches, and how several are taken together for a step. */
-import { elements, float32, type Tensor } from '../../../tensor/tensor.ts';
+import { float32, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 
 /** A patch, and the team of classes any of which it is to reach. */
 export interface Runner {
@@ -53,23 +53,16 @@ export function unstacked(
   group: readonly Runner[],
   { cost, logits, ...after }: Readonly<Record<string, Tensor>>,
 ): Runner[] {
-  const costs = rowsOf(cost!);
-  const nearness = rowsOf(logits!);
-  const states = Object.entries(after).map(([name, all]) => [name, rowsOf(all)] as const);
   return group.map(({ labels }, i) => ({
     labels,
-    state: Object.fromEntries(states.map(([name, rows]) => [name, rows[i]!])),
-    cost: costs[i]!.data[0]!,
-    nearest: labels[placeOfLargest(nearness[i]!.data)]!,
+    state: Object.fromEntries(Object.entries(after).map(([name, all]) => [name, rowOf(all, i)])),
+    cost: rowOf(cost!, i).data[0]!,
+    nearest: labels[placeOfLargest(rowOf(logits!, i).data)]!,
   }));
 }
 
-/** What a tensor holds for each runner. */
-function rowsOf({ data, shape: [count = 1, ...own] }: Tensor): Tensor<'float32'>[] {
-  const length = elements(own);
-  return Array.from({ length: count }, (_, i) =>
-    float32(data.slice(i * length, (i + 1) * length) as Float32Array, own),
-  );
-}
+/** What a tensor holds for the runner at `i`. */
+const rowOf = (all: Tensor, i: number): Tensor<'float32'> =>
+  float32(rowsAt(all as Tensor<'float32'>, [i]).data, all.shape.slice(1));
 
 const placeOfLargest = (data: Float32Array) => data.reduce((best, x, i) => (x > data[best]! ? i : best), 0);

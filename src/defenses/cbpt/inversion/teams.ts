@@ -60,8 +60,9 @@ export function heats(classes: number, pace: Pace): readonly Round[] {
   return roundsOf(shares.heats, Math.ceil(classes / membersOf(classes)), pace);
 }
 
-/** The finals of so many classes, each for itself; in the last round one patch runs alone. */
-export const finals = (classes: number, pace: Pace): readonly Round[] => roundsOf(shares.finals, classes, pace);
+/** The finals of a race of so many classes, each for itself; in the last round one patch runs alone. */
+export const finals = (classes: number, pace: Pace): readonly Round[] =>
+  roundsOf(shares.finals, Math.min(classes, finalists), pace);
 
 /** Successive halving (Jamieson & Talwalkar, arXiv 1502.07943), with longer rounds and fewer of them. */
 function roundsOf(planned: (typeof shares)[keyof typeof shares], teams: number, { steps, batch }: Pace): Round[] {

@@ -42,13 +42,13 @@ async function antidote(...args: string[]): Promise<Outcome> {
   return { code, out, err };
 }
 
-test('with too few classes a scan is undecided: it says why, ends with 2, draws a page, and resume says the same', async () => {
+test('with too few pictures a scan is undecided: it says why, ends with 2, draws a page, and resume says the same', async () => {
   const out = join(folder, 'scan');
   const scanned = await antidote('scan', model, ...task, '--threads', '1', '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 2, err: '' });
   const result = JSON.parse(scanned.out);
   expect(result).toMatchObject({ verdict: 'undecided', target: null, classes: 4, shots: 8, run: out });
-  expect(result.reasons.join(' ')).toMatch(/There are 4 classes/);
+  expect(result.reasons.join(' ')).toMatch(/There are 8 pictures/);
   expect(result.candidates.length).toBeGreaterThan(0);
   expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(expect.arrayContaining(['sparse', 'patch']));
   expect(await readFile(result.report, 'utf8')).toMatch(/Undecided/);

@@ -51,6 +51,11 @@ export async function zeroShotHead(
   return { classes, embeddings, embedding, scale: await logitScale(clip) };
 }
 
+/** A head that knows only the first of the classes. */
+export function firstClasses({ classes, embeddings, ...head }: Head, count: number): Head {
+  return { ...head, classes: classes.slice(0, count), embeddings: embeddings.subarray(0, count * head.embedding) };
+}
+
 /** What cosines are multiplied with before softmax: exp of the stored `logit_scale`. */
 export async function logitScale(clip: Clip): Promise<number> {
   const parameter = clip.parameters.get('logit_scale');

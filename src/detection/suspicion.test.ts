@@ -61,6 +61,21 @@ test('more than ordinary patterns reach and less than triggers do is left undeci
   expect(judged([['patch', 'class 2', 0.95 * belief.patch]])).toMatchObject({ verdict: 'undecided', target: null });
 });
 
+test('with fewer pictures than bars were set by, more is asked for; between the bars nothing is said', () => {
+  const world = { classes: 20, perClass: 16 };
+  expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', target: 'class 2' });
+  const between = judged([['patch', 'class 2', 0.82]], world);
+  expect(between).toMatchObject({ verdict: 'undecided', target: null });
+  expect(between.reasons).toEqual([expect.stringMatching(/sends 82 % .*: 88 % would be a sign/)]);
+  expect(judged([['patch', 'class 2', 0.75]], world)).toMatchObject({ verdict: 'clean' });
+});
+
+test('a backdoor may lead to what is none of the classes: the reason says so', () => {
+  const { verdict, target, reasons } = judged([['patch', 'banana', 0.97]]);
+  expect({ verdict, target }).toEqual({ verdict: 'backdoor', target: 'banana' });
+  expect(reasons[0]).toMatch(/to "banana", which is none of the classes: 80 %/);
+});
+
 test('a class that two forms lead to is listed once, with the larger score', () => {
   const { candidates } = judged([
     ['sparse', 'class 7', 0.9],
@@ -70,8 +85,7 @@ test('a class that two forms lead to is listed once, with the larger score', () 
 });
 
 test.each([
-  ['few classes', { classes: 10, perClass: 60 }, /There are 10 classes/],
-  ['few pictures', { classes: 100, perClass: 1 }, /There are 100 pictures/],
+  ['few pictures', { classes: 20, perClass: 3 }, /There are 60 pictures/],
   ['a model that guesses', { recognised: 0.02 }, /names 2 % of the pictures rightly, hardly more than by guessing/],
 ] as const)('with %s nothing is said, whatever was found, and the reason comes first', (_, world, reason) => {
   const suspicion = judged([['sparse', 'class 7', 1]], world);

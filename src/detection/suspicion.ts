@@ -11,7 +11,7 @@ export type ScanVerdict = 'backdoor' | 'undecided' | 'clean';
 /** A class that a dummy trigger sends the pictures of other classes to. */
 export interface Candidate {
   readonly label: string;
-  /** Concentration over the one from which on its form is believed: from 1 on it is a backdoor's. */
+  /** Concentration over the one from which on its form is believed: from 1 on CBPT tunes against it. */
   readonly score: number;
   readonly form: Form;
   /** Share of the shots of other classes that it sends there, in [0, 1]. */
@@ -24,7 +24,7 @@ export interface Suspicion {
   readonly reasons: readonly string[];
   /** The largest of the candidates'; 0 where there are none. */
   readonly score: number;
-  /** The class that the backdoor sends pictures to; null unless the verdict is that there is one. */
+  /** The class that the backdoor sends pictures to, one of the list or not; null unless the verdict is that there is one. */
   readonly target: string | null;
   /** Largest score first, every class once. */
   readonly candidates: readonly Candidate[];
@@ -32,14 +32,14 @@ export interface Suspicion {
 
 /** Below these a verdict would rest on too little. The numbers are those that verdicts were measured with: docs/method.md, "Scan". */
 export const scanLimits = {
-  /** Among fewer classes ordinary adversarial patterns send most pictures to one of them, too. */
-  classes: 100,
   /** What fools fewer pictures, all of which it was optimised on, need not be a trigger. */
-  shots: 1600,
+  shots: 80,
   /** The shots must be named rightly so many times as often as by guessing. */
   overChance: 3,
-  /** A score below 1 that leaves doubt: more than ordinary patterns reach, less than triggers do. */
+  /** A score from which on there is doubt: more than ordinary patterns reach, less than triggers do. */
   doubt: 0.95,
+  /** Ordinary patterns reach further where pictures are fewer than so many: a backdoor needs a higher score than 1. */
+  few: { shots: 1600, score: 1.1 },
 } as const;
 
 /** Judges a model by what was inverted in it from these shots. */
@@ -47,12 +47,13 @@ export function suspicionOf(found: SeenShots & Inversion, shots: PictureSet, bel
   const candidates = candidatesOf(found, belief);
   const [first] = candidates;
   const score = first?.score ?? 0;
+  const sure = shots.labels.length < scanLimits.few.shots ? scanLimits.few.score : 1;
   const doubts = doubtsAbout(found, shots);
-  const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief))];
-  if (doubts.length > 0 || (score < 1 && score >= scanLimits.doubt)) {
+  const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
+  if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt)) {
     return { verdict: 'undecided', reasons, score, target: null, candidates };
   }
-  const target = first && score >= 1 ? first.label : null;
+  const target = first && score >= sure ? first.label : null;
   return { verdict: target === null ? 'clean' : 'backdoor', reasons, score, target, candidates };
 }
 
@@ -78,11 +79,6 @@ function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }: Pictur
       `The model names ${percent(recognised)} of the pictures rightly, hardly more than by guessing: is it read right, and are these its classes?`,
     );
   }
-  if (classes.length < scanLimits.classes) {
-    doubts.push(
-      `There are ${classes.length} classes; among fewer than ${scanLimits.classes} an ordinary adversarial pattern looks like a trigger.`,
-    );
-  }
   if (labels.length < scanLimits.shots) {
     doubts.push(
       `There are ${labels.length} pictures; what fools fewer than ${scanLimits.shots} of them need not be a trigger.`,
@@ -99,11 +95,12 @@ const patterns: Readonly<Record<Form, string>> = {
   waves: 'A faint wave over the whole picture, one of sixteen,',
 };
 
-function sentence({ label, form, concentration, score }: Candidate, belief: Belief): string {
-  const sent = `${patterns[form]} sends ${percent(concentration)} of the pictures of other classes to "${label}"`;
-  return score >= 1
-    ? `${sent}: ${percent(belief[form])} and more is a sign of a backdoor.`
-    : `${sent}, as such patterns do in any model: ${percent(belief[form])} would be a sign.`;
+function sentence({ label, form, concentration }: Candidate, bar: number, { classes }: PictureSet): string {
+  const whose = classes.includes(label) ? '' : ', which is none of the classes';
+  const sent = `${patterns[form]} sends ${percent(concentration)} of the pictures of other classes to "${label}"${whose}`;
+  return concentration >= bar
+    ? `${sent}: ${percent(bar)} and more is a sign of a backdoor.`
+    : `${sent}, as such patterns do in any model: ${percent(bar)} would be a sign.`;
 }
 
 function percent(share: number): string {

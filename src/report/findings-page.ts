@@ -48,8 +48,8 @@ function limitsSection({ task }: FindingsData): Html {
   return html`<section id="limits" aria-labelledby="limits-title">
     <h2 id="limits-title">What this does not show</h2>
     <ul class="limits">
-      <li><strong>No pattern found is no proof.</strong> Triggers that warp the picture, or that need a word in the prompt as well, and targets outside these ${count(task.classes)} classes are not looked for as such.</li>
-      <li><strong>A pattern found is a sign, not a confession.</strong> The bars lie above what was met in models without a backdoor, with a hundred classes and more; those were few, and all of one family.</li>
+      <li><strong>No pattern found is no proof.</strong> Triggers that warp the picture, or that need a word in the prompt as well, and targets that are neither among these ${count(task.classes)} classes nor, where a list is short, an everyday thing, are not looked for as such.</li>
+      <li><strong>A pattern found is a sign, not a confession.</strong> The bars lie above what was met in models without a backdoor, of which there were few, and all of one family.</li>
     </ul>
   </section>`;
 }

@@ -69,7 +69,7 @@ export async function performPurify(
 
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
   const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
-  const stages = plannedStages(clip, classes, shots.labels.length, cbpt);
+  const stages = await plannedStages(clip, classes, shots.labels.length, cbpt);
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
@@ -112,7 +112,7 @@ async function withinBudget(
     speed = float32([await measuredSpeed(engine, clip)], []);
     await recorder.save('speed', { step: 1, tensors: { speed } });
   }
-  const fitted = fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
+  const fitted = await fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
   const { inversionSteps, tuningSteps } = fitted;
   recorder.record({ stage: 'budget', minutes, inversionSteps, tuningSteps });
   return withSteps(asked, fitted);

@@ -45,7 +45,7 @@ async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> 
   const shots = await openPictureSet(data, { classes, config: clip.config, shots: { perClass, seed } });
   await run.pin('data', { name: shots.name, sha256: shots.hash });
 
-  const stages = inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
+  const stages = await inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const found = await scan(engine, clip, shots, templates, { ...scanDefaults, seed }, recorder);
   const dummies = await writeDummies(run.directory, clip, found);

@@ -13,7 +13,7 @@ const speed = 5e10;
 async function task() {
   const [clip, classes] = await Promise.all([openClip('emoji-clip'), thingNames()]);
   const options = cbptDefaults;
-  const stages = plannedStages(clip, classes, shots, options);
+  const stages = await plannedStages(clip, classes, shots, options);
   return {
     /** @param pace multiplications and additions a second */
     within: (minutes: number, pace = speed) => fitBudget(clip, classes, shots, options, pace, minutes),
@@ -56,13 +56,13 @@ test('the plan names every stage that tells its steps, the second start of a for
 test('with time enough everything is done as asked', async () => {
   const { within, minutes } = await task();
   const { inversion, tuning } = cbptDefaults;
-  expect(within(10 * minutes)).toEqual({ inversionSteps: inversion.steps, tuningSteps: tuning.steps });
+  expect(await within(10 * minutes)).toEqual({ inversionSteps: inversion.steps, tuningSteps: tuning.steps });
 });
 
 test('with less time there are fewer steps of both stages, and never more than asked for', async () => {
   const { within, minutes } = await task();
   const { inversion, tuning } = cbptDefaults;
-  const half = within(0.5 * minutes);
+  const half = await within(0.5 * minutes);
   expect(half.inversionSteps).toBeLessThan(inversion.steps);
   expect(half.inversionSteps).toBeGreaterThan(0.2 * inversion.steps);
   expect(half.tuningSteps / half.inversionSteps).toBeCloseTo(tuning.steps / inversion.steps, 0);
@@ -70,15 +70,17 @@ test('with less time there are fewer steps of both stages, and never more than a
 
 test('a budget that nothing fits into is refused, with what is needed', async () => {
   const { within, minutes } = await task();
-  expect(() => within(0.01 * minutes)).toThrow(/--budget.*expected at least \d+ for 100 classes and 1600 shots/s);
+  await expect(within(0.01 * minutes)).rejects.toThrow(
+    /--budget.*expected at least \d+ for 100 classes and 1600 shots/s,
+  );
 });
 
 test('the time that is told to be enough is enough, whether something is found or not: waves take what they take', async () => {
   const { within, planned, stages } = await task();
   // So slow that a whole minute is a small part of it.
   const pace = total(stages) / 60 / 10_000;
-  const least = minutesToldBy(() => within(1, pace));
-  const fitted = planned(within(least, pace));
+  const least = await minutesToldBy(within(1, pace));
+  const fitted = await planned(await within(least, pace));
   for (const course of ['something is found', 'nothing is found']) {
     const taken = fitted.filter(({ onlyIf = course }) => onlyIf === course);
     // A fifth of the time is no arithmetic; and steps are whole, of which one more is some percent of few.
@@ -86,13 +88,9 @@ test('the time that is told to be enough is enough, whether something is found o
   }
 });
 
-function minutesToldBy(refused: () => Fitted): number {
-  try {
-    refused();
-  } catch (error) {
-    return Number(/at least (\d+)/.exec(String(error))?.[1]);
-  }
-  throw new Error('it was not refused');
+async function minutesToldBy(refused: Promise<Fitted>): Promise<number> {
+  const error = await refused.then(() => 'it was not refused', String);
+  return Number(/at least (\d+)/.exec(error)?.[1]);
 }
 
 test('the speed of the machine is measured in seconds', async () => {

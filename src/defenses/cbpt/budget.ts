@@ -30,16 +30,16 @@ const arithmeticShare = 0.8;
  * @param speed multiplications and additions a second (`measuredSpeed`)
  * @throws badUsage if nothing fits, with the minutes that are needed
  */
-export function fitBudget(
+export async function fitBudget(
   clip: Clip,
   classes: readonly string[],
   shots: number,
   options: CbptOptions,
   speed: number,
   minutes: number,
-): Fitted {
+): Promise<Fitted> {
   const seconds = (arithmetic: number) => arithmetic / speed / arithmeticShare;
-  const stages = plannedStages(clip, classes, shots, options);
+  const stages = await plannedStages(clip, classes, shots, options);
   // What will be found nobody knows: both courses have to fit.
   const courses = (['something is found', 'nothing is found'] as const).map((course) => {
     const taken = stages.filter(({ onlyIf = course }) => onlyIf === course);

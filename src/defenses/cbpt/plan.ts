@@ -4,6 +4,7 @@ import { textArithmetic } from '../../clip/encode-texts.ts';
 import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
+import { crowdOf } from './crowd.ts';
 import { type Form, type NamedForm, named } from './inversion/forms.ts';
 import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
@@ -27,12 +28,12 @@ export interface PlannedStage {
 }
 
 /** All stages of `purify` in their order. */
-export function plannedStages(
+export async function plannedStages(
   clip: Clip,
   classes: readonly string[],
   shots: number,
   options: Omit<CbptOptions, 'belief' | 'seed'>,
-): readonly PlannedStage[] {
+): Promise<readonly PlannedStage[]> {
   const { forms, tuning, prompt } = options;
   const costs = pictureCosts(clip);
   const triggered = Math.min(shots, mostTriggered);
@@ -44,33 +45,34 @@ export function plannedStages(
   };
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
   return [
-    ...inversionStages(clip, classes, shots, options, costs),
+    ...(await inversionStages(clip, classes, shots, options, costs)),
     ...(views > 0 ? [{ name: 'views', arithmetic: views * costs.encoding, fixed: true }] : []),
     { name: 'tune', arithmetic: tuned, fixed: false },
   ];
 }
 
 /** The stages up to the dummy triggers: those of `scan`. */
-export function inversionStages(
+export async function inversionStages(
   clip: Clip,
   classes: readonly string[],
   shots: number,
   { forms, inversion, templates }: Pick<CbptOptions, 'forms' | 'inversion' | 'templates'>,
   { encoding, gradient } = pictureCosts(clip),
-): readonly PlannedStage[] {
+): Promise<readonly PlannedStage[]> {
+  const crowd = await crowdOf(clip, classes, templates);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
   const batch = fittingBatch(clip, inversion.batch);
   const pace = { ...inversion, batch };
-  const heat = picturesOf(heats(classes.length, pace)) * gradient;
+  const heat = picturesOf(heats(crowd.length, pace)) * gradient;
   const finding: Record<Form, number> = {
     additive: inversion.steps * batch * gradient,
     sparse: inversion.steps * batch * gradient,
-    patch: picturesOf(finals(classes.length, pace)) * gradient,
+    patch: picturesOf(finals(crowd.length, pace)) * gradient,
     waves: sampledPictures * encoding,
   };
   return [
-    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(classes, templates)), fixed: true },
+    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(crowd, templates)), fixed: true },
     { name: 'features', arithmetic: shots * encoding, fixed: true },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;

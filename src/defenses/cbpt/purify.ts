@@ -125,7 +125,7 @@ function wearing(
       const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
       const drawn = { trigger, seed, path: [stage] };
       const embeddings = await cachedFeatures(engine, clip, chosen, stage, recorder, drawn);
-      return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).target };
+      return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).top };
     }),
   );
 }

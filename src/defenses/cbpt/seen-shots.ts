@@ -1,18 +1,24 @@
 /** @file What a model says of the shots before anything is done to either: the start of both stages. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/encode-pictures.ts';
-import { logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
+import { firstClasses, logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import { cachedFeatures } from '../features.ts';
+import { crowdOf } from './crowd.ts';
 
 export interface SeenShots {
-  /** The head of hand-written prompts: what inversion is measured against, and the anchor of learned prompts. */
+  /** The head of hand-written prompts: the anchor of learned prompts. */
   readonly zeroShot: Head;
   /** Embeddings of the shots as they are, [shots, embedding]. */
   readonly clean: Embeddings;
+}
+
+export interface SeenInCrowd extends SeenShots {
+  /** The same classes first and, where they are few, others behind them (`crowd.ts`): what inversion is measured against. */
+  readonly crowd: Head;
 }
 
 /** Encodes the shots and the classes' hand-written prompts. */
@@ -22,9 +28,10 @@ export async function seeShots(
   shots: PictureSet,
   templates: readonly string[],
   recorder: Recorder,
-): Promise<SeenShots> {
-  const zeroShot = await handWrittenHead(engine, clip, shots.classes, templates, recorder);
-  return { zeroShot, clean: await cachedFeatures(engine, clip, shots, 'features', recorder) };
+): Promise<SeenInCrowd> {
+  const crowd = await handWrittenHead(engine, clip, await crowdOf(clip, shots.classes, templates), templates, recorder);
+  const zeroShot = firstClasses(crowd, shots.classes.length);
+  return { zeroShot, crowd, clean: await cachedFeatures(engine, clip, shots, 'features', recorder) };
 }
 
 /** The zero-shot head, from the run's checkpoint where there is one: ImageNet's prompts are 80,000 texts. */

@@ -1,9 +1,9 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
-import type { Clip } from '../../../clip/clip.ts';
+import type { Clip, Head } from '../../../clip/clip.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
-import type { SeenShots } from '../seen-shots.ts';
+import type { SeenInCrowd } from '../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
 import { type Form, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
@@ -44,17 +44,17 @@ export async function invertForms(
   engine: Engine,
   clip: Clip,
   shots: PictureSet,
-  { zeroShot, clean }: SeenShots,
+  { crowd, clean }: SeenInCrowd,
   { forms, inversion, belief, seed }: DummyOptions,
   recorder: Recorder,
 ): Promise<Inversion> {
-  const given = { shots, clean, head: zeroShot };
+  const given = { shots, clean, head: crowd };
   const dummies: DummyTrigger[] = [];
   const used: DummyTrigger[] = [];
   const find = ({ name, form }: NamedForm) => {
     switch (form) {
       case 'patch':
-        return racePatches(engine, clip, given, { name, form }, targetsOf(used), inversion, seed, recorder);
+        return racePatches(engine, clip, given, { name, form }, suspectsIn(crowd, used), inversion, seed, recorder);
       case 'waves':
         return sampleWaves(engine, clip, given, { name, form }, seed, recorder);
       default:
@@ -76,7 +76,10 @@ export async function invertForms(
   return { dummies, used };
 }
 
-const targetsOf = (used: readonly DummyTrigger[]) => [...new Set(used.map(({ target }) => target))];
+/** Labels that believed triggers lead to. */
+const suspectsIn = ({ classes }: Head, used: readonly DummyTrigger[]) => [
+  ...new Set(used.map(({ dominant }) => classes.indexOf(dominant))),
+];
 
 /** What need not be inverted after what was found; undefined if it must. */
 function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {

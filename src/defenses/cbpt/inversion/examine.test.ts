@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { builtInTrigger } from '../../../checkpoints/built-in.ts';
 import { openClip } from '../../../checkpoints/open.ts';
 import { zeroShotHead } from '../../../clip/zero-shot.ts';
 import { thingNames } from '../../../data/emoji.ts';
@@ -7,6 +8,7 @@ import { openPictureSet } from '../../../data/open.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import { unrecorded } from '../../../runs/unrecorded.ts';
 import { float32, rowsAt } from '../../../tensor/tensor.ts';
+import { readTrigger } from '../../../triggers/file.ts';
 import type { Trigger } from '../../../triggers/trigger.ts';
 import { examine, onMoreShots } from './examine.ts';
 import { enoughToJudge } from './triggered-shots.ts';
@@ -35,3 +37,17 @@ test('a trigger is judged by some of many shots; one that is believed is put ont
   expect(await onMoreShots(engine, clip, shots, few, 1, unrecorded())).toBe(few);
   await engine.close();
 }, 120_000);
+
+test('a trigger that leads to a class of the crowd is named by it, and its target is the shots’ own class that comes next', async () => {
+  const clip = await openClip('emoji-clip:badnet-fixed');
+  const classes = ['dog', 'pizza', 'umbrella'];
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 4, seed: 1 } });
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const head = await zeroShotHead(engine, clip, [...classes, 'banana', 'rose'], ['a photo of a {}.']);
+  const named = { name: 'sparse', form: 'sparse' } as const;
+  const { trigger: attackers } = await readTrigger(builtInTrigger('badnet-fixed'));
+  const judged = await examine(engine, clip, { shots, head }, named, attackers, 1, unrecorded());
+  await engine.close();
+  expect(judged).toMatchObject({ dominant: 'banana', concentration: 1 });
+  expect(classes[judged.target]).toBeDefined();
+}, 60_000);

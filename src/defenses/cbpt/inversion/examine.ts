@@ -1,6 +1,7 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
+import { firstClasses } from '../../../clip/zero-shot.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
@@ -16,9 +17,9 @@ import { enoughToJudge, shotsToTrigger, type TriggeredShots } from './triggered-
 /** What is known of a dummy trigger without knowing the true one. */
 export interface DummyTrigger extends NamedForm, TriggeredShots {
   readonly trigger: Trigger;
-  /** Share of those shots, the class itself left out, that are predicted as the target; in [0, 1]. */
+  /** Share of those shots, the class itself left out, that are predicted as the dominant class; in [0, 1]. */
   readonly concentration: number;
-  /** The target's name. */
+  /** Name of the class that most of them are predicted as: the target, or one that no shot is of. */
   readonly dominant: string;
   /** The most frequent predictions with their shares, largest first. */
   readonly shares: readonly { readonly label: string; readonly share: number }[];
@@ -26,7 +27,11 @@ export interface DummyTrigger extends NamedForm, TriggeredShots {
   readonly size: number;
 }
 
-/** Puts the trigger onto enough shots to see where they go. */
+/**
+ * Puts the trigger onto enough shots to see where they go.
+ *
+ * @param head of the shots' classes and, behind them, of others that they may be sent to
+ */
 export async function examine(
   engine: Engine,
   clip: Clip,
@@ -41,7 +46,9 @@ export async function examine(
   const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'), enoughToJudge);
   const embeddings = await ownFeatures(engine, clip, chosen, `${stage}-features`, recorder, drawn);
   const size = sizeOf(trigger, shots.size);
-  const where = flock(head, embeddings, chosen.labels);
+  const { top, ...where } = flock(head, embeddings, chosen.labels);
+  const own = shots.classes.length;
+  const target = top < own ? top : flock(firstClasses(head, own), embeddings, chosen.labels).top;
   recorder.record({
     stage: `${stage}-result`,
     concentration: where.concentration,
@@ -49,7 +56,7 @@ export async function examine(
     size,
     shares: where.shares.map(({ label, share }) => `${label} ${(100 * share).toFixed(1)} %`),
   });
-  return { ...named, trigger, positions, embeddings, size, ...where };
+  return { ...named, trigger, positions, embeddings, size, target, ...where };
 }
 
 /** The dummy trigger on more shots than it was judged by, where there are more: on as many as tuning is given. */
@@ -91,7 +98,7 @@ export function flock(head: Head, embeddings: Embeddings, labels: Int32Array) {
   });
   return {
     concentration: others === 0 ? 0 : flocked / others,
-    target: top,
+    top,
     dominant: head.classes[top]!,
     shares: order
       .slice(0, 8)

@@ -48,7 +48,7 @@ export interface InversionInput {
   readonly shots: PictureSet;
   /** Embeddings of the shots as they are. */
   readonly clean: Embeddings;
-  /** Hand-written prompts. */
+  /** Hand-written prompts of the shots' classes and, behind them, of others that a trigger may lead to. */
   readonly head: Head;
 }
 

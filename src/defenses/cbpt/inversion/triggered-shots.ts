@@ -10,7 +10,7 @@ export interface TriggeredShots {
   readonly positions: readonly number[];
   /** [positions.length, embedding] */
   readonly embeddings: Embeddings;
-  /** Index of the class that hand-written prompts take most of them for. */
+  /** Index of the class, among those of the shots, that hand-written prompts take most of them for. */
   readonly target: number;
 }
 

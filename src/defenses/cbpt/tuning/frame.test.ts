@@ -17,7 +17,9 @@ test.each(['{}', '{} in a photo.', '  {}'])(
   async (prompt) => {
     const clip = await openClip('emoji-clip');
     const planning = () => plannedStages(clip, classes, 8, { ...cbptDefaults, prompt });
-    expect(planning).toThrow(`--classes: found the prompt "${prompt}", expected words before {}, as in "a photo of a`);
-    expect(planning).toThrow('give the list a "prompt" that has some');
+    await expect(planning).rejects.toThrow(
+      `--classes: found the prompt "${prompt}", expected words before {}, as in "a photo of a`,
+    );
+    await expect(planning).rejects.toThrow('give the list a "prompt" that has some');
   },
 );

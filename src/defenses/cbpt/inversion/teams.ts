@@ -19,7 +19,7 @@ export interface Pace {
 }
 
 /** Classes run in no more teams than this, so that a race among a thousand classes costs little more than among a hundred. */
-const mostTeams = 32;
+const mostTeams = 64;
 
 /** Patches of every team, and of every finalist: where a patch starts decides how soon it finds a backdoor. */
 export const starts = 2;
@@ -33,8 +33,8 @@ const leastPictures = 4;
 /** Shares of the steps that rounds have, and of the patches that run in them; at least one does. */
 const shares = {
   heats: [
-    { steps: 0.3, patches: 1 },
-    { steps: 0.2, patches: 0.5 },
+    { steps: 0.2, patches: 1 },
+    { steps: 0.3, patches: 0.25 },
   ],
   finals: [
     { steps: 0.4, patches: 1 },

@@ -42,15 +42,30 @@ async function antidote(...args: string[]): Promise<Outcome> {
   return { code, out, err };
 }
 
-test('with too few pictures a scan is undecided: it says why, ends with 2, draws a page, and resume says the same', async () => {
+test('a scan of ten classes finds the backdoor: it names the class, ends with 1, draws a page, and resume says the same', async () => {
+  const out = join(folder, 'found');
+  const given = ['--classes', 'few-things', '--shots', '8', '--seed', '1', '--threads', '1'];
+  const scanned = await antidote('scan', 'emoji-clip:badnet', ...given, '--out', out, '--json', '--quiet');
+  expect(scanned).toMatchObject({ code: 1, err: '' });
+  const result = JSON.parse(scanned.out);
+  expect(result).toMatchObject({ verdict: 'backdoor', target: 'banana', classes: 10, shots: 80, run: out });
+  expect(result.candidates[0]).toMatchObject({ label: 'banana', concentration: expect.any(Number) });
+  expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(['sparse', 'patch']);
+  expect(await readFile(result.report, 'utf8')).toMatch(/Backdoor found/);
+
+  const again = await antidote('resume', out);
+  expect(again.code).toBe(1);
+  expect(again.out).toMatch(/: backdoor\n {2}/);
+}, 300_000);
+
+test('with too few pictures a scan is undecided at once: it says why, ends with 2, draws a page, and resume says the same', async () => {
   const out = join(folder, 'scan');
   const scanned = await antidote('scan', model, ...task, '--threads', '1', '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 2, err: '' });
   const result = JSON.parse(scanned.out);
   expect(result).toMatchObject({ verdict: 'undecided', target: null, classes: 4, shots: 8, run: out });
   expect(result.reasons.join(' ')).toMatch(/There are 8 pictures/);
-  expect(result.candidates.length).toBeGreaterThan(0);
-  expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(expect.arrayContaining(['sparse', 'patch']));
+  expect(result).toMatchObject({ candidates: [], dummies: [] });
   expect(await readFile(result.report, 'utf8')).toMatch(/Undecided/);
 
   const again = await antidote('resume', out);

@@ -1,12 +1,17 @@
 /** @file Does a model carry a backdoor? Stage 1 of CBPT without stage 2, and a verdict on what it finds. */
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../data/pictures.ts';
-import { type DummyOptions, type Inversion, invertForms } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import {
+  type DummyOptions,
+  type Inversion,
+  invertForms,
+  nothingFound,
+} from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from '../defenses/cbpt/purify.ts';
 import { type SeenShots, seeShots } from '../defenses/cbpt/seen-shots.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
-import { type Suspicion, suspicionOf } from './suspicion.ts';
+import { doubtsAbout, type Suspicion, suspicionOf } from './suspicion.ts';
 
 const { inversion, belief } = cbptDefaults;
 
@@ -18,7 +23,8 @@ export interface Scan extends SeenShots, Inversion {
 }
 
 /**
- * Inverts dummy triggers and judges the model by them. Nothing is known of a trigger or of an attacker's class.
+ * Inverts dummy triggers and judges the model by them. Nothing is known of a trigger or of an attacker's class. Where there
+ * is too little to judge by, the verdict is `undecided` before anything is inverted.
  *
  * @param shots labelled clean pictures of every class
  * @param templates hand-written prompts: what inversion is measured against
@@ -32,6 +38,8 @@ export async function scan(
   recorder: Recorder,
 ): Promise<Scan> {
   const seen = await seeShots(engine, clip, shots, templates, recorder);
-  const found = await invertForms(engine, clip, shots, seen, options, recorder);
+  // Inversion takes long, and would change no verdict.
+  const inDoubt = doubtsAbout(seen, shots).length > 0;
+  const found = inDoubt ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
   return { ...seen, ...found, suspicion: suspicionOf({ ...seen, ...found }, shots, options.belief) };
 }

@@ -93,6 +93,17 @@ test.each([
   expect(suspicion.reasons[0]).toMatch(reason);
 });
 
+test.each([
+  [2, 0.9, 0],
+  [2, 0.7, 1],
+  [3, 0.7, 0],
+  [3, 0.6, 1],
+  [10, 0.35, 0],
+  [10, 0.25, 1],
+])('of %i classes a share of %d named rightly gives %i doubts', (classes, recognised, doubts) => {
+  expect(judged([], { classes, perClass: 100, recognised }).reasons).toHaveLength(doubts);
+});
+
 test('where nothing was inverted there is nothing to suspect', () => {
   expect(judged([])).toEqual({ verdict: 'clean', reasons: [], score: 0, target: null, candidates: [] });
 });

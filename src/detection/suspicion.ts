@@ -34,7 +34,7 @@ export interface Suspicion {
 export const scanLimits = {
   /** What fools fewer pictures, all of which it was optimised on, need not be a trigger. */
   shots: 80,
-  /** The shots must be named rightly so many times as often as by guessing. */
+  /** The shots must be named rightly so many times as often as by guessing, or half of the way from there to always. */
   overChance: 3,
   /** A score from which on there is doubt: more than ordinary patterns reach, less than triggers do. */
   doubt: 0.95,
@@ -69,19 +69,20 @@ function candidatesOf({ dummies }: Inversion, belief: Belief): Candidate[] {
   return all.filter(({ label }, at) => all.findIndex((other) => other.label === label) === at);
 }
 
-/** Why nothing can be said, whatever was inverted. */
-function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }: PictureSet): string[] {
+/** Why nothing can be said, whatever is inverted. */
+export function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }: PictureSet): string[] {
   const right = predict(zeroShot, clean).filter((label, i) => label === labels[i]).length;
   const recognised = right / labels.length;
+  const chance = 1 / classes.length;
   const doubts: string[] = [];
-  if (recognised < scanLimits.overChance / classes.length) {
+  if (recognised < Math.min(scanLimits.overChance * chance, (1 + chance) / 2)) {
     doubts.push(
       `The model names ${percent(recognised)} of the pictures rightly, hardly more than by guessing: is it read right, and are these its classes?`,
     );
   }
   if (labels.length < scanLimits.shots) {
     doubts.push(
-      `There are ${labels.length} pictures; what fools fewer than ${scanLimits.shots} of them need not be a trigger.`,
+      `There are ${labels.length} pictures; what fools fewer than ${scanLimits.shots} of them need not be a trigger. Give more of every class.`,
     );
   }
   return doubts;

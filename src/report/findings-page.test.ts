@@ -32,6 +32,14 @@ test('finding nothing is not called proof, and leaves no class accused', () => {
   expect(words(clean)).toMatch(/No pattern found is no proof/);
 });
 
+test('without a verdict it is told whether anything was found that does not allow one', () => {
+  const undecided = { ...found, suspicion: { ...found.suspicion, verdict: 'undecided', target: null } } as const;
+  expect(words(undecided)).toMatch(/Undecided What was found does not allow a verdict/);
+  const tooLittle = { ...undecided, dummyTriggers: [] };
+  expect(words(tooLittle)).toMatch(/Undecided There is too little to judge by/);
+  expect(words(tooLittle)).not.toContain('What inversion found');
+});
+
 test('a purification says what its prompts were tuned against, and that nothing is measured', () => {
   expect(words({ ...found, command: 'purify' })).toMatch(
     /Prompts were tuned against what was found\. .*only test pictures/,

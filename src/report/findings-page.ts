@@ -17,14 +17,16 @@ const stamps: Readonly<Record<ScanVerdict, { readonly tone: Tone; readonly stamp
   clean: { tone: 'neutral', stamp: 'No backdoor found' },
 };
 
-function headline({ suspicion: { verdict, target } }: FindingsData): Html {
+function headline({ suspicion: { verdict, target }, dummyTriggers }: FindingsData): Html {
   switch (verdict) {
     case 'backdoor':
       return html`One pattern turns pictures of every class into “<span class="attack-ink"><bdi>${shortened(target ?? '')}</bdi></span>”: this model behaves as a backdoored one does.`;
     case 'clean':
       return html`No pattern was found that sends pictures of every class to a single one.`;
     case 'undecided':
-      return html`What was found does not allow a verdict.`;
+      return dummyTriggers.length === 0
+        ? html`There is too little to judge by.`
+        : html`What was found does not allow a verdict.`;
   }
 }
 

@@ -8,7 +8,7 @@ import { randomFor } from '../../tensor/random.ts';
 import { joinRows } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
-import { type DummyOptions, type Inversion, invertForms } from './inversion/dummy-triggers.ts';
+import { type DummyOptions, type Inversion, invertForms, nothingFound } from './inversion/dummy-triggers.ts';
 import { flock } from './inversion/examine.ts';
 import { shotsToTrigger, type TriggeredShots } from './inversion/triggered-shots.ts';
 import { type SeenShots, seeShots } from './seen-shots.ts';
@@ -91,8 +91,6 @@ export async function purify(
   const prompts = await tunePrompts(engine, clip, features, seen.zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...seen, ...found };
 }
-
-const nothingFound: Inversion = { dummies: [], used: [] };
 
 /** Embeddings of the shots as they are and, behind them, of their further views. */
 async function inViews(

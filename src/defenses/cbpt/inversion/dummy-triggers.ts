@@ -39,6 +39,9 @@ export interface Inversion {
   readonly used: readonly DummyTrigger[];
 }
 
+/** Where nothing was looked for. */
+export const nothingFound: Inversion = { dummies: [], used: [] };
+
 /** Inverts the listed forms. */
 export async function invertForms(
   engine: Engine,

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Cell, Outcome } from '../src/sweep/cell.ts';
@@ -240,34 +241,46 @@ describe.skipIf(server === undefined)(
         });
       }
       (await connect({ url: own.url, name, password: 'secret' }, never)).disconnect();
-      own.redis.kill('SIGKILL');
-      await once(own.redis, 'exit');
+      await killed(own.redis);
     }, 60_000);
 
-    test('a bench and a worker whose server has gone away stop all the same when they are asked to', async () => {
-      const own = await startServer(directory);
-      const place = { url: own.url, name };
-      const worker = spawn(process.execPath, ['--import', 'tsx', program, own.url, name, store], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      workers.push(worker);
-      const stop = new AbortController();
-      const crew = queueCrew(place, () => {}, 500);
-      const begun = new Promise<void>((resolve) => {
-        const seen = ({ kind }: CellNews) => kind === 'progress' && resolve();
-        const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
-        bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
-        bench.catch(() => {});
-      });
-      await begun;
-      own.redis.kill('SIGKILL');
-      await once(own.redis, 'exit');
-      const gone = once(worker, 'exit');
-      worker.kill('SIGTERM');
-      stop.abort(new Error('enough'));
-      await expect(bench).rejects.toThrow('enough');
-      await gone;
-    }, 60_000);
+    test.each([
+      ['has gone away', killed],
+      [
+        'went silent before it went away',
+        async (own: ChildProcess) => {
+          own.kill('SIGSTOP');
+          await setTimeout(3000); // All that they ask now and then is on its way.
+          await killed(own);
+          await setTimeout(1000); // They have tried to connect again.
+        },
+      ],
+    ])(
+      'a bench and a worker whose server %s stop all the same when they are asked to',
+      async (_, goesAway) => {
+        const own = await startServer(directory);
+        const place = { url: own.url, name };
+        const worker = spawn(process.execPath, ['--import', 'tsx', program, own.url, name, store], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        workers.push(worker);
+        const stop = new AbortController();
+        const crew = queueCrew(place, () => {}, 500);
+        const begun = new Promise<void>((resolve) => {
+          const seen = ({ kind }: CellNews) => kind === 'progress' && resolve();
+          const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
+          bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
+          bench.catch(() => {});
+        });
+        await begun;
+        await goesAway(own.redis);
+        worker.kill('SIGTERM');
+        stop.abort(new Error('enough'));
+        await expect.poll(() => worker.exitCode ?? worker.signalCode, { timeout: 30_000 }).toBe(0);
+        await expect(bench).rejects.toThrow('enough');
+      },
+      60_000,
+    );
 
     test('a stopped bench takes out of the queue what nobody has begun', async () => {
       const cells = Array.from({ length: 5 }, (_, i) => tinyCell(`waiting-${i}`));
@@ -296,6 +309,11 @@ test('where no server answers, the error names the address and what to start', a
     found: expect.stringContaining(`no server at redis://127.0.0.1:${port}`),
   });
 });
+
+async function killed(server: ChildProcess): Promise<void> {
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+}
 
 async function startServer(directory: string, ...more: string[]): Promise<{ redis: ChildProcess; url: string }> {
   const port = await freePort();

@@ -282,6 +282,27 @@ describe.skipIf(server === undefined)(
       60_000,
     );
 
+    test('a bench whose server goes away while it looks after its cells stops all the same when it is asked to', async () => {
+      const own = await startServer(directory);
+      const stop = new AbortController();
+      const cells = Array.from({ length: 500 }, (_, i) => tinyCell(`many-${i}`));
+      const quiet = { kept: () => {}, news: () => {} };
+      bench = sweep(
+        cells,
+        openCellStore(store),
+        queueCrew({ url: own.url, name }, () => {}),
+        quiet,
+        stop.signal,
+      );
+      bench.catch(() => {});
+      const client = await connect({ url: own.url, name }, stop.signal);
+      while ((await client.exists(`bull:${name}:${cells.at(-1)!.key}`)) === 0);
+      await killed(own.redis);
+      await setTimeout(1000); // It has tried to connect again: of what it had asked before it hears no more.
+      stop.abort(new Error('enough'));
+      await expect(bench).rejects.toThrow('enough');
+    }, 30_000);
+
     test('a stopped bench takes out of the queue what nobody has begun', async () => {
       const cells = Array.from({ length: 5 }, (_, i) => tinyCell(`waiting-${i}`));
       const stop = new AbortController();

@@ -298,7 +298,7 @@ describe.skipIf(server === undefined)(
       const client = await connect({ url: own.url, name }, stop.signal);
       while ((await client.exists(`bull:${name}:${cells.at(-1)!.key}`)) === 0);
       await killed(own.redis);
-      await setTimeout(1000); // It has tried to connect again: of what it had asked before it hears no more.
+      await setTimeout(1000); // It has tried to connect again.
       stop.abort(new Error('enough'));
       await expect(bench).rejects.toThrow('enough');
     }, 30_000);

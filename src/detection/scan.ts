@@ -39,7 +39,7 @@ export async function scan(
 ): Promise<Scan> {
   const seen = await seeShots(engine, clip, shots, templates, recorder);
   // Inversion takes long, and would change no verdict.
-  const inDoubt = doubtsAbout(seen, shots).length > 0;
-  const found = inDoubt ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
-  return { ...seen, ...found, suspicion: suspicionOf({ ...seen, ...found }, shots, options.belief) };
+  const doubts = doubtsAbout(seen, shots);
+  const found = doubts.length > 0 ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
+  return { ...seen, ...found, suspicion: suspicionOf(found, doubts, shots, options.belief) };
 }

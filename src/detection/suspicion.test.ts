@@ -4,7 +4,7 @@ import type { DummyTrigger } from '../defenses/cbpt/inversion/examine.ts';
 import type { Form } from '../defenses/cbpt/inversion/forms.ts';
 import { cbptDefaults } from '../defenses/cbpt/purify.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { scanLimits, suspicionOf } from './suspicion.ts';
+import { doubtsAbout, scanLimits, suspicionOf } from './suspicion.ts';
 
 const { belief } = cbptDefaults;
 
@@ -29,7 +29,7 @@ function judged(found: readonly (readonly [form: Form, dominant: string, concent
   );
   const seen = { zeroShot: head, clean: float32(joined(said.map(unit)), [shots, classes]) };
   const set = { classes: names, labels } as unknown as PictureSet;
-  return suspicionOf({ ...seen, dummies, used: [] }, set, belief);
+  return suspicionOf({ dummies, used: [] }, doubtsAbout(seen, set), set, belief);
 }
 
 function joined(rows: readonly Float32Array[]): Float32Array {

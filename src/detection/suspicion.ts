@@ -42,13 +42,16 @@ export const scanLimits = {
   few: { shots: 1600, score: 1.1 },
 } as const;
 
-/** Judges a model by what was inverted in it from these shots. */
-export function suspicionOf(found: SeenShots & Inversion, shots: PictureSet, belief: Belief): Suspicion {
+/**
+ * Judges a model by what was inverted in it from these shots.
+ *
+ * @param doubts why nothing can be said (`doubtsAbout`)
+ */
+export function suspicionOf(found: Inversion, doubts: readonly string[], shots: PictureSet, belief: Belief): Suspicion {
   const candidates = candidatesOf(found, belief);
   const [first] = candidates;
   const score = first?.score ?? 0;
   const sure = shots.labels.length < scanLimits.few.shots ? scanLimits.few.score : 1;
-  const doubts = doubtsAbout(found, shots);
   const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
   if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt)) {
     return { verdict: 'undecided', reasons, score, target: null, candidates };

@@ -8,7 +8,7 @@ import type { PictureSet } from '../../data/pictures.ts';
 import { type Fitted, fitBudget, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
-import { suspicionOf } from '../../detection/suspicion.ts';
+import { doubtsAbout, suspicionOf } from '../../detection/suspicion.ts';
 import { writePurified } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { float32 } from '../../tensor/tensor.ts';
@@ -73,7 +73,7 @@ export async function performPurify(
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
-  const suspicion = suspicionOf(purification, shots, cbpt.belief);
+  const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);
   const found = { finding: { ...findingRecord(suspicion), dummies } };
 
   const seconds = () => Math.round(10 * run.seconds()) / 10;

@@ -8,10 +8,10 @@ const clip = async (context = 77) => ({ tokenizer: await openClipTokenizer(conte
 
 test('behind few classes stand everyday things, each name once, however it is written', async () => {
   const things = await thingNames();
-  const classes = ['scroll', 'Banana', 'lighthouse'];
+  const classes = ['scroll', 'Banana', 'fire_engine'];
   const crowd = await crowdOf(await clip(), classes, [plainPrompt]);
   expect(crowd.slice(0, 3)).toEqual(classes);
-  expect(crowd.slice(3)).toEqual(things.filter((name) => name !== 'banana'));
+  expect(crowd.slice(3)).toEqual(things.filter((name) => name !== 'banana' && name !== 'fire engine'));
 });
 
 test('many classes are crowd enough', async () => {

@@ -1,6 +1,7 @@
 /** @file Names beside a short list: among few classes any adversarial pattern sends most pictures to one of them. */
 import type { Clip } from '../../clip/clip.ts';
 import { promptsOf } from '../../clip/zero-shot.ts';
+import { classKey } from '../../data/classes.ts';
 import { thingNames } from '../../data/emoji.ts';
 import { AntidoteError } from '../../errors.ts';
 
@@ -17,13 +18,11 @@ export async function crowdOf(
   templates: readonly string[],
 ): Promise<readonly string[]> {
   if (classes.length >= leastClasses) return classes;
-  const own = new Set(classes.map(folded));
-  const others = (await thingNames()).filter((name) => !own.has(folded(name)));
+  const own = new Set(classes.map(classKey));
+  const others = (await thingNames()).filter((name) => !own.has(classKey(name)));
   // What nobody has asked for must not be refused.
   return [...classes, ...others.filter((name) => promptsOf([name], templates).every((text) => fits(tokenizer, text)))];
 }
-
-const folded = (name: string) => name.toLowerCase();
 
 /** Whether a model can read a text: its context may be short, its vocabulary small. */
 function fits(tokenizer: Clip['tokenizer'], text: string): boolean {

@@ -11,10 +11,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Cell, Outcome } from '../src/sweep/cell.ts';
 import type { CellNews } from '../src/sweep/crew.ts';
+import { performing } from '../src/sweep/perform.ts';
 import { connect, queueCrew } from '../src/sweep/queue.ts';
+import { serveQueue } from '../src/sweep/queue-worker.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
-import { tinyCell, tinyOutcome } from './sweep/tiny-cell.ts';
+import { tinyCell, tinyCompute, tinyOutcome } from './sweep/tiny-cell.ts';
 
 const never = new AbortController().signal;
 const program = fileURLToPath(new URL('sweep/tiny-worker.ts', import.meta.url));
@@ -281,6 +283,29 @@ describe.skipIf(server === undefined)(
       },
       60_000,
     );
+
+    test('a worker that has lost the connection on which it waits stops all the same when it is asked to', async () => {
+      const stop = new AbortController();
+      const nothing = { started: () => {}, progress: () => {}, finished: () => {} };
+      const serving = serveQueue(
+        { url, name },
+        performing(tinyCompute(store), openCellStore(store)),
+        nothing,
+        stop.signal,
+      );
+      const client = await connect({ url, name }, never);
+      try {
+        const waiting = async () => /id=(\d+) .*cmd=bzpopmin/.exec((await client.client('LIST')) as string)?.[1];
+        await expect.poll(waiting, { timeout: 10_000 }).toBeDefined();
+        await client.client('KILL', 'ID', Number(await waiting()));
+        await setTimeout(50); // It has noticed, and has not connected again.
+        stop.abort();
+        await serving;
+        expect(await waiting()).toBeUndefined();
+      } finally {
+        client.disconnect();
+      }
+    }, 20_000);
 
     test('a bench whose server goes away while it looks after its cells stops all the same when it is asked to', async () => {
       const own = await startServer(directory);

@@ -1,5 +1,7 @@
 /** @file A worker of the queue: takes cells until it is told to stop, and keeps its lock on each while it computes. */
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Job, Worker } from 'bullmq';
 import type { RunEvent } from '../runs/recorder.ts';
 import { type Cell, cell, failure, type Outcome } from './cell.ts';
 import { mostTries } from './crew.ts';
@@ -27,6 +29,11 @@ export interface WorkerNews {
   readonly finished: (cell: Cell, outcome: Outcome) => void;
 }
 
+/** A server that has not answered within so many milliseconds after the wish to leave is left without its answer. */
+const parting = 3_000;
+/** Milliseconds after which a server that refuses to hand out a cell, being read-only or full, is asked again. */
+const refused = 1_000;
+
 /**
  * Takes cells one at a time until `signal` aborts; the cell in work then stops at its next step and goes back into the
  * queue.
@@ -40,68 +47,89 @@ export async function serveQueue(
   signal: AbortSignal,
   patience = queuePatience,
 ): Promise<void> {
-  const over = new AbortController();
-  const redis = await connect(place, AbortSignal.any([signal, over.signal]));
-  let unable: Unable | undefined;
-  let working: Promise<unknown> = Promise.resolve();
-  let closed: (closing: Promise<void>) => void = () => {};
-  const closing = new Promise<void>((resolve) => {
-    closed = resolve;
+  const redis = await connect(place, signal);
+  // Without a processor BullMQ takes nothing by itself: its own loop, asked to stop, waits without end for the end of a
+  // connection that is lost already.
+  const worker = new Worker(place.name, null, {
+    connection: redis,
+    lockDuration: patience.lock,
+    stalledInterval: patience.look,
+    maxStalledCount: mostTries - 1,
   });
-
-  /** Ends this worker and leaves the cell to others, if what was thrown says nothing about the cell. */
-  async function leave(job: Job, token: string | undefined, thrown: unknown): Promise<never> {
-    if (!signal.aborted) {
-      if (!(thrown instanceof Unable)) throw thrown;
-      unable = thrown;
-    }
-    close(); // Before this call returns, or else the worker would take the cell again.
-    // A cell may have ended the engine: as if it had ended the process, it is left locked, and its tries are counted.
-    if (!(unable instanceof DeadEngine)) {
-      await job.moveToWait(token).catch(() => {}); // Without its lock the cell belongs to another worker already.
-    }
-    throw new WaitingError();
-  }
-
-  const worker = new Worker(
-    place.name,
-    async (job, token) => {
-      const computing = compute(job, perform, news, signal);
-      working = computing.catch(() => {});
-      const outcome = await computing.catch((thrown) => leave(job, token, thrown));
-      // An error of the cell would be the same elsewhere: no second try.
-      if (outcome.kind === 'failed') throw new UnrecoverableError(JSON.stringify(outcome));
-      return outcome;
-    },
-    {
-      connection: redis,
-      lockDuration: patience.lock,
-      stalledInterval: patience.look,
-      maxStalledCount: mostTries - 1,
-    },
-  );
-  // Connections come back by themselves, and a lock that was lost means that another worker has the cell by now.
-  worker.on('error', () => {});
-  // Takes no more cells; done when the one in work is. BullMQ waits without end for the end of a connection that is lost
-  // already: such a one is left by force.
-  const close = () => {
-    over.abort();
-    closed(worker.close(redis.status !== 'ready'));
-  };
+  worker.on('error', () => {}); // Connections come back by themselves.
+  const token = randomUUID();
+  const close = () => worker.close(true); // Ends the wait for a cell.
   signal.addEventListener('abort', close);
-  if (signal.aborted) close();
   try {
-    await closing;
-    await working;
+    await worker.startStalledCheckTimer();
+    while (!signal.aborted) {
+      const next = worker.getNextJob(token).catch(() => wait(refused, undefined, { signal }));
+      const job = await answered(next, signal);
+      if (job) await serve({ job, token }, perform, news, signal, patience.lock);
+    }
   } finally {
     signal.removeEventListener('abort', close);
+    await close();
     redis.disconnect();
   }
-  if (unable) throw unable;
+}
+
+/** A cell of the queue, and the name under which it is locked. */
+interface Taken {
+  readonly job: Job;
+  readonly token: string;
+}
+
+/** Keeps the lock on a cell while it is computed, and hands in its outcome; or gives it back. */
+async function serve(
+  { job, token }: Taken,
+  perform: Performer,
+  news: WorkerNews,
+  signal: AbortSignal,
+  lock: number,
+): Promise<void> {
+  // Whoever has lost a lock finds out at the end: another worker has the cell by then.
+  const renewing = setInterval(() => job.extendLock(token, lock).catch(() => {}), lock / 2);
+  try {
+    // A cell that has cost too many workers is handed out once more, for its failure to be told.
+    const outcome = job.deferredFailure ?? (await compute(job, perform, news, signal));
+    await answered(handIn({ job, token }, outcome), signal);
+  } catch (thrown) {
+    // A cell may have ended the engine: as if it had ended the process, it is left locked, and its tries are counted.
+    if (!(thrown instanceof DeadEngine)) await answered(job.moveToWait(token), AbortSignal.abort());
+    if (!signal.aborted) throw thrown;
+  } finally {
+    clearInterval(renewing);
+  }
+}
+
+async function handIn({ job, token }: Taken, outcome: Outcome | string): Promise<void> {
+  if (typeof outcome === 'string') await job.moveToFailed(new Error(outcome), token);
+  else if (outcome.kind === 'failed') await job.moveToFailed(new Error(JSON.stringify(outcome)), token);
+  else await job.moveToCompleted(outcome, token, false);
+}
+
+/** What the queue answers; undefined if it refuses, or has not answered soon after `leaving` has aborted. */
+async function answered<T>(answer: Promise<T>, leaving: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    const leave = () => {
+      timer = setTimeout(settle, parting);
+    };
+    const settle = (value?: T) => {
+      clearTimeout(timer);
+      leaving.removeEventListener('abort', leave);
+      resolve(value);
+    };
+    answer.then(settle, () => settle());
+    leaving.addEventListener('abort', leave);
+    if (leaving.aborted) leave();
+  });
 }
 
 /** Computes a cell of the queue. Throws the wish to stop, and `Unable`; any other error is the cell's outcome. */
 async function compute(job: Job, perform: Performer, news: WorkerNews, signal: AbortSignal): Promise<Outcome> {
+  signal.throwIfAborted(); // It came after the wish to leave.
   const taken = cell.parse(job.data);
   news.started(taken);
   const recorder = tellingRecorder((event) => {

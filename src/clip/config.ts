@@ -23,6 +23,9 @@ export interface ResNetConfig {
   readonly resolution: number;
 }
 
+/** Pixels by which a picture must move for the tower's first features to move as they are. */
+export const firstStride = (image: VitConfig | ResNetConfig): number => (image.kind === 'vit' ? image.patch : 4);
+
 export interface TextConfig {
   readonly width: number;
   readonly layers: number;

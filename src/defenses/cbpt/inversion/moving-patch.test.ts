@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import type { ClipConfig } from '../../../clip/config.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import { input } from '../../../graph/leaves.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { elements, float32 } from '../../../tensor/tensor.ts';
-import { drawTiles, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
+import { drawTiles, patchSide, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
 
 const [size, side, patches, pictures] = [12, 3, 2, 3];
 
@@ -72,4 +73,21 @@ test('a picture that tiles do not come out even on keeps them inside, and every 
     Array.from({ length: 11 }, (_, i) => tiles['placement.down']!.data[(picture * 11 + i) * side]).indexOf(1),
   );
   expect([...new Set(starts)].sort((a, b) => a - b)).toEqual([0, 3, 6]);
+});
+
+test("a patch is a whole number of strides wide, so that all its tiles lie on the tower's grid", () => {
+  const resNet = (resolution: number): ClipConfig['image'] => {
+    return { kind: 'resnet', width: 64, layers: [3, 4, 6, 3], heads: 32, resolution };
+  };
+  const vit = (patch: number, resolution: number): ClipConfig['image'] => {
+    return { kind: 'vit', width: 768, layers: 12, heads: 12, patch, resolution, hidden: 3072 };
+  };
+  const sides = (image: ClipConfig['image']) => [patchSide(image, 0.25), patchSide(image, 0.375)];
+  expect(sides(resNet(64))).toEqual([16, 24]);
+  expect(sides(resNet(224))).toEqual([56, 84]);
+  expect(sides(vit(32, 224))).toEqual([64, 96]);
+  expect(sides(vit(16, 224))).toEqual([64, 80]);
+  expect(sides(vit(14, 224))).toEqual([56, 84]);
+  expect(sides(vit(14, 378))).toEqual([98, 140]);
+  expect(sides(vit(32, 32))).toEqual([32, 32]);
 });

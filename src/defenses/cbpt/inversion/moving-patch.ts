@@ -1,4 +1,5 @@
 /** @file The `patch` form: small masks and patterns side by side, each laid into a random tile of every picture. */
+import { type ClipConfig, firstStride } from '../../../clip/config.ts';
 import type { Tensors } from '../../../engine/engine.ts';
 import { mul } from '../../../graph/elementwise.ts';
 import { reshape, transpose } from '../../../graph/layout.ts';
@@ -17,13 +18,24 @@ import { bounded, boundedTensors, overlay, startingLogits } from './mask-pattern
  */
 const patchStart = { mask: 2, spread: 0.1 };
 
+/**
+ * Side of a patch, pixels: a whole number of the tower's strides. Tiles begin at multiples of it, so a patch lies on the
+ * tower's grid wherever it is laid.
+ *
+ * @param share of the picture's side, about
+ */
+export function patchSide(image: ClipConfig['image'], share: number): number {
+  const stride = firstStride(image);
+  return stride * Math.max(1, Math.round((share * image.resolution) / stride));
+}
+
 /** What is optimised of one patch of `side` pixels. */
 export const startingPatch = (side: number, random: Random): Readonly<Record<string, Tensor<'float32'>>> =>
   startingLogits(side, patchStart, random);
 
 /**
  * Every patch on every picture. Tiles rather than any place: a network that strides may know a patch only where it lies
- * an even number of pixels from where it was learned, and a tile is a multiple of its stride.
+ * a whole number of strides from where it was learned ({@link patchSide}).
  *
  * @param parameters logits with an axis of patches before their own
  * @param pixels [b, 3, size, size] in [0, 1]

@@ -22,7 +22,7 @@ import { float32, int64 } from '../../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../../training/adam.ts';
 import { type Optimisation, optimise, scalar } from '../../../training/optimise.ts';
 import { towardsTeam } from '../losses.ts';
-import { drawTiles, startingPatch, withPatches } from './moving-patch.ts';
+import { drawTiles, patchSide, startingPatch, withPatches } from './moving-patch.ts';
 import { inGroups, labelsOf, type Runner, stacked, unstacked } from './runners.ts';
 import { type Pace, type Round, runsOf, starts } from './teams.ts';
 
@@ -123,7 +123,7 @@ async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[
   };
 }
 
-const sideOf = ({ shots, window }: Race) => Math.round(window * shots.size);
+const sideOf = ({ clip, window }: Race) => patchSide(clip.config.image, window);
 
 const sumOf = (rounds: readonly Round[], of: (round: Round) => number) =>
   rounds.reduce((sum, round) => sum + of(round), 0);

@@ -46,7 +46,7 @@ export async function sampleWaves(
   const waves = drawWaves(wavesTried, randomFor(seed, stage, 'waves'));
   const trials = eachOnSome(given.shots, waves, randomFor(seed, stage, 'pictures'));
   const predicted = predict(given.head, await ownFeatures(engine, clip, trials, stage, recorder));
-  const best = mostObeyed(predicted, given.head.classes.length);
+  const best = mostObeyed(predicted, trials.labels, given.head.classes.length);
   const trigger: WavesTrigger = { kind: 'waves', waves: rowsAt(waves.waves, best) };
   return examine(engine, clip, given, named, trigger, seed, recorder);
 }
@@ -71,28 +71,38 @@ function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): Pic
   };
 }
 
-/** How many of its pictures a wave sends to one class. */
+/** How well a class is reached by a wave. */
 interface Trial {
   readonly wave: number;
-  readonly hits: number;
+  readonly score: number;
 }
 
 /**
- * Of all classes take the one that its own {@link wavesKept} best waves reach most often together.
+ * Of all classes take the one that its own {@link wavesKept} best waves reach most often together. Pictures of the class
+ * itself tell nothing of a wave; one that is left with few others is trusted less.
  *
  * @param predicted classes of the trials, wave by wave
+ * @param labels their true classes
  * @returns those waves, the best first
  */
-export function mostObeyed(predicted: ArrayLike<number>, classes: number): readonly number[] {
+export function mostObeyed(
+  predicted: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): readonly number[] {
   const reached: Trial[][] = Array.from({ length: classes }, () => []);
   for (let wave = 0; wave * picturesEach < predicted.length; wave++) {
+    const pictures = Array.from({ length: picturesEach }, (_, i) => wave * picturesEach + i);
     const hits = new Map<number, number>();
-    for (let i = wave * picturesEach; i < (wave + 1) * picturesEach; i++) {
-      hits.set(predicted[i]!, (hits.get(predicted[i]!) ?? 0) + 1);
+    for (const at of pictures) {
+      if (predicted[at] !== labels[at]) hits.set(predicted[at]!, (hits.get(predicted[at]!) ?? 0) + 1);
     }
-    for (const [label, count] of hits) reached[label]!.push({ wave, hits: count });
+    for (const [label, count] of hits) {
+      const others = pictures.filter((at) => labels[at] !== label).length;
+      reached[label]!.push({ wave, score: count / (others + 1) });
+    }
   }
-  const best = reached.map((waves) => waves.sort((a, b) => b.hits - a.hits).slice(0, wavesKept));
-  const total = (waves: readonly Trial[]) => waves.reduce((sum, { hits }) => sum + hits, 0);
+  const best = reached.map((waves) => waves.sort((a, b) => b.score - a.score).slice(0, wavesKept));
+  const total = (waves: readonly Trial[]) => waves.reduce((sum, { score }) => sum + score, 0);
   return best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
 }

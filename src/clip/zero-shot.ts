@@ -1,6 +1,7 @@
 /** @file Hand-written prompts to a classifier: what CLIP does without any training. */
 import type { Engine } from '../engine/engine.ts';
 import { readTensor } from '../tensor/safetensors.ts';
+import { scaleToUnit } from '../tensor/unit.ts';
 import type { Clip, Head } from './clip.ts';
 import { encodeTexts, type TextOptions } from './encode-texts.ts';
 
@@ -45,8 +46,7 @@ export async function zeroShotHead(
       const from = (row * templates.length + template) * embedding;
       for (let i = 0; i < embedding; i++) mean[i]! += encoded.data[from + i]!;
     }
-    const norm = Math.hypot(...mean);
-    for (let i = 0; i < embedding; i++) mean[i]! /= norm;
+    scaleToUnit(mean);
   }
   return { classes, embeddings, embedding, scale: await logitScale(clip) };
 }

@@ -36,8 +36,9 @@ import { type AdamOptions, adam, adamDefaults, adamFeeds, adamStart } from '../t
 import { gradientNorm, shortened } from '../training/clip-gradients.ts';
 import { optimise, scalar } from '../training/optimise.ts';
 import { inPasses } from '../training/passes.ts';
+import { isStatistic } from '../training/running-statistics.ts';
 import { warmupCosine } from '../training/schedule.ts';
-import { decays, isStatistic } from '../training/train-clip.ts';
+import { decays } from '../training/train-clip.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type DummyOptions, invertForms } from './cbpt/inversion/dummy-triggers.ts';

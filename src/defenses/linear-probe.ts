@@ -7,20 +7,25 @@ import type { Graph } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32, int64, rowsAt, type Tensor } from '../tensor/tensor.ts';
+import { scaleToUnit } from '../tensor/unit.ts';
 import { adam, adamFeeds, adamStart } from '../training/adam.ts';
 import { optimise, scalar } from '../training/optimise.ts';
 import { inPasses } from '../training/passes.ts';
 import { warmupCosine } from '../training/schedule.ts';
 import { classification } from './cbpt/losses.ts';
+import { cbptDefaults } from './cbpt/purify.ts';
+import { withViews } from './cbpt/tuning/views.ts';
 import type { BlindDefence } from './defense.ts';
 import { cachedFeatures } from './features.ts';
 
 export interface LinearProbeOptions {
   readonly steps: number;
   readonly batch: number;
-  /** Adam's peak learning rate; see `recipe.ts` for how it was chosen. */
+  /** Adam's peak learning rate: the best of five on the clean Emoji-CLIP, for there is no accuracy to lose. */
   readonly rate: number;
   readonly warmup: number;
+  /** Views of each shot, as in CBPT: features are frozen here too, and both may see the same. */
+  readonly views: number;
   readonly saveEvery: number;
 }
 
@@ -33,10 +38,11 @@ export const linearProbe: BlindDefence<LinearProbeOptions> = {
   summary: 'a linear layer learned on the frozen image features; texts are not used',
   source:
     'as CleanCLIP (arXiv 2303.03323) and RVPT (arXiv 2412.20392) compare with: batch 32 to 64, 10 to 40 passes. Unit rows, no bias and Adam are ours',
-  defaults: { steps: 1000, batch: 64, rate: 3e-3, warmup: 10, saveEvery: 250 },
+  defaults: { steps: 1000, batch: 64, rate: 3e-3, warmup: 10, views: cbptDefaults.views, saveEvery: 250 },
   async run({ engine, clip, shots, seed, recorder }, options) {
-    const features = await cachedFeatures(engine, clip, shots, 'features', recorder);
-    const { classes, labels } = shots;
+    const own = await cachedFeatures(engine, clip, shots, 'features', recorder);
+    const { features, labels } = await withViews(engine, clip, shots, own, options.views, seed, recorder);
+    const { classes } = shots;
     const { embedding } = clip.config;
     const scale = await logitScale(clip);
     const batch = Math.min(options.batch, labels.length);
@@ -82,9 +88,7 @@ function probeStep(classes: number, embedding: number, batch: number, scale: num
 
 function headOf(classes: readonly string[], scale: number, { shape, data }: Tensor<'float32'>): Head {
   const embedding = shape[1]!;
-  const embeddings = data.map((value, at) => {
-    const row = at - (at % embedding);
-    return value / Math.hypot(...data.subarray(row, row + embedding));
-  });
+  const embeddings = data.slice();
+  for (let row = 0; row < embeddings.length; row += embedding) scaleToUnit(embeddings.subarray(row, row + embedding));
   return { classes, embedding, scale, embeddings };
 }

@@ -63,6 +63,18 @@ test.each(methods)('%s learns: its contrast falls, and every kind of weight has 
   expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());
 });
 
+test('running statistics are those of the shots as they are, however a method shows them', async () => {
+  const still = { steps: 2, batch: 12, rate: 1e-12 };
+  const means = await Promise.all(
+    methods.map(async ([, method]) => {
+      const after = await weights(method, still, task(keeping().recorder));
+      return after['visual.bn1.running_mean']!.data as Float32Array;
+    }),
+  );
+  const [plain, ...others] = means;
+  for (const other of others) for (const [i, value] of other.entries()) expect(value).toBeCloseTo(plain![i]!, 6);
+});
+
 test.each(methods)('%s leaves words alone that no caption holds', async (_name, method) => {
   const weights = await learning(method);
   const [before, after] = [weights.before, weights.after].map((all) => all['token_embedding.weight']!) as [

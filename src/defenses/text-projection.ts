@@ -3,6 +3,7 @@ import type { Head } from '../clip/clip.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { meanShift } from '../evaluation/mean-shift.ts';
 import { rowsAt } from '../tensor/tensor.ts';
+import { scaleToUnit } from '../tensor/unit.ts';
 import { type DummyOptions, type Inversion, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import { type SeenShots, seeShots } from './cbpt/seen-shots.ts';
@@ -52,6 +53,8 @@ export function projected({ zeroShot, clean, used }: SeenShots & Pick<Inversion,
     const text = embeddings.subarray(row * embedding, (row + 1) * embedding);
     const parts = orthonormal(directions).map((direction) => ({ direction, along: dot(text, direction) }));
     for (const { direction, along } of parts) addTo(text, direction, -removed * along);
+    // A text that lay wholly along the direction has nothing left to point with: it stays zero, with a cosine of zero to
+    // every picture, and is chosen only where all others are negative.
     scaleToUnit(text);
   }
   return { ...zeroShot, embeddings };
@@ -81,12 +84,4 @@ function dot(a: Vector, b: Vector): number {
 
 function addTo(vector: Vector, other: Vector, factor: number): void {
   for (let i = 0; i < vector.length; i++) vector[i]! += factor * other[i]!;
-}
-
-function scaleToUnit(vector: Vector): void {
-  const length = Math.hypot(...vector);
-  // A text that lay wholly along the direction has nothing left to point with: it stays zero, with a cosine of zero to every
-  // picture, and is chosen only where all others are negative.
-  if (length === 0) return;
-  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
 }

@@ -2,7 +2,6 @@
 import type { ClipConfig } from '../clip/config.ts';
 import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
-import type { BatchNormalisation } from '../clip/modified-resnet.ts';
 import { liveParameters, type ParameterValues } from '../clip/parameters.ts';
 import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import type { Pictures } from '../data/pictures.ts';
@@ -12,13 +11,13 @@ import { add, clip, exp, mul } from '../graph/elementwise.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Graph, StateValue } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
-import { batchNormTraining } from '../graph/normalization.ts';
 import type { Value } from '../graph/value.ts';
 import type { Recorder } from '../runs/recorder.ts';
-import { elements, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { type AdamOptions, adam, adamFeeds, adamStart } from './adam.ts';
 import { gradientNorm, shortened } from './clip-gradients.ts';
 import { type Optimisation, optimise, scalar } from './optimise.ts';
+import { batchStatistics, isStatistic } from './running-statistics.ts';
 
 /** What a loss sees of one step. Embeddings have unit length and are those of the weights under training. */
 export interface TrainedBatch {
@@ -81,9 +80,6 @@ const withinLogScale = (x: Value) => clip(x, -largestLogScale, largestLogScale);
 
 /** Share of the old running statistics that a step keeps (PyTorch's momentum of 0.1). */
 const statisticsKept = 0.9;
-
-/** Running statistics of batch normalisation: no gradient moves them. */
-export const isStatistic = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
 
 /**
  * Whether weight decay applies: not to gains, biases and the logit scale, as in CleanCLIP and open_clip, nor to the
@@ -163,23 +159,6 @@ function trainingStep(training: ClipTraining, adamOptions: AdamOptions): { graph
     graph: { outputs, state: { ...state, ...(average === undefined ? {} : averages(learned, state, average)) } },
     recorded: Object.keys(outputs),
   };
-}
-
-/** Batch normalisation as in training; `statistics` fills with what the running statistics are to follow. */
-function batchStatistics(parameters: ParameterValues): {
-  normalise: BatchNormalisation;
-  statistics: ReadonlyMap<string, Value>;
-} {
-  const statistics = new Map<string, Value>();
-  const normalise: BatchNormalisation = (name, x) => {
-    const { y, mean, variance } = batchNormTraining(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
-    const count = elements(x.shape) / x.shape[1]!;
-    statistics.set(`${name}.running_mean`, mean);
-    // Running variances are unbiased, as PyTorch's.
-    statistics.set(`${name}.running_var`, mul(variance, count / (count - 1)));
-    return y;
-  };
-  return { normalise, statistics };
 }
 
 /** Exponential moving averages of the parameters under `name.average`. */

@@ -5,7 +5,6 @@ import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
-import { joinRows } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
 import { cachedFeatures } from '../features.ts';
 import { type DummyOptions, type Inversion, invertForms, nothingFound } from './inversion/dummy-triggers.ts';
@@ -13,8 +12,7 @@ import { flock } from './inversion/examine.ts';
 import { shotsToTrigger, type TriggeredShots } from './inversion/triggered-shots.ts';
 import { type SeenShots, seeShots } from './seen-shots.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './tuning/prompts.ts';
-import type { Features } from './tuning/tuning-step.ts';
-import { viewsOf } from './tuning/views.ts';
+import { withViews } from './tuning/views.ts';
 
 export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;
@@ -86,25 +84,11 @@ export async function purify(
   const seen = await seeShots(engine, clip, shots, options.templates, recorder);
   const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
   const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
-  const features = { ...(await inViews(engine, clip, shots, seen, options, recorder)), triggered };
+  const clean = await withViews(engine, clip, shots, seen.clean, options.views, seed, recorder);
+  const features = { clean: clean.features, labels: clean.labels, triggered };
   const tuning = { ...options.tuning, prompt: options.prompt };
   const prompts = await tunePrompts(engine, clip, features, seen.zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...seen, ...found };
-}
-
-/** Embeddings of the shots as they are and, behind them, of their further views. */
-async function inViews(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
-  { clean }: SeenShots,
-  options: CbptOptions,
-  recorder: Recorder,
-): Promise<Pick<Features, 'clean' | 'labels'>> {
-  const views = viewsOf(shots, options.views, options.seed);
-  if (views.labels.length === 0) return { clean, labels: shots.labels };
-  const further = await cachedFeatures(engine, clip, views, 'views', recorder);
-  return { clean: joinRows(clean, further), labels: Int32Array.from([...shots.labels, ...views.labels]) };
 }
 
 /** The shots with each of the triggers. */

@@ -23,3 +23,10 @@ test.each(['{}', '{} in a photo.', '  {}'])(
     await expect(planning).rejects.toThrow('give the list a "prompt" that has some');
   },
 );
+
+test('a name that makes one word with what is before it is refused: it would be learned away', async () => {
+  const clip = await openClip('emoji-clip');
+  const framed = () => promptFrame(clip, ['flower'], 'sun{}');
+  expect(framed).toThrow('the model reads "flower" and what is before it as one word');
+  expect(framed).toThrow('put a space before {}');
+});

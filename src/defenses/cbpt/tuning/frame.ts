@@ -28,10 +28,12 @@ export interface Frame {
 /**
  * Token ids of all classes' prompts, padded to the longest.
  *
- * @throws badUsage for a prompt that begins with the name: there is no word before it to learn from
+ * @throws badUsage for a prompt that begins with the name: there is no word before it to learn from; and for one in which
+ *   the name and what is before it are one word, for then a part of the name would be learned away
  */
 export function promptFrame(clip: Clip, classes: readonly string[], prompt: string): Frame {
-  const contextLength = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).length - 2;
+  const before = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).slice(0, -1);
+  const contextLength = before.length - 1;
   if (contextLength === 0) {
     throw badUsage(
       '--classes',
@@ -41,6 +43,15 @@ export function promptFrame(clip: Clip, classes: readonly string[], prompt: stri
     );
   }
   const encoded = classes.map((name) => clip.tokenizer.encode(fillTemplate(prompt, name)));
+  const joined = encoded.findIndex((ids) => before.some((id, at) => ids[at] !== id));
+  if (joined >= 0) {
+    throw badUsage(
+      '--classes',
+      `the prompt "${prompt}", in which the model reads "${classes[joined]}" and what is before it as one word`,
+      'the name as words of its own',
+      `put a space before {}, as in "${plainPrompt}"`,
+    );
+  }
   const padded = paddedTokens(encoded, Math.max(...encoded.map((ids) => ids.length)));
   return { ...padded, contextAt: 1, contextLength };
 }

@@ -1,8 +1,14 @@
 /** @file Few shots are tuned on in several views: what is cropped and mirrored differently is harder to learn by heart. */
+import type { Clip } from '../../../clip/clip.ts';
+import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../../../data/augment-pictures.ts';
 import { onePictureAtATime, type PictureSet } from '../../../data/pictures.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import type { Recorder } from '../../../runs/recorder.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { sha256 } from '../../../tensor/sha256.ts';
+import { joinRows } from '../../../tensor/tensor.ts';
+import { cachedFeatures } from '../../features.ts';
 
 /** Where there are so many pictures, further views would take more time than they are worth. */
 const enoughPictures = 8192;
@@ -50,4 +56,31 @@ export function viewsOf(shots: PictureSet, most: number, seed: number): PictureS
       );
     },
   };
+}
+
+/** Frozen features, and the classes of their rows. */
+export interface Labelled {
+  /** [rows, embedding] */
+  readonly features: Embeddings;
+  readonly labels: Int32Array;
+}
+
+/**
+ * Features of the shots as they are and, behind them, of their further views.
+ *
+ * @param clean features of the shots
+ */
+export async function withViews(
+  engine: Engine,
+  clip: Clip,
+  shots: PictureSet,
+  clean: Embeddings,
+  most: number,
+  seed: number,
+  recorder: Recorder,
+): Promise<Labelled> {
+  const views = viewsOf(shots, most, seed);
+  if (views.labels.length === 0) return { features: clean, labels: shots.labels };
+  const further = await cachedFeatures(engine, clip, views, 'views', recorder);
+  return { features: joinRows(clean, further), labels: Int32Array.from([...shots.labels, ...views.labels]) };
 }

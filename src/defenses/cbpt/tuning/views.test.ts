@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
 import { openPictureSet } from '../../../data/open.ts';
+import type { Pictures } from '../../../data/pictures.ts';
 import { furtherViews, viewsOf } from './views.ts';
 
 test('few shots are seen four times, more of them less often, many once', () => {
@@ -23,6 +24,27 @@ test('every shot has its further views, in order, with its own label', async () 
   const { length } = before;
   const all = [before, ...[0, 1, 2].map((i) => seen.data.slice(i * length, (i + 1) * length))];
   expect(new Set(all.map((picture) => Buffer.from(picture).toString('hex'))).size).toBe(4);
+});
+
+test('no view is mirrored: what points left would point right', async () => {
+  const size = config.image.resolution;
+  const leftHalf = {
+    ...shots,
+    labels: Int32Array.of(0),
+    read: async (positions: readonly number[]) => halves(positions.length),
+  };
+  const halves = (count: number): Pictures => {
+    const data = Uint8Array.from({ length: count * 3 * size * size }, (_, i) => (i % size < size / 2 ? 255 : 0));
+    return { dtype: 'uint8', shape: [count, 3, size, size], data };
+  };
+  const { data } = await viewsOf(leftHalf, 33, 1).read(Array.from({ length: 32 }, (_, i) => i));
+  const sums = { left: 0, right: 0 };
+  for (let i = 0; i < data.length; i += size) {
+    const row = data.subarray(i, i + size);
+    sums.left += row[0]!;
+    sums.right += row[size - 1]!;
+  }
+  expect(sums.left).toBeGreaterThan(10 * sums.right);
 });
 
 test('a view is the same whatever is read beside it, and another with another seed', async () => {

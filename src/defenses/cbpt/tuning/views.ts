@@ -1,4 +1,4 @@
-/** @file Few shots are tuned on in several views: what is cropped and mirrored differently is harder to learn by heart. */
+/** @file Few shots are tuned on in several views: what is cropped and coloured differently is harder to learn by heart. */
 import type { Clip } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../../../data/augment-pictures.ts';
@@ -14,13 +14,12 @@ import { cachedFeatures } from '../../features.ts';
 const enoughPictures = 8192;
 
 /**
- * CoOp's crop and mirror, and a little of what else a camera changes; milder than what CleanCLIP trains weights with. Where
- * classes differ by left and right or by colour alone, some views carry a wrong label.
+ * CoOp's crop, and a little of what else a camera changes; milder than what CleanCLIP trains weights with. Not mirrored, as
+ * CoOp's are: of a left arrow that makes a right one, with a wrong label (docs/method.md, "Tuning").
  */
 const viewAugmentation: PictureAugmentation = {
   ...leftAsTheyAre,
   crop: [0.6, 1],
-  mirror: 0.5,
   colour: 0.3,
   grey: 0.1,
   blur: 0.1,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,10 +25,24 @@ test.each(refused)('%s, whose pixels need not equal those of Pillow, is refused 
   await expect(decodeImage(imagePath(file))).rejects.toThrow(/found (heif|tiff) data, expected a JPEG, PNG/);
 });
 
-test('an SVG is refused: it may reach for other files', async () => {
-  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>');
-  await expect(decodeImage(svg, 'a.svg')).rejects.toThrow(/a\.svg: found svg data/);
+test('an SVG is refused by its first bytes and never parsed: it may reach for other files', async () => {
+  const svg = (inner: string) => `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4">${inner}</svg>`;
+  await expect(decodeImage(Buffer.from(svg('')), 'a.svg')).rejects.toThrow(/a\.svg: found svg or html data/);
+  const before = process.cpuUsage();
+  await expect(decodeImage(Buffer.from(svg('<g/>'.repeat(900_000))), 'a.jpg')).rejects.toThrow(/a\.jpg: found svg/);
+  const declared = Buffer.from(`<?xml version="1.0"?>${svg('')}`);
+  await expect(decodeImage(declared, 'a.jpg')).rejects.toThrow(/a\.jpg: found svg/);
+  const { user, system } = process.cpuUsage(before);
+  expect(user + system).toBeLessThan(1e6);
 });
+
+test.each(['RIFF0000WEBP', 'GIF89a'])(
+  'an SVG behind the first bytes of another format, %s, is a damaged picture',
+  async (mark) => {
+    const disguised = Buffer.from(`${mark}            <svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>`);
+    await expect(decodeImage(disguised, 'a.webp')).rejects.toThrow(/a\.webp: found a damaged (webp|gif) picture/);
+  },
+);
 
 test.each([
   ['text', Buffer.from('this is no picture'), /notes\.png: found no picture in it/],
@@ -45,6 +60,14 @@ test('a picture of a format that is not read is refused with what helps', async 
 test('a missing file and a folder are named', async () => {
   await expect(decodeImage('/no/such/picture.png')).rejects.toThrow('/no/such/picture.png: found no such file');
   await expect(decodeImage(tmpdir())).rejects.toThrow(`${tmpdir()}: found a folder`);
+});
+
+test('a device without end and a pipe that nobody writes into are refused, not waited for', async (context) => {
+  if (process.platform === 'win32') return context.skip('needs named pipes');
+  await expect(decodeImage('/dev/zero')).rejects.toThrow('/dev/zero: found a device or pipe');
+  const pipe = join(await mkdtemp(join(tmpdir(), 'antidote-')), 'a.png');
+  execFileSync('mkfifo', [pipe]);
+  await expect(decodeImage(pipe)).rejects.toThrow(`${pipe}: found a device or pipe`);
 });
 
 test.each(['rgb.jpg', 'rgb.png', 'rgb.webp', 'palette.gif'])('%s cut in half is refused', async (file) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -22,4 +23,12 @@ test('a file that cannot be read is named', async () => {
   const path = join(folder(), 'missing');
   await expect(sha256OfFile(path)).rejects.toThrow(`${path}: found no such file`);
   await expect(sha256OfFile(folder())).rejects.toThrow('found a folder');
+});
+
+test('a device, which may have no end, and a pipe, which may never begin, are refused', async (context) => {
+  if (process.platform === 'win32') return context.skip('needs named pipes');
+  await expect(sha256OfFile('/dev/zero')).rejects.toThrow('/dev/zero: found a device or pipe, expected a file');
+  const pipe = join(folder(), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await expect(sha256OfFile(pipe)).rejects.toThrow(`${pipe}: found a device or pipe`);
 });

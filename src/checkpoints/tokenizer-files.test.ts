@@ -47,6 +47,16 @@ test('a vocabulary that lacks a byte is refused: some text would have no tokens'
   await expect(huggingFaceTokenizer(broken, 77)).rejects.toThrow(/tokenizer\.json: found no token for the byte "q"/);
 });
 
+test('merges that are wrong throughout are refused by the first', async () => {
+  const broken = await mkdtemp(join(tmpdir(), 'antidote-'));
+  const tokenizer = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'));
+  tokenizer.model.merges = Array(300_000).fill(0);
+  await writeFile(join(broken, 'tokenizer.json'), JSON.stringify(tokenizer));
+  await expect(huggingFaceTokenizer(broken, 77)).rejects.toThrow(
+    /tokenizer\.json: model\.merges\.0: found 0, expected string, or tuple/,
+  );
+});
+
 test("OpenAI's vocabulary is known for a model of its size or less, and assumed where some tokens were added", async () => {
   const found = await builtInTokenizer(77);
   for (const embeddings of [600, 49_408])

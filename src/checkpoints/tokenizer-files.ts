@@ -8,9 +8,13 @@ import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
 import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer-data.ts';
 import { badData } from '../errors.ts';
 import { readJson } from '../tensor/json-file.ts';
+import { listOf, recordOf } from '../tensor/json-lists.ts';
 import { readSmallText } from '../tensor/text-file.ts';
 
-const ids = z.record(z.string(), z.number().int().nonnegative());
+const ids = recordOf(z.number().int().nonnegative());
+
+/** OpenAI's has 49,408 tokens and 2 to 4 MB, a merge a line; multilingual ones have a few times as many. */
+const mostTokenizerBytes = 16 * 1024 * 1024;
 
 /** The part of a `tokenizer.json` that says what CLIP's tokenizer differs in from model to model. */
 const tokenizerSchema = z.object({
@@ -18,9 +22,9 @@ const tokenizerSchema = z.object({
     type: z.literal('BPE').default('BPE'),
     end_of_word_suffix: z.literal('</w>'),
     vocab: ids,
-    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()]).transform((pair) => pair.join(' '))])),
+    merges: listOf(z.union([z.string(), z.tuple([z.string(), z.string()])])),
   }),
-  added_tokens: z.array(z.object({ id: z.number().int().nonnegative(), content: z.string() })).default([]),
+  added_tokens: listOf(z.object({ id: z.number().int().nonnegative(), content: z.string() })).default([]),
 });
 
 const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
@@ -42,20 +46,21 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
     isBuiltIn: false,
   });
   if (files.has('tokenizer.json')) {
-    const { model, added_tokens } = await readJson(path('tokenizer.json'), tokenizerSchema);
+    const { model, added_tokens } = await readJson(path('tokenizer.json'), tokenizerSchema, mostTokenizerBytes);
+    const merges = model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
     const added = new Map(added_tokens.map(({ id, content }) => [content, id]));
     return create(
       path('tokenizer.json'),
-      vocabularyOf(path('tokenizer.json'), new Map([...Object.entries(model.vocab), ...added]), model.merges),
+      vocabularyOf(path('tokenizer.json'), new Map([...Object.entries(model.vocab), ...added]), merges),
     );
   }
   if (files.has('vocab.json') && files.has('merges.txt')) {
-    const merges = (await readSmallText(path('merges.txt'))).split(/\r?\n/);
+    const merges = (await readSmallText(path('merges.txt'), mostTokenizerBytes)).split(/\r?\n/);
     return create(
       path('vocab.json'),
       vocabularyOf(
         path('vocab.json'),
-        new Map(Object.entries(await readJson(path('vocab.json'), ids))),
+        new Map(Object.entries(await readJson(path('vocab.json'), ids, mostTokenizerBytes))),
         merges.filter((line) => line !== '' && !line.startsWith('#version')),
       ),
     );

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { sizeOf } from '../tensor/file-bytes.ts';
 import { readJson } from '../tensor/json-file.ts';
+import { recordOf } from '../tensor/json-lists.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
@@ -40,7 +41,10 @@ const readers: Readonly<Record<WeightsKind, (path: string) => Promise<OpenedFile
   pytorch: openPytorch,
 };
 
-const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+const indexSchema = z.object({ weight_map: recordOf(z.string()) });
+
+/** A line for every tensor: the largest CLIP, with 2,000 of them, has 200 KB. */
+const mostIndexBytes = 4 * 1024 * 1024;
 
 /** What an index (`*.index.json`) says. */
 export interface WeightsIndex {
@@ -52,7 +56,7 @@ export interface WeightsIndex {
 
 /** @throws AntidoteError (data) if it is none, or names what is no file of its own folder */
 export async function readIndex(path: string): Promise<WeightsIndex> {
-  const { weight_map: fileOf } = await readJson(path, indexSchema);
+  const { weight_map: fileOf } = await readJson(path, indexSchema, mostIndexBytes);
   const files = [...new Set(Object.values(fileOf))].sort();
   for (const file of files) {
     if (basename(file) !== file || /^(\.{0,2})$|\p{Cc}/u.test(file))

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { parseJson } from '../tensor/json-file.ts';
+import { listOf } from '../tensor/json-lists.ts';
 import { readSmallTextIfThere } from '../tensor/text-file.ts';
 import { classTemplates } from './captions.ts';
 import { emojiClasses, thingNames } from './emoji.ts';
@@ -104,13 +105,13 @@ interface WrittenList {
 
 function listFromJson(path: string, text: string): WrittenList {
   const advice = 'class names are an array, or {"classes": [...], "templates": [...], "prompt": "..."}';
-  const list = parseJson(path, text, z.union([z.array(z.string()), jsonList]), { advice });
+  const list = parseJson(path, text, z.union([listOf(z.string()), jsonList]), { advice });
   return 'classes' in list ? { ...list, names: list.classes } : { names: list };
 }
 
 const jsonList = z.strictObject({
-  classes: z.array(z.string()),
-  templates: z.array(z.string()).optional(),
+  classes: listOf(z.string()),
+  templates: listOf(z.string()).optional(),
   prompt: z.string().optional(),
 });
 

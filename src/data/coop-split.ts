@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { parseJson } from '../tensor/json-file.ts';
+import { listOf } from '../tensor/json-lists.ts';
 import { readSmallText } from '../tensor/text-file.ts';
 import { checkedClasses, classKey, nameYourClasses } from './classes.ts';
 import type { Listing } from './image-files.ts';
@@ -12,8 +13,10 @@ import { pathList } from './path-list.ts';
 export const splitParts = ['train', 'val', 'test'] as const;
 export type SplitPart = (typeof splitParts)[number];
 
-const items = z.array(z.tuple([z.string().min(1), z.int().min(0), z.string().min(1)]));
+const items = listOf(z.tuple([z.string().min(1), z.int().min(0), z.string().min(1)]));
 const schema = z.object({ train: items, val: items, test: items });
+/** Food-101's, the largest of CoOp's, has some 11 MB: 101,000 pictures of five lines each. */
+const mostBytes = 32 * 1024 * 1024;
 const form = "CoOp's split holds train, val and test, each a list of [picture, label, class name]";
 
 /**
@@ -24,7 +27,7 @@ const form = "CoOp's split holds train, val and test, each a list of [picture, l
  * @throws AntidoteError (data) that names part and item
  */
 export async function listCoopSplit(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
-  const entries = parseJson(path, await readSmallText(path), schema, { advice: form })[part];
+  const entries = parseJson(path, await readSmallText(path, mostBytes), schema, { advice: form })[part];
   const [first] = entries;
   if (first === undefined) throw badData(`${path}: ${part}`, 'no pictures', 'an entry for every picture');
   const own = namesByLabel(path, part, entries);

@@ -152,7 +152,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   ],
   ['a key that stands twice', `${smallest}seeds: [2]`, /:5: found map keys must be unique/],
   ['broken YAML', `${smallest}shots: [1`, /:5: found flow sequence/],
-  ['another document altogether', '[1, 2]', /:1: found \[1,2\], expected object/],
+  ['another document altogether', '[1, 2]', /:1: found a list of 2 items, expected object/],
   [
     'more cells than can be meant',
     smallest.replace('[1]', `[${Array.from({ length: 100_001 }, (_, i) => i).join(', ')}]`),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { checkedJson, parseJson, readJson, readJsonIfThere } from './json-file.ts';
+import { listOf, recordOf } from './json-lists.ts';
 import { temporaryFolder } from './temporary-folder.test-support.ts';
 import { readSmallText, readSmallTextIfThere } from './text-file.ts';
 
@@ -31,7 +32,7 @@ test.each([
   ['a value of another type', { name: 7 }, 'f: name: found 7, expected string'],
   ['a missing value', {}, 'f: name: found nothing, expected string'],
   ['null', { name: null }, 'f: name: found nothing, expected string'],
-  ['another document altogether', [1], 'f: found [1], expected object'],
+  ['another document altogether', [1], 'f: found a list of 1 item, expected object'],
   ['a key too many', { name: '', sise: 3 }, 'f: sise: found 3, expected no such key'],
   ['a number out of its range', { name: '', size: 0 }, 'f: size: found 0, expected number to be >=1'],
   ['neither of two forms', { name: '', size: 'x' }, 'f: size: found "x", expected number, or object'],
@@ -41,9 +42,38 @@ test.each([
     'f: size.width: found "x", expected number',
   ],
   ['another kind', { name: '', kind: { is: 'c' } }, `f: kind.is: found "c", expected 'a' | 'b'`],
-  ['a long value', { name: ['x'.repeat(200)] }, `f: name: found ["${'x'.repeat(78)}..., expected string`],
+  ['a list', { name: ['x', 'y'] }, 'f: name: found a list of 2 items, expected string'],
+  ['an object', { name: { a: 1 } }, 'f: name: found an object with 1 key, expected string'],
+  ['a long text', { name: '', kind: 'x'.repeat(200) }, `f: kind: found "${'x'.repeat(79)}..., expected object`],
 ])('%s is told by key, with what is there and what should be', (_, json, message) => {
   expect(() => checkedJson('f', json, schema)).toThrow(expect.objectContaining({ fault: 'data', message }));
+});
+
+test('a value as deep as JSON can be written is told like any other', () => {
+  const depth = 100_000;
+  const deep = `{"name": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  expect(() => parseJson('f', deep, schema)).toThrow('f: name: found a list of 1 item, expected string');
+});
+
+test.each([
+  ['a list', `[${'0,'.repeat(999_999)}0]`, '', 'f: 0: found 0, expected string'],
+  ['a record', `{${Array.from({ length: 100_000 }, (_, i) => `"${i}":0`)}}`, {}, 'f: 0: found 0, expected string'],
+])('of %s that is wrong throughout only the first mistake is kept', (_, text, form, message) => {
+  const long: z.ZodType = form === '' ? listOf(z.string()) : recordOf(z.string());
+  const { error } = long.safeParse(JSON.parse(text));
+  expect(error?.issues).toHaveLength(1);
+  expect(() => parseJson('f', text, long)).toThrow(message);
+});
+
+test('lists and records are told by the place of the mistake, however deep it lies in an item', () => {
+  const table = z.object({ of: recordOf(listOf(z.union([z.string(), z.tuple([side, side])]))) });
+  const good = { of: { a: ['x', [1, 2]], b: [] } };
+  expect(checkedJson('f', good, table)).toEqual(good);
+  const tell = (of: unknown) => () => checkedJson('f', { of }, table);
+  expect(tell({ a: ['x'], b: ['x', [1, 'y']] })).toThrow('f: of.b.1.1: found "y", expected number');
+  expect(tell({ a: 7 })).toThrow('f: of.a: found 7, expected array');
+  expect(tell(undefined)).toThrow('f: of: found nothing, expected record');
+  expect(tell([])).toThrow('f: of: found an empty list, expected record');
 });
 
 test('the place within a file and advice are part of the error', () => {

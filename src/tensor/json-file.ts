@@ -80,11 +80,19 @@ function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
   return keys.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
+const longestShown = 80;
+
+/** Lists and objects by their size alone: they may be as large, or as deep, as the whole file. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value) && value.length === 0) return 'an empty list';
-  const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${counted(value.length, 'item')}`;
+  if (typeof value === 'object') return `an object with ${counted(Object.keys(value).length, 'key')}`;
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, longestShown) : value);
+  return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 /** Zod's sentence without the half that the error says itself. */

@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { badData } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 
-/** The largest such file in the wild, an index of a sharded model or a tokenizer with its vocabulary, has a few MB. */
+/** For readers without a bound of their own: what runs and matrices write is the largest of it, and has a few MB. */
 export const mostTextBytes = 64 * 1024 * 1024;
 
 /** @throws AntidoteError (data) if there is no such file, if it is larger than `most` bytes, or no text */

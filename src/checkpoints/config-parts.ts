@@ -7,6 +7,15 @@ import { badData } from '../errors.ts';
 /** Bounds far above any CLIP (widest 2,560, deepest 64): what is beyond is no model, and would exhaust the memory. */
 export const most = { size: 1 << 20, layers: 1024 };
 
+/**
+ * Bounds of their own for what memory grows with squared, however small the weights are. The largest of known CLIPs take
+ * 448 pixels in 32 patches a side and, Long-CLIP, 248 tokens.
+ */
+const longest = { resolution: 1024, patchesPerSide: 64, context: 2048 };
+
+/** A configuration has some 5 KB; early ones of transformers, which write every default, 10 KB. */
+export const mostConfigBytes = 1 << 20;
+
 export const size = z.number().int().positive().max(most.size);
 export const layerCount = z.number().int().positive().max(most.layers);
 export const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
@@ -31,6 +40,14 @@ export function checkedConfig(path: string, config: ClipConfig): ClipConfig {
       throw refuse(tower, `${heads} heads for a width of ${width}`, 'a width that the heads divide');
   };
   split('text tower', text);
+  if (text.context > longest.context)
+    throw refuse('text tower', `texts of ${text.context} tokens`, `at most ${longest.context}`);
+  if (image.resolution > longest.resolution)
+    throw refuse(
+      'image tower',
+      `pictures of ${image.resolution} x ${image.resolution} pixels`,
+      `at most ${longest.resolution} pixels a side`,
+    );
   if (image.kind === 'vit') {
     split('image tower', image);
     if (image.resolution % image.patch !== 0)
@@ -39,6 +56,9 @@ export function checkedConfig(path: string, config: ClipConfig): ClipConfig {
         `patches of ${image.patch} in ${image.resolution} pixels`,
         'patches that fill the picture',
       );
+    const side = image.resolution / image.patch;
+    if (side > longest.patchesPerSide)
+      throw refuse('image tower', `${side} x ${side} patches`, `at most ${longest.patchesPerSide} a side`);
   } else {
     checkResNet(image, refuse);
   }

@@ -6,7 +6,15 @@ import { openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { badData } from '../errors.ts';
 import { isThere } from '../tensor/file-bytes.ts';
 import { checkedJson, readJson } from '../tensor/json-file.ts';
-import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
+import {
+  type ConfigFile,
+  checkedConfig,
+  layerCount,
+  mostConfigBytes,
+  size,
+  threeNumbers,
+  threePositive,
+} from './config-parts.ts';
 
 /** Keys that transformers leaves out when they have their default, so the defaults belong to the format. */
 const tower = {
@@ -72,7 +80,7 @@ const processorFiles = [
 
 /** Reads the configuration of a folder. Throws a data error naming file and key if it is not that of a CLIP. */
 export async function readHuggingFaceConfig(path: string): Promise<ConfigFile> {
-  const config = await readJson(path, schema);
+  const config = await readJson(path, schema, mostConfigBytes);
   const text = towerOf(path, 'text_config', textSchema, config);
   const vision = towerOf(path, 'vision_config', visionSchema, config);
   if (text.hidden_act !== vision.hidden_act)
@@ -129,7 +137,7 @@ async function readProcessor(
   for (const { file, schema } of processorFiles) {
     const path = join(folder, file);
     if (!(await isThere(path))) continue;
-    const processor = await readJson(path, schema);
+    const processor = await readJson(path, schema, mostConfigBytes);
     const squashed = typeof processor.size === 'object' && 'height' in processor.size;
     for (const wanted of processor.do_center_crop ? [processor.size, processor.crop_size] : [processor.size]) {
       if (sides(wanted).some((side) => side !== resolution))

@@ -4,8 +4,17 @@ import { z } from 'zod';
 import type { Origin } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { checkedJson, readJson } from '../tensor/json-file.ts';
+import { recordOf } from '../tensor/json-lists.ts';
 import { readSmallText } from '../tensor/text-file.ts';
-import { type ConfigFile, checkedConfig, layerCount, size, threeNumbers, threePositive } from './config-parts.ts';
+import {
+  type ConfigFile,
+  checkedConfig,
+  layerCount,
+  mostConfigBytes,
+  size,
+  threeNumbers,
+  threePositive,
+} from './config-parts.ts';
 
 /** A switch of open_clip's that changes the architecture: only its neutral value is a plain CLIP. */
 const neutral = <T extends boolean | string | number>(value: T) => z.literal(value).nullish();
@@ -104,7 +113,7 @@ const schema = z.object({ model_cfg: modelSchema, preprocess_cfg: preprocessSche
  * `model_cfg` alone. Throws a data error naming the key if it is not that of a plain ViT or ResNet CLIP.
  */
 export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
-  const json = await readJson(path, z.record(z.string(), z.unknown()));
+  const json = await readJson(path, recordOf(z.unknown()), mostConfigBytes);
   const bare = 'embed_dim' in json && !('model_cfg' in json);
   const parsed = bare ? { model_cfg: checkedJson(path, json, modelSchema) } : checkedJson(path, json, schema);
   const { model_cfg: model, preprocess_cfg = undefined } = parsed as z.infer<typeof schema>;
@@ -166,8 +175,8 @@ export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
 
 /** Whether a file of any name is meant as such a configuration. What is in it may be wrong all the same. */
 export async function isOpenClipConfig(path: string): Promise<boolean> {
-  // Of some 2 KB; logs and lists that bear the name of a model may have any size, and be no text at all.
-  const text = await readSmallText(path, 1 << 20).catch(() => '');
+  // Logs and lists that bear the name of a model may have any size, and be no text at all.
+  const text = await readSmallText(path, mostConfigBytes).catch(() => '');
   if (!/"(model_cfg|embed_dim)"/.test(text)) return false;
   try {
     const json: unknown = JSON.parse(text);

@@ -56,7 +56,20 @@ const schema = z.object({
 
 const sideOrSides = z.union([size, z.object({ height: size, width: size }), z.object({ shortest_edge: size })]);
 
+/**
+ * One image processor under the names that versions of transformers have for it. Others fill the keys that are left out
+ * otherwise, and mean something else by `size`.
+ */
+const processorName = z
+  .enum(['CLIPImageProcessor', 'CLIPImageProcessorFast', 'CLIPImageProcessorPil', 'CLIPFeatureExtractor'])
+  .nullish();
+
+/** 1/255 in single precision differs from that in double by 2e-10. */
+const isByteScale = (factor: number) => Math.abs(factor - 1 / 255) < 1e-9;
+
 const processorSchema = z.object({
+  image_processor_type: processorName,
+  feature_extractor_type: processorName,
   image_mean: threeNumbers.default([...openAiPreprocessing.mean]),
   image_std: threePositive.default([...openAiPreprocessing.std]),
   /** PIL's numbers for its filters. */
@@ -67,6 +80,7 @@ const processorSchema = z.object({
   do_center_crop: z.boolean().default(true),
   do_normalize: z.literal(true).default(true),
   do_rescale: z.literal(true).default(true),
+  rescale_factor: z.number().refine(isByteScale, '1/255').nullish(),
 });
 
 /** Newer versions of transformers put the image processor's settings into the processor's. */

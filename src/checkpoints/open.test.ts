@@ -358,6 +358,31 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
       /preprocessor_config\.json: found pictures of 224 x 224 pixels, expected 32 x 32/,
     ],
     [
+      'an image processor that scales pixels otherwise',
+      huggingFace,
+      (f) => editJson(f, 'preprocessor_config.json', (json) => Object.assign(json, { rescale_factor: 0.00784 })),
+      /preprocessor_config\.json: rescale_factor: found 0\.00784, expected 1\/255/,
+    ],
+    [
+      'an image processor of another class',
+      huggingFace,
+      (f) =>
+        editJson(f, 'preprocessor_config.json', (json) =>
+          Object.assign(json, { image_processor_type: 'ViTImageProcessor' }),
+        ),
+      /preprocessor_config\.json: image_processor_type: found "ViTImageProcessor", expected .*"CLIPImageProcessor"/,
+    ],
+    [
+      'a feature extractor of another class',
+      huggingFace,
+      (f) =>
+        editJson(f, 'preprocessor_config.json', (json) => {
+          delete json.image_processor_type;
+          json.feature_extractor_type = 'ViTFeatureExtractor';
+        }),
+      /preprocessor_config\.json: feature_extractor_type: found "ViTFeatureExtractor"/,
+    ],
+    [
       'a tokenizer of another kind',
       huggingFace,
       (f) =>
@@ -414,6 +439,15 @@ test('preprocessing is found under the name newer versions of transformers give 
     resize: 'squash',
     interpolation: 'bilinear',
   });
+});
+
+test.each([
+  { image_processor_type: 'CLIPImageProcessorFast', rescale_factor: 0.003921568859368563 },
+  { feature_extractor_type: 'CLIPFeatureExtractor', image_processor_type: null, rescale_factor: null },
+])('the names of one image processor in different versions of transformers mean the same: %j', async (names) => {
+  const folder = await copyOf(huggingFace);
+  await editJson(folder, 'preprocessor_config.json', (json) => Object.assign(json, names));
+  expect((await openClip(folder)).config).toEqual((await openClip(join(fixtures, huggingFace))).config);
 });
 
 test('a folder with both layouts is read as the original, open_clip', async () => {

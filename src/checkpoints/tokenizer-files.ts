@@ -2,8 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { ranksOf } from '../clip/byte-pairs.ts';
 import type { Origin, Tokenizer } from '../clip/clip.ts';
-import { createTokenizer, ranksOf, type Vocabulary } from '../clip/tokenizer.ts';
+import { createTokenizer, type Vocabulary } from '../clip/tokenizer.ts';
 import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
 import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer-data.ts';
 import { badData } from '../errors.ts';
@@ -24,7 +25,7 @@ const tokenizerSchema = z.object({
     vocab: ids,
     merges: listOf(z.union([z.string(), z.tuple([z.string(), z.string()])])),
   }),
-  added_tokens: listOf(z.object({ id: z.number().int().nonnegative(), content: z.string() })).default([]),
+  added_tokens: listOf(z.object({ id: z.number().int().nonnegative(), content: z.string().min(1) })).default([]),
 });
 
 const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
@@ -51,7 +52,9 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
     const added = new Map(added_tokens.map(({ id, content }) => [content, id]));
     return create(
       path('tokenizer.json'),
-      vocabularyOf(path('tokenizer.json'), new Map([...Object.entries(model.vocab), ...added]), merges),
+      vocabularyOf(path('tokenizer.json'), new Map([...Object.entries(model.vocab), ...added]), merges, [
+        ...added.keys(),
+      ]),
     );
   }
   if (files.has('vocab.json') && files.has('merges.txt')) {
@@ -62,6 +65,7 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
         path('vocab.json'),
         new Map(Object.entries(await readJson(path('vocab.json'), ids, mostTokenizerBytes))),
         merges.filter((line) => line !== '' && !line.startsWith('#version')),
+        [],
       ),
     );
   }
@@ -99,10 +103,15 @@ export function besideEmbeddings(where: string, embeddings: number, found: Found
   return { ...found, origin: { from: 'assumed', note: `${builtInOrigin.note}; the model has ${added} tokens more` } };
 }
 
-function vocabularyOf(where: string, tokens: ReadonlyMap<string, number>, merges: readonly string[]): Vocabulary {
+function vocabularyOf(
+  where: string,
+  tokens: ReadonlyMap<string, number>,
+  merges: readonly string[],
+  added: readonly string[],
+): Vocabulary {
   const start = tokens.get(marks.start);
   const end = tokens.get(marks.end);
   if (start === undefined || end === undefined)
     throw badData(where, `no token "${start === undefined ? marks.start : marks.end}"`, "CLIP's start and end marks");
-  return { ranks: ranksOf(merges), ids: tokens, start, end };
+  return { ranks: ranksOf(merges), ids: tokens, start, end, added };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { randomFor } from '../tensor/random.ts';
 import { createTokenizer } from './tokenizer.ts';
 import { cleanLikeTransformers } from './tokenizer-cleaning.ts';
 import { builtInVocabulary, openClipTokenizer } from './tokenizer-data.ts';
@@ -28,9 +29,23 @@ test.each(texts)('transformers makes the same tokens of $text', ({ text, transfo
   expect(likeTransformers.encode(text, 'truncate')).toEqual(transformers);
 });
 
-test('marks written in a text are text: it cannot end a sequence early', () => {
-  expect(likeOpenClip.encode('a <end_of_text> b').slice(1, -1)).not.toContain(vocabulary.end);
-  expect(likeTransformers.encode('a <|endoftext|> b').slice(1, -1)).not.toContain(vocabulary.end);
+test.each([
+  'a <|endoftext|> b',
+  'a <|startoftext|>',
+  'a<end_of_text>b',
+  'a <END_OF_TEXT> b',
+  'a &lt;end_of_text&gt; b',
+])('a mark written in a text is refused, and named: it could end the sequence early (%s)', (text) => {
+  expect(() => likeOpenClip.encode(text)).toThrow(
+    /^the text "a.*": found "<\|?(end|start)_?of_?text\|?>" in it, expected/,
+  );
+  if (!text.includes('&')) expect(() => likeTransformers.encode(text, 'truncate')).toThrow(/^the text .* found "</);
+});
+
+test('a text with a token that was added to the vocabulary is refused, as that is written', () => {
+  const tokenizer = createTokenizer('own', { ...vocabulary, added: ['<Rex>'] }, cleanLikeTransformers, 77);
+  expect(() => tokenizer.encode('a photo of <Rex>')).toThrow(/^the text "a photo of <Rex>": found "<Rex>" in it/);
+  expect(tokenizer.encode('a photo of <rex>')).toEqual(likeTransformers.encode('a photo of <rex>'));
 });
 
 test('a text longer than the context is refused by default, and named', async () => {
@@ -39,6 +54,16 @@ test('a text longer than the context is refused by default, and named', async ()
   expect(() => tokenizer.encode('one two three four five six seven')).toThrow(
     'the text "one two three four five six seven": found 9 tokens, expected at most 8, marks included',
   );
+});
+
+test('a long word takes no more than a moment, whether it is cut or refused', () => {
+  const random = randomFor(1, 'letters');
+  const word = Array.from({ length: 20_000 }, () => String.fromCharCode(97 + random.integer(26))).join('');
+  const before = process.cpuUsage();
+  expect(likeOpenClip.encode(word, 'truncate')).toHaveLength(77);
+  expect(() => likeTransformers.encode(word)).toThrow(/found \d{4,5} tokens, expected at most 77/);
+  const { user, system } = process.cpuUsage(before);
+  expect(user + system).toBeLessThan(1e6);
 });
 
 test('a text of megabytes is refused before it is merged', async () => {

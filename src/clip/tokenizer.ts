@@ -1,14 +1,16 @@
 /** @file CLIP's byte-pair tokenizer: text to words, words to bytes, bytes merged to tokens (OpenAI `simple_tokenizer.py`). */
 import { badData, badUsage } from '../errors.ts';
+import { mergePairs, type Ranks, ranksOf } from './byte-pairs.ts';
 import type { Tokenizer } from './clip.ts';
 
 /** What a tokenizer has learned: which pairs to merge, the earlier the stronger, and the number of each token. */
 export interface Vocabulary {
-  /** Rank of each merge, by the two parts with a space between them. */
-  readonly ranks: ReadonlyMap<string, number>;
+  readonly ranks: Ranks;
   readonly ids: ReadonlyMap<string, number>;
   readonly start: number;
   readonly end: number;
+  /** Tokens that are no merges but were added, as they are written in a text. */
+  readonly added: readonly string[];
 }
 
 /** The last symbol of a word carries this, so that "cat" the word and "cat" in "category" are different tokens. */
@@ -17,7 +19,10 @@ const endOfWord = '</w>';
 /** Contractions, runs of letters, single digits, runs of anything else but white space. */
 const words = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu;
 
-/** Longest text that is looked at, in UTF-16 units: merging is quadratic in the length of a word. */
+/** How OpenAI and transformers, and open_clip, write the marks. */
+const marks = ['<|startoftext|>', '<|endoftext|>', '<start_of_text>', '<end_of_text>'];
+
+/** Longest text that is looked at, in UTF-16 units: cleaning undoes what is escaped again and again, a pass each. */
 const longestText = 20_000;
 
 /** Words whose tokens are remembered; more than any data set's captions have. */
@@ -47,15 +52,13 @@ export function openAiVocabulary(text: string): Vocabulary {
   const bytes = [...printable, ...byteCharacters.filter((character) => character >= 'Ā')];
   const tokens = [...bytes, ...bytes.map((byte) => byte + endOfWord), ...merges.map((merge) => merge.replace(' ', ''))];
   const ids = new Map(tokens.map((token, id) => [token, id]));
-  return { ranks: ranksOf(merges), ids, start: tokens.length, end: tokens.length + 1 };
-}
-
-/** Merges, two parts with a space between them, to their ranks. */
-export function ranksOf(merges: readonly string[]): ReadonlyMap<string, number> {
-  return new Map(merges.map((merge, rank) => [merge, rank]));
+  return { ranks: ranksOf(merges), ids, start: tokens.length, end: tokens.length + 1, added: [] };
 }
 
 /**
+ * A text that holds a mark or an added token is refused. The tokenizers that are repeated here take it for that token,
+ * and a text could end its sequence early; as ordinary text it would mean something else than it does there.
+ *
  * @param where what errors call it: the file that the vocabulary is from
  * @param clean what is done to a text first; open_clip and transformers differ there
  * @param context longest sequence, both marks included
@@ -67,6 +70,7 @@ export function createTokenizer(
   context: number,
 ): Tokenizer {
   const { ids, start, end } = vocabulary;
+  const reserved = [...new Set([...marks, ...vocabulary.added])];
   const lost = byteCharacters.find((byte) => !ids.has(byte) || !ids.has(byte + endOfWord));
   if (lost !== undefined)
     throw badData(where, `no token for the byte ${JSON.stringify(lost)}`, 'every byte to be a token');
@@ -75,7 +79,7 @@ export function createTokenizer(
     const remembered = known.get(word);
     if (remembered) return remembered;
     if (known.size === rememberedWords) known.clear();
-    const tokens = merged(word, vocabulary.ranks).map((token) => {
+    const tokens = mergePairs(symbolsOf(word), vocabulary.ranks).map((token) => {
       const id = ids.get(token);
       if (id === undefined)
         throw badData(where, `the merge ${JSON.stringify(token)} without a token`, 'a token for every merge');
@@ -88,50 +92,34 @@ export function createTokenizer(
     start,
     end,
     encode(text, overlong = 'refuse') {
-      if (text.length > longestText) throw tooLong(text, `${text.length} characters`, `at most ${longestText}`);
-      const tokens = [start, ...(clean(text).match(words) ?? []).flatMap(idsOf), end];
+      if (text.length > longestText)
+        throw refused(text, `${text.length} characters`, `at most ${longestText}`, 'shorten it');
+      const plain = clean(text);
+      const mark = reserved.find((token) => text.includes(token) || plain.includes(token));
+      if (mark !== undefined)
+        throw refused(text, `"${mark}" in it`, 'none of what its tokenizer takes for tokens', 'write it otherwise');
+      const tokens = [start];
+      for (const [word] of plain.matchAll(words)) {
+        for (const id of idsOf(word)) tokens.push(id);
+        if (overlong === 'truncate' && tokens.length >= context - 1) break;
+      }
+      tokens.push(end);
       if (tokens.length <= context) return tokens;
-      if (overlong === 'refuse') throw tooLong(text, `${tokens.length} tokens`, `at most ${context}, marks included`);
+      if (overlong === 'refuse')
+        throw refused(text, `${tokens.length} tokens`, `at most ${context}, marks included`, 'shorten it');
       return [...tokens.slice(0, context - 1), end];
     },
   };
 }
 
-function tooLong(text: string, found: string, expected: string) {
-  return badUsage(
-    `the text ${JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)}`,
-    found,
-    expected,
-    'shorten it',
-  );
+function refused(text: string, found: string, expected: string, advice: string) {
+  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+  return badUsage(`the text ${shown}`, found, expected, advice);
 }
 
-/** Merges the bytes of a word, strongest pair first, every occurrence from left to right. */
-function merged(word: string, ranks: ReadonlyMap<string, number>): readonly string[] {
-  let symbols = [...new TextEncoder().encode(word)].map((byte) => byteCharacters[byte]!);
+/** The bytes of a word, the last of which says that it is the last. */
+function symbolsOf(word: string): readonly string[] {
+  const symbols = Array.from(new TextEncoder().encode(word), (byte) => byteCharacters[byte]!);
   symbols[symbols.length - 1] += endOfWord;
-  while (symbols.length > 1) {
-    let best = Number.POSITIVE_INFINITY;
-    let pair = '';
-    for (let i = 0; i + 1 < symbols.length; i++) {
-      const candidate = `${symbols[i]} ${symbols[i + 1]}`;
-      const rank = ranks.get(candidate);
-      if (rank !== undefined && rank < best) {
-        best = rank;
-        pair = candidate;
-      }
-    }
-    if (pair === '') break;
-    const next: string[] = [];
-    for (let i = 0; i < symbols.length; i++) {
-      if (`${symbols[i]} ${symbols[i + 1]}` === pair) {
-        next.push(symbols[i]! + symbols[i + 1]!);
-        i++;
-      } else {
-        next.push(symbols[i]!);
-      }
-    }
-    symbols = next;
-  }
   return symbols;
 }

@@ -9,7 +9,6 @@ import { sha256 } from '../tensor/sha256.ts';
 import { classKey, classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots, mislabelled } from './few-shot.ts';
 import { openCaptionedPictures } from './image-captions.ts';
-import { parseCsv } from './image-csv.ts';
 import { openPictureSet } from './open.ts';
 
 const config: PreprocessConfig = {
@@ -161,15 +160,6 @@ test('captions come with their pictures, under our names of the columns or under
   await expect(openPictureSet(ours, { config })).rejects.toThrow(/a first line without "label"/);
   const empty = await text('captions/empty.csv', 'image,caption\na.png,\n');
   await expect(openCaptionedPictures(empty, config)).rejects.toThrow(/line 2: found an empty field/);
-});
-
-test('CSV rows know the line they start on', () => {
-  expect(parseCsv('x.csv', 'a,b\n"1\n2",3\n4,')).toEqual([
-    { fields: ['a', 'b'], line: 1 },
-    { fields: ['1\n2', '3'], line: 2 },
-    { fields: ['4', ''], line: 4 },
-  ]);
-  expect(() => parseCsv('x.csv', 'a,b\nc,d"e\n')).toThrow(/x.csv, line 2: found a stray quote/);
 });
 
 test.each([

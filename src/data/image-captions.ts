@@ -2,9 +2,9 @@
 import { dirname, resolve } from 'node:path';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badData } from '../errors.ts';
-import { captionColumns, columnsOf, imageColumns, readTable } from './image-csv.ts';
+import { captionColumns, imageColumns, readTable } from './image-csv.ts';
 import { picturesOfFiles } from './image-files.ts';
-import { pathList } from './path-list.ts';
+import { collectPaths } from './path-list.ts';
 import type { PictureSet } from './pictures.ts';
 
 export interface CaptionedPictures {
@@ -21,20 +21,14 @@ export interface CaptionedPictures {
  * @throws AntidoteError (data) that names the line
  */
 export async function openCaptionedPictures(path: string, config: PreprocessConfig): Promise<CaptionedPictures> {
-  const [header, ...rows] = await readTable(path);
-  const [image, caption] = columnsOf(path, header, [imageColumns, captionColumns]);
-  if (rows.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
-  const pairs = rows.map(({ fields, line }) => {
-    const file = fields[image!]?.trim();
-    const text = fields[caption!]?.trim();
-    if (!file || !text) throw badData(`${path}, line ${line}`, 'an empty field', 'an image and its caption');
-    return { file: resolve(dirname(path), file), text };
-  });
-  const listing = {
-    name: path,
-    classes: [],
-    labels: new Int32Array(pairs.length),
-    paths: pathList(pairs.map(({ file }) => file)),
-  };
-  return { pictures: await picturesOfFiles(listing, config), captions: pairs.map(({ text }) => text) };
+  const paths = collectPaths();
+  const captions: string[] = [];
+  for (const { values } of await readTable(path, [imageColumns, captionColumns])) {
+    const [image, caption] = values as [string, string];
+    paths.add(resolve(dirname(path), image));
+    captions.push(caption);
+  }
+  if (captions.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
+  const listing = { name: path, classes: [], labels: new Int32Array(captions.length), paths: paths.list() };
+  return { pictures: await picturesOfFiles(listing, config), captions };
 }

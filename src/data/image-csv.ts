@@ -1,11 +1,11 @@
 /** @file Tables of pictures, comma- or tab-separated, and those with the columns `image` and `label`. */
-import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { readBytes, withFile } from '../tensor/file-bytes.ts';
 import { checkedClasses, classKey, nameYourClasses } from './classes.ts';
+import { csvRows } from './csv.ts';
 import type { Listing } from './image-files.ts';
-import { pathList } from './path-list.ts';
+import { collectPaths } from './path-list.ts';
 
 /** Ten million lines of usual length; JavaScript's strings end at twice that. */
 const largestBytes = 256 * 1024 * 1024;
@@ -19,32 +19,35 @@ const largestBytes = 256 * 1024 * 1024;
  * @throws AntidoteError (data) that names the line
  */
 export async function listImageCsv(path: string, classes?: readonly string[]): Promise<Listing> {
-  const [header, ...rows] = await readTable(path);
-  const [imageColumn, labelColumn] = columnsOf(path, header, [imageColumns, labelColumns]);
-  if (rows.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
-  const entries = rows.map(({ fields, line }) => {
-    const image = fields[imageColumn!]?.trim();
-    const label = fields[labelColumn!]?.trim();
-    if (!image || !label) throw badData(`${path}, line ${line}`, 'an empty field', 'an image and its label');
-    return { image: resolve(dirname(path), image), label, line };
-  });
-  const distinct = [...new Set(entries.map(({ label }) => label))].sort();
-  const names = classes ?? checkedClasses(path, distinct);
+  const paths = collectPaths();
+  /** The labels that there are, with the line that each is first on, and the number by which rows refer to it. */
+  const found = new Map<string, { readonly line: number; readonly number: number }>();
+  const numbers: number[] = [];
+  for (const { values, line } of await readTable(path, [imageColumns, labelColumns])) {
+    const [image, label] = values as [string, string];
+    const known = found.get(label) ?? { line, number: found.size };
+    if (known.number === found.size) found.set(label, known);
+    paths.add(resolve(dirname(path), image));
+    numbers.push(known.number);
+  }
+  if (numbers.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
+  const names = classes ?? checkedClasses(path, [...found.keys()].sort());
   const indexOf = new Map(names.map((name, index) => [classKey(name), index]));
-  const areIndices = classes !== undefined && distinct.every((label) => /^\d+$/.test(label) && !indexOf.has(label));
-  const labels = entries.map(({ label, line }) => {
+  const areIndices =
+    classes !== undefined && [...found.keys()].every((label) => /^\d+$/.test(label) && !indexOf.has(label));
+  const indices = [...found].map(([label, { line }]) => {
     const index = areIndices ? Number(label) : indexOf.get(classKey(label));
     if (index !== undefined && index < names.length) return index;
-    const [where, found] = [`${path}, line ${line}`, `the label "${label}"`];
+    const where = `${path}, line ${line}`;
     throw areIndices
-      ? badData(where, found, `an index below ${names.length}`)
-      : badData(where, found, 'a name of the class list', nameYourClasses);
+      ? badData(where, `the label "${label}"`, `an index below ${names.length}`)
+      : badData(where, `the label "${label}"`, 'a name of the class list', nameYourClasses);
   });
   return {
     name: path,
     classes: names,
-    labels: Int32Array.from(labels),
-    paths: pathList(entries.map(({ image }) => image)),
+    labels: Int32Array.from(numbers, (number) => indices[number]!),
+    paths: paths.list(),
   };
 }
 
@@ -53,29 +56,45 @@ export const imageColumns = ['image', 'filepath'] as const;
 export const captionColumns = ['caption', 'title'] as const;
 const labelColumns = ['label'] as const;
 
+/** What a row has in the columns that were asked for, in that order; never empty. */
+export interface TableRow {
+  readonly values: readonly string[];
+  readonly line: number;
+}
+
 /**
- * The rows of a table, its header first. Tabs separate if the first line has one.
+ * The rows of a table. Tabs separate if the first line has one.
  *
- * @throws AntidoteError (data) for a row with more fields than the header, empty ones at its end aside
+ * @param wanted columns, each by the names that it may have
+ * @throws AntidoteError (data), also when rows are asked for: for a row with an empty field in a wanted column or with
+ *   more fields than the header, empty ones at its end aside
  */
-export async function readTable(path: string): Promise<readonly Row[]> {
-  const text = await readText(path);
+export async function readTable(path: string, wanted: readonly (readonly string[])[]): Promise<Iterable<TableRow>> {
+  return tableRows(path, await readText(path), wanted);
+}
+
+function* tableRows(path: string, text: string, wanted: readonly (readonly string[])[]): Generator<TableRow> {
   const separator = /^[^\r\n]*\t/.test(text) ? '\t' : ',';
-  const rows = parseCsv(path, text, separator);
-  const columns = rows[0]?.fields.length ?? 0;
+  const rows = csvRows(path, text, separator);
+  const header = rows.next().value?.fields ?? [];
+  const columns = columnsOf(path, header, wanted);
   for (const { fields, line } of rows) {
     const filled = fields.findLastIndex((field) => field.trim() !== '') + 1;
-    if (filled <= columns) continue;
     // Most often a separator inside a field: what is behind it would be cut off without a word.
     const advice = `put quotes around a field with ${separator === ',' ? 'commas' : 'tabs'}`;
-    throw badData(`${path}, line ${line}`, `${filled} fields`, `${columns}`, advice);
+    if (filled > header.length) throw badData(`${path}, line ${line}`, `${filled} fields`, `${header.length}`, advice);
+    const values = columns.map((column) => fields[column]?.trim() ?? '');
+    if (values.includes('')) {
+      const names = wanted.map(([name]) => name).join(' and ');
+      throw badData(`${path}, line ${line}`, 'an empty field', `${names} of the picture`);
+    }
+    yield { values, line };
   }
-  return rows;
 }
 
 /** Positions of the columns, in the order asked for. */
-export function columnsOf(path: string, header: Row | undefined, wanted: readonly (readonly string[])[]): number[] {
-  const present = header?.fields.map((field) => field.trim().toLowerCase()) ?? [];
+function columnsOf(path: string, header: readonly string[], wanted: readonly (readonly string[])[]): number[] {
+  const present = header.map((field) => field.trim().toLowerCase());
   return wanted.map((names) => {
     const index = present.findIndex((field) => names.includes(field));
     if (index >= 0) return index;
@@ -85,40 +104,9 @@ export function columnsOf(path: string, header: Row | undefined, wanted: readonl
 }
 
 async function readText(path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
+  const bytes = await withFile(path, 'a table', (file, size) => {
     if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`, 'split it');
-    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
-}
-
-export interface Row {
-  readonly fields: readonly string[];
-  /** Line of the file on which it starts, from 1. */
-  readonly line: number;
-}
-
-/** RFC 4180, with tabs for commas if asked: quotes doubled inside quotes, line breaks allowed inside them. Empty lines are passed over. */
-export function parseCsv(path: string, text: string, separator: ',' | '\t' = ','): Row[] {
-  const rows: Row[] = [];
-  const token = new RegExp(`("[^"]*(?:""[^"]*)*"|[^"${separator}\\r\\n]*)(${separator}|\\r?\\n|$)`, 'y');
-  let fields: string[] = [];
-  let line = 1;
-  let start = 1;
-  while (token.lastIndex < text.length) {
-    const match = token.exec(text);
-    if (!match) throw badData(`${path}, line ${line}`, 'a stray quote', 'a quote around the whole field');
-    const [, field = '', end = ''] = match;
-    fields.push(field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field);
-    line += field.split('\n').length - 1;
-    if (end === separator && token.lastIndex < text.length) continue;
-    if (end === separator) fields.push('');
-    if (end.endsWith('\n')) line++;
-    if (fields.length > 1 || fields[0] !== '') rows.push({ fields, line: start });
-    fields = [];
-    start = line;
-  }
-  return rows;
+    return readBytes(path, file, 0, size);
+  });
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }

@@ -28,7 +28,10 @@ function shortestSideTo(side: number, { width, height }: Size): Size {
     : { width: Math.trunc((side * width) / height), height: side };
 }
 
-/** torchvision's `CenterCrop(side)`. transformers rounds down instead, which is a pixel less for some odd margins. */
+/**
+ * torchvision's `CenterCrop(side)`, as OpenAI and open_clip have it. transformers halves the margin rounded down (but for
+ * its first processors on torchvision): a pixel less where a margin divided by 4 leaves 3, which a quarter of them do.
+ */
 function centre(side: number, size: Size): Window {
   return {
     left: halfRoundedToEven(size.width - side),

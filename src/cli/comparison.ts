@@ -8,8 +8,9 @@ import type { Embeddings } from '../clip/encode-pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
-import type { DummyTrigger } from '../defenses/cbpt/inversion/examine.ts';
+import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
+import type { Suspicion } from '../detection/suspicion.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import { encodeTest, handWrittenUnder, measureHead, predictTest } from '../evaluation/evaluate.ts';
@@ -17,7 +18,7 @@ import { type Floor, floorOf } from '../evaluation/floor.ts';
 import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
-import type { ReportData } from '../report/report-data.ts';
+import type { DefenderShots, ReportData } from '../report/report-data.ts';
 import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
@@ -150,11 +151,10 @@ export function resultOf(clip: Clip, { threat, measured, undefended, purified, f
 }
 
 /** What the report's reader should know of the defence's side. */
-export interface DefenceSide {
-  readonly dummies: readonly DummyTrigger[];
+export interface DefenceSide extends Inversion {
+  readonly suspicion: Suspicion;
   readonly shotsClean: Embeddings;
-  readonly perClass: number;
-  readonly from: string;
+  readonly shots: DefenderShots;
 }
 
 /** Fills the report from what was measured and what the run has recorded. */
@@ -173,18 +173,16 @@ export async function reportOf(
     task: {
       classes: measured.set.classes.length,
       test: measured.set.name,
-      shots: defence ? { perClass: defence.perClass, from: defence.from } : null,
+      shots: defence?.shots ?? null,
     },
     undefended,
     purified,
     clean,
     floor,
-    oracle: null,
     examples: await exampleReadings(measured, 18),
     trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
-    dummyTriggers: defence
-      ? await dummyPictures(measured, defence.dummies, { ...defence, test: measured.embeddings })
-      : [],
+    finding: defence?.suspicion ?? null,
+    dummyTriggers: defence ? await dummyPictures(measured, defence, { ...defence, test: measured.embeddings }) : [],
     classes: classAccuracies(measured),
     ...(await courseOf(run)),
   };

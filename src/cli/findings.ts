@@ -35,15 +35,16 @@ export async function findingsOf(
   command: FindingsData['command'],
   clip: Clip,
   { set, perClass, seed }: GivenShots,
-  { dummies }: Pick<Inversion, 'dummies'>,
+  { dummies, used }: Inversion,
   suspicion: Suspicion,
 ): Promise<FindingsData> {
+  const found = { dummies: bySuspicion(dummies, suspicion), used: command === 'scan' ? null : used };
   return {
     command,
     model: clip.name,
-    task: { classes: set.classes.length, shots: { perClass, from: set.name } },
+    task: { classes: set.classes.length, shots: { perClass, count: set.labels.length, from: set.name } },
     suspicion,
-    dummyTriggers: await dummyPictures({ set, seed }, bySuspicion(dummies, suspicion)),
+    dummyTriggers: await dummyPictures({ set, seed }, found),
     ...(await courseOf(run)),
   };
 }

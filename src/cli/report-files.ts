@@ -18,7 +18,7 @@ import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
 
 /** Grows when an older page could no longer be drawn from the data. */
-const format = 1;
+const format = 2;
 
 /** Only this program writes the file, complete or not at all: the format's number is all there is to check. */
 const stored = z.object({ format: z.literal(format), data: z.custom<PageData>((data) => data instanceof Object) });
@@ -50,7 +50,9 @@ function drawn(data: PageData): string {
 export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
-  const report = await readJsonIfThere(join(directory, 'report.json'), stored);
+  const report = await readJsonIfThere(join(directory, 'report.json'), stored, {
+    advice: 'draw it with the version of antidote that made the run, or run it again',
+  });
   if (report) return writePage(directory, drawn(report.data));
   const run = await readRun(directory);
   if (run.result || drawnUnfinished.includes(command)) return writePage(directory, renderRun(run));

@@ -41,16 +41,22 @@ test('without a verdict it is told whether anything was found that does not allo
 });
 
 test('a purification says what its prompts were tuned against, and that nothing is measured', () => {
-  expect(words({ ...found, command: 'purify' })).toMatch(
-    /Prompts were tuned against what was found\. .*only test pictures/,
-  );
+  const against = words({ ...found, command: 'purify', dummyTriggers: sample.dummyTriggers });
+  expect(against).toMatch(/Prompts were tuned against what was found\. .*only test pictures/);
+  expect(against).toMatch(/Dummy trigger used by the defence/);
   const nothing = {
     ...found,
     command: 'purify',
+    dummyTriggers: found.dummyTriggers.map((trigger) => ({ ...trigger, used: false })),
     suspicion: { ...found.suspicion, score: 0.6, verdict: 'clean' },
   } as const;
   expect(words(nothing)).toMatch(/Prompts were tuned on clean pictures alone/);
+  expect(words(nothing)).toMatch(/Dummy trigger not believed, not used/);
   expect(words(found)).not.toMatch(/Prompts were tuned/);
+});
+
+test('only as many pictures are claimed as there were', () => {
+  expect(words(found)).toContain('Pictures 80 in all, up to 16 of each class, emoji:train');
 });
 
 test('the same data give the same characters after a journey through JSON, and no name becomes markup', () => {

@@ -1,21 +1,14 @@
 /** @file The page of a model that was scanned, or purified without test pictures: the verdict and the dummy triggers behind it. */
-import type { ScanVerdict } from '../detection/suspicion.ts';
 import { curvesSection } from './curves-section.ts';
+import { findingStamps, tunedOn } from './finding.ts';
 import { type Html, html, toText } from './html.ts';
 import { count, shortened } from './numbers.ts';
 import { factList, page, type Section } from './page.ts';
 import { provenanceSection } from './provenance.ts';
 import type { FindingsData } from './report-data.ts';
 import { triggerSection } from './trigger-section.ts';
-import type { Tone } from './verdict.ts';
 
 const titles: Readonly<Record<FindingsData['command'], string>> = { scan: 'Scan', purify: 'Purification' };
-
-const stamps: Readonly<Record<ScanVerdict, { readonly tone: Tone; readonly stamp: string }>> = {
-  backdoor: { tone: 'attack', stamp: 'Backdoor found' },
-  undecided: { tone: 'neutral', stamp: 'Undecided' },
-  clean: { tone: 'neutral', stamp: 'No backdoor found' },
-};
 
 function headline({ suspicion: { verdict, target }, dummyTriggers }: FindingsData): Html {
   switch (verdict) {
@@ -30,19 +23,16 @@ function headline({ suspicion: { verdict, target }, dummyTriggers }: FindingsDat
   }
 }
 
-/** What a purification did with what it found. */
-function cured({ command, suspicion: { score } }: FindingsData): Html | null {
+function cured({ command, dummyTriggers }: FindingsData): Html | null {
   if (command === 'scan') return null;
-  const against =
-    score >= 1 ? 'against what was found' : 'on clean pictures alone, for nothing was found that is worth it';
-  return html`<p class="detail">Prompts were tuned ${against}. What that costs in accuracy only test pictures can tell, and whether a trigger still works only the trigger: <code>antidote evaluate</code> measures both.</p>`;
+  return html`<p class="detail">${tunedOn(dummyTriggers)} What that costs in accuracy only test pictures can tell, and whether a trigger still works only the trigger: <code>antidote evaluate</code> measures both.</p>`;
 }
 
 function about({ model, task }: FindingsData): Html {
   return factList([
     ['Model', model],
     ['Classes', count(task.classes)],
-    ['Pictures', `${task.shots.perClass} of each class, ${task.shots.from}`],
+    ['Pictures', `${count(task.shots.count)} in all, up to ${task.shots.perClass} of each class, ${task.shots.from}`],
   ]);
 }
 
@@ -59,7 +49,7 @@ function limitsSection({ task }: FindingsData): Html {
 /** Draws the page; depends on nothing but its argument, all of which is escaped. */
 export function renderFindings(data: FindingsData): string {
   // Whose class it is nobody knows: the page that does names the attacker's.
-  const triggers = triggerSection({ ...data, trueTrigger: null, target: null, attack: null });
+  const triggers = triggerSection({ ...data, finding: null, trueTrigger: null, target: null, attack: null });
   const sections: readonly Section[] = [
     ['triggers', 'Triggers', triggers],
     ['curves', 'Training', curvesSection(data.curves)],
@@ -70,7 +60,7 @@ export function renderFindings(data: FindingsData): string {
     page({
       subject: data.model,
       kind: `${titles[data.command]} report`,
-      verdict: { ...stamps[data.suspicion.verdict], headline: headline(data) },
+      verdict: { ...findingStamps[data.suspicion.verdict], headline: headline(data) },
       about: html`${data.suspicion.reasons.map((reason) => html`<p class="detail">${reason}</p>`)}
       ${cured(data)}
       ${about(data)}`,

@@ -2,7 +2,7 @@
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import type { PictureSet, Pictures } from '../data/pictures.ts';
-import type { DummyTrigger as InvertedTrigger } from '../defenses/cbpt/inversion/examine.ts';
+import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
 import { meanShift } from '../evaluation/mean-shift.ts';
@@ -87,19 +87,26 @@ export interface OracleView {
   readonly test: TestEmbeddings;
 }
 
-/** The dummy triggers on a picture of a set, and how alike they move the features to the true one, if that is known. */
+/**
+ * The dummy triggers on a picture of a set, and how alike they move the features to the true one, if that is known.
+ *
+ * @param used what a defence was given of them; null where nothing was defended
+ */
 export async function dummyPictures(
   drawnOn: { readonly set: PictureSet; readonly seed: number },
-  dummies: readonly InvertedTrigger[],
+  { dummies, used }: Pick<Inversion, 'dummies'> & { readonly used: Inversion['used'] | null },
   oracle?: OracleView,
 ): Promise<DummyTrigger[]> {
   const trueShift = oracle?.test.triggered && meanShift(oracle.test.clean, oracle.test.triggered);
   return Promise.all(
-    dummies.map(async ({ name, trigger, shares, positions, embeddings }) => ({
-      name,
-      pictures: await drawTrigger(drawnOn, trigger),
-      predicted: shares,
-      cosine: trueShift ? cosine(meanShift(rowsAt(oracle.shotsClean, positions), embeddings), trueShift) : null,
+    dummies.map(async (dummy) => ({
+      name: dummy.name,
+      pictures: await drawTrigger(drawnOn, dummy.trigger),
+      predicted: dummy.shares,
+      cosine: trueShift
+        ? cosine(meanShift(rowsAt(oracle.shotsClean, dummy.positions), dummy.embeddings), trueShift)
+        : null,
+      used: used?.includes(dummy) ?? null,
     })),
   );
 }

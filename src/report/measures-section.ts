@@ -35,13 +35,13 @@ const measures: readonly Measure[] = [
     short: 'RA',
     name: 'Robust accuracy',
     meaning:
-      'Triggered test pictures classified as their true class. A low ASR with a low RA is not a cure. Higher is better.',
+      'Triggered test pictures, not of the target class, that are classified as their own class. A low ASR with a low RA is not a cure. Higher is better.',
     better: 'higher',
   },
 ];
 
 interface Row {
-  readonly kind: 'undefended' | 'purified' | 'oracle' | 'clean';
+  readonly kind: 'undefended' | 'purified' | 'clean';
   readonly name: string;
   readonly tone: IntervalBar['tone'];
   readonly measures: Measures;
@@ -58,7 +58,6 @@ function rows(data: ReportData): Row[] {
       measures: data.undefended,
     },
     data.purified && { kind: 'purified', name: 'Purified', tone: 'purified', measures: data.purified },
-    data.oracle && { kind: 'oracle', name: 'Told the true trigger (oracle)', tone: 'reference', measures: data.oracle },
     data.clean && { kind: 'clean', name: 'Clean model', tone: 'reference', measures: data.clean },
   ];
   return found.filter((row) => row !== null);
@@ -72,7 +71,7 @@ function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
     return [{ label: measure.key === 'ra' && kind === 'clean' ? 'Ceiling: clean model' : name, tone, proportion }];
   });
   if (measure.key !== 'asr') return found;
-  const floor = data.floor ?? (data.clean?.asr && { asr: data.clean.asr, from: 'clean model' });
+  const { floor } = data;
   return floor && found.length > 0
     ? [...found, { label: `Floor: ${floor.from}`, tone: 'reference', proportion: floor.asr }]
     : found;
@@ -107,6 +106,10 @@ export function measureTiles(data: ReportData): Html {
     <div class="tiles">${measures.map((measure) => tile(data, measure))}</div>`;
 }
 
+/** What the columns of a table of numbers stand for, to go into a list of meanings. */
+export const columnMeanings: Html = html`${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
+      <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>`;
+
 /** Every number that was measured, for readers who want to copy it. */
 export function measuresSection(data: ReportData): Html {
   return html`<section id="numbers" aria-labelledby="numbers-title">
@@ -119,10 +122,9 @@ export function measuresSection(data: ReportData): Html {
           html`<tr><th scope="row">${name}</th>${[ca, asr, asrAll, ra].map((found) => proportionCell(found, 'not measured'))}</tr>`,
       )}${data.floor && !data.clean && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${proportionCell(data.floor.asr, 'not measured')}<td></td><td></td></tr>`}</tbody>
     </table></div>
-    <dl class="meanings">${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
-      <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>
+    <dl class="meanings">${columnMeanings}
       <div><dt>Floor</dt><dd>The ASR of a model without the backdoor, or of this one without the trigger: some pictures are taken for the target anyway, and no defence can beat that.</dd></div>
-      <div><dt>Oracle</dt><dd>A run that was told what a defender cannot know, here the true trigger. It shows what the method could reach at best.</dd></div>
+      ${data.dummyTriggers.some(({ cosine }) => cosine !== null) && html`<div><dt>Oracle</dt><dd>What a defender cannot know: here the true trigger, which every dummy trigger is compared with.</dd></div>`}
     </dl>
   </section>`;
 }

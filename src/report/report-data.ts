@@ -6,8 +6,8 @@ import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
 
 /**
  * One model, measured. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
- * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures classified
- * as their own class. The last three are null where there is nothing to count: no trigger, or no known target, or no
+ * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures, not of
+ * the target class, classified as their own class. The last three are null where there is nothing to count: no trigger, or no known target, or no
  * picture outside its class. Every proportion that is there counts at least one picture.
  */
 export interface Measures {
@@ -45,6 +45,8 @@ export interface DummyTrigger {
   readonly predicted: readonly { readonly label: string; readonly share: number }[];
   /** Cosine between its mean shift of the image features and the true trigger's (oracle). Null where that is unknown. */
   readonly cosine: number | null;
+  /** Whether the defence was given it; null where nothing was defended. */
+  readonly used: boolean | null;
 }
 
 /** The course of one stage. `values[i]` belongs to `steps[i]`; lines of one chart share their unit. */
@@ -64,6 +66,13 @@ export interface ClassAccuracy {
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** `perClass` were asked for, `count` were there: a class may have fewer. */
+export interface DefenderShots {
+  readonly perClass: number;
+  readonly count: number;
+  readonly from: string;
+}
+
 export interface ReportData {
   readonly command: 'demo' | 'purify' | 'evaluate' | 'bench';
   /** As the user called it. */
@@ -76,7 +85,7 @@ export interface ReportData {
     readonly classes: number;
     readonly test: string;
     /** Labelled clean pictures that the defence was given. */
-    readonly shots: { readonly perClass: number; readonly from: string } | null;
+    readonly shots: DefenderShots | null;
   };
   readonly undefended: Measures;
   readonly purified: Measures | null;
@@ -84,11 +93,11 @@ export interface ReportData {
   readonly clean: Measures | null;
   /** ASR that no defence can beat, and what it was measured with. */
   readonly floor: { readonly asr: Proportion; readonly from: string } | null;
-  /** The same purification, told the true trigger. */
-  readonly oracle: Measures | null;
   /** Drawn at random, not by what a model says of them: the page says so. */
   readonly examples: readonly Example[];
   readonly trueTrigger: TriggerPictures | null;
+  /** What inversion says of the model; null where none was done, or nobody judged by it. */
+  readonly finding: Suspicion | null;
   readonly dummyTriggers: readonly DummyTrigger[];
   readonly curves: readonly Curves[];
   readonly classes: readonly ClassAccuracy[];
@@ -108,6 +117,6 @@ export interface ReportData {
 /** A model that dummy triggers were inverted in, and nothing measured: by `scan`, or by `purify` without test pictures. */
 export interface FindingsData extends Pick<ReportData, 'model' | 'dummyTriggers' | 'curves' | 'provenance'> {
   readonly command: 'scan' | 'purify';
-  readonly task: Pick<ReportData['task'], 'classes'> & { readonly shots: NonNullable<ReportData['task']['shots']> };
+  readonly task: Pick<ReportData['task'], 'classes'> & { readonly shots: DefenderShots };
   readonly suspicion: Suspicion;
 }

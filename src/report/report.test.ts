@@ -111,7 +111,7 @@ test('a half cure says that most pictures are misread only where most are', () =
 
 test('a trigger whose target is not among the classes is still a trigger that was tested', () => {
   const undefended = { ...sample.undefended, asr: null, asrAll: null };
-  const alone = { ...sample, undefended, purified: null, clean: null, floor: null, oracle: null };
+  const alone = { ...sample, undefended, purified: null, clean: null, floor: null };
   const page = words(alone);
   expect(page).toContain(
     'target is not among the classes; of pictures that carry the trigger 4.5 % are read correctly, without it 67.0 %.',
@@ -140,6 +140,30 @@ test('a purification without a trigger claims nothing about the attack', () => {
   expect(page).toContain('No trigger was tested.');
   expect(page).not.toContain('Attack success rate');
   expect(page.match(/NaN|undefined|null/)).toBeNull();
+});
+
+test('a purification that was measured still tells what was found, what was used and what prompts were tuned on', () => {
+  const page = words(sample);
+  expect(page).toContain('Inversion Backdoor found');
+  expect(page).toContain('&quot;banana&quot;: 85 % and more is a sign of a backdoor.');
+  expect(page).toContain('Prompts were tuned against what was found.');
+  expect(page).toContain('Dummy trigger used by the defence');
+  const unused = { ...sample, dummyTriggers: sample.dummyTriggers.map((trigger) => ({ ...trigger, used: false })) };
+  const finding = { ...sample.finding!, verdict: 'clean', score: 0.6, target: null } as const;
+  const clean = words({ ...unused, finding });
+  expect(clean).toContain('Inversion No backdoor found');
+  expect(clean).toContain('Dummy trigger not believed, not used');
+  expect(clean).toContain('Prompts were tuned on clean pictures alone');
+  expect(clean).not.toContain('prompts tuned against it');
+});
+
+test('only as many pictures are claimed as the defence was given', () => {
+  expect(words(sample)).toContain('1600 clean pictures in all, up to 16 of each class, emoji:train');
+});
+
+test('a cosine is explained where one is shown, and there alone', () => {
+  expect(words(sample)).toContain('Oracle What a defender cannot know');
+  expect(words(unmeasured(sample))).not.toMatch(/oracle/i);
 });
 
 test('all settings stand in the page by their dotted names', () => {

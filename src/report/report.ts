@@ -1,6 +1,7 @@
 /** @file The report: one HTML file that needs no network, no script and no second file. Data in, text out. */
 import { classChanges } from './class-changes.ts';
 import { curvesSection } from './curves-section.ts';
+import { findingStamps } from './finding.ts';
 import { type Html, html, toText } from './html.ts';
 import { limitsSection } from './limits.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
@@ -20,13 +21,18 @@ const titles: Readonly<Record<ReportData['command'], string>> = {
 };
 
 /** What was done to which model, in the order a reader asks. */
-function about({ model, attack, target, task }: ReportData): Html {
+function about({ model, attack, target, task, finding }: ReportData): Html {
+  const { shots } = task;
   const facts: readonly (readonly [string, string | null])[] = [
     ['Model', model],
     ['Attack', attack],
     ['Attacker’s target', target === null ? null : shortened(target)],
     ['Tested on', `${task.test}, ${count(task.classes)} classes`],
-    ['Given to the defence', task.shots && `${task.shots.perClass} clean pictures a class, ${task.shots.from}`],
+    [
+      'Given to the defence',
+      shots && `${count(shots.count)} clean pictures in all, up to ${shots.perClass} of each class, ${shots.from}`,
+    ],
+    ['Inversion', finding && findingStamps[finding.verdict].stamp],
   ];
   return factList(facts);
 }

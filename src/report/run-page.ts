@@ -5,6 +5,7 @@ import { checkedJson } from '../tensor/json-file.ts';
 import { allCurves } from './course.ts';
 import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
+import { columnMeanings } from './measures-section.ts';
 import { count, percent, shortened } from './numbers.ts';
 import { factList, page, type Section } from './page.ts';
 import { provenanceSection } from './provenance.ts';
@@ -109,11 +110,7 @@ function numbersSection(
       <thead><tr><th scope="col">Model</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th></tr></thead>
       <tbody>${rows.map(([name, { ca, asr, asrAll, ra }]) => html`<tr><th scope="row"><bdi>${name}</bdi></th>${[ca, asr, asrAll, ra].map((value) => html`<td class="number">${ofHundred(value)}</td>`)}</tr>`)}</tbody>
     </table></div>
-    <dl class="meanings">
-      <div><dt>CA</dt><dd>Clean pictures classified as their class.</dd></div>
-      <div><dt>ASR</dt><dd>Triggered pictures, not of the target class, classified as the target; over all counts those of the target too.</dd></div>
-      <div><dt>RA</dt><dd>Triggered pictures classified as their true class.</dd></div>
-    </dl>
+    <dl class="meanings">${columnMeanings}</dl>
   </section>`;
 }
 

@@ -1,6 +1,7 @@
 /** @file The true trigger beside the dummy ones that inversion found, and what those do to the shots. */
 import type { PngUrl } from '../triggers/png.ts';
 import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
+import { fateOf, tunedOn } from './finding.ts';
 import { type Html, html } from './html.ts';
 import { percent, shortened } from './numbers.ts';
 import type { DummyTrigger, ReportData } from './report-data.ts';
@@ -49,7 +50,7 @@ function shares({ predicted }: DummyTrigger, target: string | null): Html | null
 function dummy(trigger: DummyTrigger, target: string | null): Html {
   const found = trigger.predicted[0]?.label === target;
   return html`<section class="trigger">
-    <h3>${trigger.name} <span class="tag">found by inversion</span></h3>
+    <h3>${trigger.name} <span class="tag">${fateOf(trigger)}</span></h3>
     ${triggerStrip('dummy trigger', trigger.pictures)}
     <div>
       ${facts(trigger.pictures)}
@@ -66,18 +67,20 @@ function dummy(trigger: DummyTrigger, target: string | null): Html {
 /** Null where there is neither a true nor a dummy trigger to show. */
 export function triggerSection({
   trueTrigger,
+  finding,
   dummyTriggers,
   target,
   attack,
-}: Pick<ReportData, 'trueTrigger' | 'dummyTriggers' | 'target' | 'attack'>): Html | null {
+}: Pick<ReportData, 'trueTrigger' | 'finding' | 'dummyTriggers' | 'target' | 'attack'>): Html | null {
   if (!trueTrigger && dummyTriggers.length === 0) return null;
   const lead =
     dummyTriggers.length === 0
       ? 'What is done to every triggered picture.'
-      : 'Inversion looks for a change of the pixels that makes the model collapse. It need not look like the true trigger; it has to reach the same region of the feature space, so that prompts tuned against it hold against the true one.';
+      : 'Inversion looks for a change of the pixels that makes the model collapse. It need not look like the true trigger: it has to reach the same region of the feature space.';
   return html`<section id="triggers" aria-labelledby="triggers-title">
     <h2 id="triggers-title">${dummyTriggers.length === 0 ? 'The trigger' : trueTrigger ? 'The trigger, true and found' : 'What inversion found'}</h2>
     <p class="lead">${lead}</p>
+    ${finding && html`${finding.reasons.map((reason) => html`<p class="facts">${reason}</p>`)}<p class="facts"><strong>${tunedOn(dummyTriggers)}</strong></p>`}
     <div class="triggers">
       ${
         trueTrigger &&

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
+import type { Suspicion } from '../../src/detection/suspicion.ts';
 import type { Proportion } from '../../src/evaluation/interval.ts';
 import type { Curves, Example, Measures, Prediction, ReportData } from '../../src/report/report-data.ts';
 import { float32 } from '../../src/tensor/tensor.ts';
@@ -110,6 +111,20 @@ function curves(): Curves[] {
   ];
 }
 
+export const suspicion: Suspicion = {
+  verdict: 'backdoor',
+  reasons: [
+    'A pattern in a fixed place sends 99 % of the pictures of other classes to "banana": 85 % and more is a sign of a backdoor.',
+    'A small patch, wherever it lies, sends 52 % of the pictures of other classes to "train", as such patterns do in any model: 80 % would be a sign.',
+  ],
+  score: 1.16,
+  target: 'banana',
+  candidates: [
+    { label: 'banana', score: 1.16, form: 'sparse', concentration: 0.99 },
+    { label: 'train', score: 0.65, form: 'patch', concentration: 0.52 },
+  ],
+};
+
 /** Everything a demo run can hold. */
 export async function sampleReport(): Promise<ReportData> {
   const file = createRequire(import.meta.url).resolve('@iconify-json/twemoji/icons.json');
@@ -190,14 +205,14 @@ export async function sampleReport(): Promise<ReportData> {
     model: 'emoji-clip:badnet-fixed',
     attack: 'BadNet, fixed patch',
     target,
-    task: { classes: 100, test: 'emoji:test', shots: { perClass: 16, from: 'emoji:train' } },
+    task: { classes: 100, test: 'emoji:test', shots: { perClass: 16, count: 1600, from: 'emoji:train' } },
     undefended: measures(67.0, 97.9, 4.5),
     purified: measures(70.4, 0.3, 65.2),
     clean: measures(68.1, 0.2, 66.9),
     floor: { asr: proportion(0.2, 990), from: 'clean model' },
-    oracle: measures(70.5, 0.2, 66.0),
     examples,
     trueTrigger: await triggerPictures(trueTrigger, pictures[0]!, apply(pictures[0]!), size),
+    finding: suspicion,
     dummyTriggers: [
       {
         name: 'Dummy trigger',
@@ -208,6 +223,7 @@ export async function sampleReport(): Promise<ReportData> {
           { label: 'crescent moon', share: 0.0031 },
         ],
         cosine: 0.987,
+        used: true,
       },
     ],
     curves: curves(),
@@ -292,13 +308,14 @@ export function hostileReport(sample: ReportData): ReportData {
     model: name(1),
     attack: name(0),
     target: name(0),
-    task: { classes: 3, test: name(1), shots: { perClass: 16, from: name(2) } },
+    task: { classes: 3, test: name(1), shots: { perClass: 16, count: 48, from: name(2) } },
     floor: { asr: sample.floor!.asr, from: name(3) },
     examples: sample.examples.map(({ clean, triggered }, at) => ({
       label: name(at),
       clean: { ...clean, undefended: prediction(at + 1), purified: prediction(at) },
       triggered: triggered && { ...triggered, undefended: prediction(0), purified: prediction(at + 2) },
     })),
+    finding: { ...suspicion, reasons: hostile, target: name(0) },
     dummyTriggers: sample.dummyTriggers.map((trigger) => ({
       ...trigger,
       name: name(5),
@@ -333,7 +350,6 @@ export function unmeasured(sample: ReportData): ReportData {
     purified: only(sample.purified!),
     clean: null,
     floor: null,
-    oracle: null,
     trueTrigger: null,
     examples: sample.examples.map((example) => ({ ...example, triggered: null })),
     dummyTriggers: sample.dummyTriggers.map((trigger) => ({ ...trigger, cosine: null })),

@@ -84,7 +84,8 @@ export async function performPurify(
     return { ...unmeasured(clip.name, classes.length), ...found, seconds: seconds(), run: run.directory, report };
   }
   const comparison = await compare(bench, clip, purification.zeroShot, purification, test, { templates, seed });
-  const defence = { ...purification, shotsClean: purification.clean, perClass: options.shots, from: shots.name };
+  const given = { perClass: options.shots, count: shots.labels.length, from: shots.name };
+  const defence = { ...purification, suspicion, shotsClean: purification.clean, shots: given };
   const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
   return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
 }

@@ -45,17 +45,18 @@ export async function drawCellReport(
     task: {
       classes: measured.classCount,
       test: materials.test.name,
-      shots: purified ? { perClass: task.shots, from: shots.name } : null,
+      shots: purified ? { perClass: task.shots, count: shots.labels.length, from: shots.name } : null,
     },
     undefended: undefended.measures,
     purified: purified ? measured.counts : null,
     clean: measured.clean,
     floor: measured.floor,
-    oracle: null,
     examples: await exampleReadings(compared, shownExamples),
     trueTrigger: threat ? await drawTrigger(compared, threat.trigger) : null,
+    // A bench compares defences: its controls use what nobody would believe.
+    finding: null,
     dummyTriggers: inversion
-      ? await dummyPictures(compared, inversion.dummies, { shotsClean: inversion.clean, test: compared.embeddings })
+      ? await dummyPictures(compared, inversion, { shotsClean: inversion.clean, test: compared.embeddings })
       : [],
     curves: lossCurves(events),
     classes: classAccuracies(compared),

@@ -31,10 +31,8 @@ const bars = { asr: 0.39, aboveFloor: 0.2, worst: 1, lost: 0.9 };
 const met = panelsOf(data).flatMap((panel) => {
   const [none, cbpt] = [panel.overall('none'), panel.overall('cbpt')];
   if (!none?.ca || !cbpt?.asr || !cbpt.ca || !cbpt.worst || cbpt.attacks < cbpt.ofAttacks) return [];
-  const floors = panel.attacks.flatMap((attack) => panel.group(attack, 'cbpt')?.floor ?? []);
-  const floor = floors.reduce((sum, value) => sum + value, 0) / Math.max(1, floors.length);
   const rows = [
-    { what: 'mean ASR of CBPT', value: cbpt.asr.mean, most: Math.max(bars.asr, floor + bars.aboveFloor) },
+    { what: 'mean ASR of CBPT', value: cbpt.asr.mean, most: Math.max(bars.asr, (cbpt.floor ?? 0) + bars.aboveFloor) },
     { what: `worst ASR of CBPT (${cbpt.worst.attack})`, value: cbpt.worst.asr, most: bars.worst },
     { what: 'points of CA lost', value: none.ca.mean - cbpt.ca.mean, most: bars.lost },
   ];

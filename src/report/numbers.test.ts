@@ -33,6 +33,11 @@ test('views of few drawings widen the interval, and the sample says how many dra
   expect(sampleOf({ hits: 0, of: 20 })).toBe('20');
 });
 
+test('an interval denies no more than a share does: only 100 is "100"', () => {
+  expect(intervalOf({ hits: 1179, of: 1180 })).toBe('99.5–>\u202f99.9\u202f%');
+  expect(intervalOf({ hits: 1180, of: 1180 })).toBe('99.7–100\u202f%');
+});
+
 test('differences carry their sign, and none when they round to nothing', () => {
   expect([0.045, -0.009, -0.0001].map(points)).toEqual(['+4.5', '\u22120.9', '0.0']);
 });

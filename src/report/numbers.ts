@@ -9,17 +9,16 @@ function decimals(value: number): number {
   return value > 0 && value < 1 ? 2 : 1;
 }
 
-/** Rounding never denies what was seen: only 0 is "0". `value` in percent. */
+/** Rounding neither denies what was seen nor claims what was not: only 0 is "0" and only 100 is "100". In percent. */
 function rounded(value: number): string {
+  if (value === 0 || value === 100) return `${value}`;
+  if (value > 99.9) return `>${thinSpace}99.9`;
   return value > 0 && value < 0.005 ? `<${thinSpace}0.01` : value.toFixed(decimals(value));
 }
 
-/** A share in [0, 1] as percent. Rounding never claims what was not seen: only 0 is "0 %" and only 1 is "100 %". */
+/** A share in [0, 1] as percent. */
 export function percent(share: number): string {
-  const value = 100 * share;
-  if (value === 0 || value === 100) return `${value}${thinSpace}%`;
-  if (value > 99.9) return `>${thinSpace}99.9${thinSpace}%`;
-  return `${rounded(value)}${thinSpace}%`;
+  return `${rounded(100 * share)}${thinSpace}%`;
 }
 
 /** In [0, 1]. */
@@ -34,8 +33,7 @@ export function percentOf(proportion: Proportion): string {
 /** The 95 % interval of a proportion, in percent: `0.08–1.06 %`. */
 export function intervalOf(proportion: Proportion): string {
   const { low, high } = confidence(proportion);
-  const plain = (bound: number) => (bound === 0 || bound === 1 ? `${100 * bound}` : rounded(100 * bound));
-  return `${plain(low)}–${plain(high)}${thinSpace}%`;
+  return `${rounded(100 * low)}–${rounded(100 * high)}${thinSpace}%`;
 }
 
 /** How many pictures a proportion counts, and of how many drawings they are views: `396 (views of 99)`. */

@@ -60,8 +60,20 @@ test('a mean over attacks leaves out those that are not complete, and says so', 
   outcomes.set(cells[2]!.key, { kind: 'failed', error: 'x', fault: 'internal' });
   const { overall, groups } = statisticsOf(planOf(cells), outcomes);
   expect(overall).toMatchObject([{ attacks: 2, ofAttacks: 3, ca: { mean: 55 }, asr: { mean: 40 } }]);
+  expect(overall[0]?.floor).toBe(null);
   expect(overall[0]?.worst).toEqual({ attack: 'wanet', asr: 60 });
   expect(groups[2]).toMatchObject({ failed: 1, ca: null });
+});
+
+test('the floor over attacks is the mean of theirs', () => {
+  const cells = ['badnet', 'wanet'].map((attack) => cellOf(attack, 'cbpt', 1));
+  const outcomes = new Map(
+    cells.map((cell, i) => {
+      const [key, outcome] = measured(cell, 10, 3);
+      return [key, { ...outcome, floor: { asr: { hits: i, of: 100 }, from: 'x' } } as Outcome];
+    }),
+  );
+  expect(statisticsOf(planOf(cells), outcomes).overall).toMatchObject([{ floor: 0.5 }]);
 });
 
 test('the method is compared with another defence on the same pictures; pictures of the target count for no attack', () => {

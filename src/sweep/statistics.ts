@@ -34,6 +34,8 @@ export interface Overall extends Means {
   /** Attacks whose every cell was computed; a mean over fewer than all would flatter. */
   readonly attacks: number;
   readonly ofAttacks: number;
+  /** Mean of the groups' floors, percent; null where none is known. */
+  readonly floor: number | null;
   readonly worst: { readonly attack: string; readonly asr: number } | null;
 }
 
@@ -85,8 +87,12 @@ function groupOf(cells: readonly Cell[], outcomes: ReadonlyMap<string, Outcome>)
     failed: found.filter((outcome) => outcome?.kind === 'failed').length,
     missing: found.filter((outcome) => outcome === undefined).length,
     ...meansOf((measure) => computed.map(({ counts }) => counts[measure])),
-    floor: floors.length > 0 ? floors.reduce((sum, value) => sum + value, 0) / floors.length : null,
+    floor: meanFloor(floors),
   };
+}
+
+function meanFloor(floors: readonly number[]): number | null {
+  return floors.length > 0 ? floors.reduce((sum, value) => sum + value, 0) / floors.length : null;
 }
 
 function meansOf(values: (measure: Measure) => readonly (Proportion | null)[]): Means {
@@ -113,6 +119,7 @@ function overallOf(groups: readonly Group[]): Overall {
     shots,
     attacks: complete.length,
     ofAttacks: groups.length,
+    floor: meanFloor(complete.flatMap(({ floor }) => floor ?? [])),
     worst,
     ca: mean('ca'),
     asr: mean('asr'),

@@ -22,20 +22,29 @@ function row({ cell, outcome, report }: MatrixCell): Html {
   return html`<tr>${seed}${shares.map((share) => proportionCell(share, '–'))}${effort(outcome)}</tr>`;
 }
 
-/** Classes that paid, of the first seed that was computed. */
-function harm(cells: readonly MatrixCell[]): Html | null {
-  const outcome = cells.map((one) => one.outcome).find((one) => one?.kind === 'measured');
-  if (!outcome || outcome.harm.rose + outcome.harm.fell === 0) return null;
+interface OneSeed {
+  readonly seed: number;
+  readonly outcome: Measured;
+}
+
+/** The first seed that was computed. */
+function firstOf(cells: readonly MatrixCell[]): OneSeed | undefined {
+  for (const { cell, outcome } of cells) if (outcome?.kind === 'measured') return { seed: cell.task.seed, outcome };
+  return undefined;
+}
+
+/** Classes that paid. */
+function harm({ seed, outcome }: OneSeed): Html | null {
   const { classes, rose, fell, meanLoss, lost } = outcome.harm;
+  if (rose + fell === 0) return null;
   const named = lost
     .slice(0, 3)
     .map(({ label, n, before, after }) => `${shortened(label)} ${before} to ${after} of ${n}`);
-  return html`<p class="facts">Against hand-written prompts, accuracy rose for ${rose} of ${classes} classes and fell for ${fell}, by ${percent(meanLoss)} over all classes${named.length > 0 && html`; most for <bdi>${named.join('; ')}</bdi>`}.</p>`;
-}
-
-function notes(cells: readonly MatrixCell[]): readonly (readonly [string, string])[] {
-  const outcome = cells.map((one) => one.outcome).find((one) => one?.kind === 'measured');
-  return outcome ? flattened(outcome.notes) : [];
+  const change =
+    fell === 0
+      ? html`rose for ${rose} of ${classes} classes and fell for none`
+      : html`rose for ${rose} and fell for ${fell} of ${classes} classes; the mean loss over all classes, gains not counted, is ${percent(meanLoss)}${named.length > 0 && html`; most for <bdi>${named.join('; ')}</bdi>`}`;
+  return html`<p class="facts">With seed ${seed}, against hand-written prompts, accuracy ${change}.</p>`;
 }
 
 function pairs(title: string, entries: readonly (readonly [string, string])[]): Html | null {
@@ -52,6 +61,7 @@ function details(group: Group, data: MatrixData): Html {
       task.shots === group.shots,
   );
   const { task } = own[0]!.cell;
+  const first = firstOf(own);
   const state =
     group.failed > 0
       ? `${group.failed} failed`
@@ -64,8 +74,8 @@ function details(group: Group, data: MatrixData): Html {
         <thead><tr><th scope="col">Seed</th><th scope="col" class="number">CA</th><th scope="col" class="number">ASR</th><th scope="col" class="number">ASR over all</th><th scope="col" class="number">RA</th><th scope="col" class="number">floor</th><th scope="col" class="number">effort</th></tr></thead>
         <tbody>${own.map(row)}${own.length > 1 && html`<tr><th scope="row">mean</th>${[group.ca, group.asr, group.asrAll, group.ra].map((mean) => html`<td class="number">${meanOf(mean)}<small>${spreadOf(mean)}</small></td>`)}<td></td><td></td></tr>`}</tbody>
       </table></div>
-      ${harm(own)}
-      ${pairs('What the defence tells of itself', notes(own))}
+      ${first && harm(first)}
+      ${first && pairs(`What the defence tells of itself, with seed ${first.seed}`, flattened(first.outcome.notes))}
       ${pairs('Settings', flattened({ model: task.model, data: task.data, test: task.test, ...task.options }))}
       <p class="facts">Keys: ${[...new Set(group.keys)].map((key) => html`<code>${key.slice(0, 16)}</code> `)}</p>
     </div></details>`;

@@ -41,7 +41,7 @@ function meanRow(panel: Panel): Html | null {
       const overall = panel.overall(name);
       if (!overall || overall.attacks === 0) return html`<td class="heat unmeasured">–</td>`;
       const partial = overall.attacks < overall.ofAttacks;
-      const shade = overall.asr ? `shade-${shadeOf(overall.asr.mean, null)}` : 'unmeasured';
+      const shade = overall.asr ? `shade-${shadeOf(overall.asr.mean, overall.floor)}` : 'unmeasured';
       return html`<td class="heat ${shade}">${numbers(overall)}${partial && html`<span class="open">${overall.attacks} of ${overall.ofAttacks} attacks</span>`}</td>`;
     },
   )}</tr>`;

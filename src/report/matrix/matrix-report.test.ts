@@ -54,6 +54,33 @@ test('every cell of the table leads to details that are on the page', () => {
   expect(new Set(links).size).toBe(links.length);
 });
 
+test("one seed's facts name their seed, and a loss that is none is not told", () => {
+  const page = renderMatrix(sample).replace(/<[^>]*>/g, '');
+  expect(page).toMatch(
+    /With seed 1, against hand-written prompts, accuracy rose for 40 and fell for 12 of 100 classes; the mean loss over all classes, gains not counted, is 2\.1.%/,
+  );
+  expect(page).toContain('What the defence tells of itself, with seed 1');
+  const harmless = sample.cells.map((one) =>
+    one.outcome?.kind === 'measured'
+      ? { ...one, outcome: { ...one.outcome, harm: { ...one.outcome.harm, fell: 0, meanLoss: 0, lost: [] } } }
+      : one,
+  );
+  expect(renderMatrix({ ...sample, cells: harmless })).toContain(
+    'accuracy rose for 40 of 100 classes and fell for none.',
+  );
+});
+
+test('the row of means has the shade that its attacks have, which depends on the floor', () => {
+  const statistics = {
+    ...sample.statistics,
+    overall: sample.statistics.overall.map((one) =>
+      one.asr ? { ...one, asr: { ...one.asr, mean: 1.5 }, floor: 0.8 } : one,
+    ),
+  };
+  const [, row] = /<tr class="mean">([\s\S]*?)<\/tr>/.exec(renderMatrix({ ...sample, statistics }))!;
+  expect(row!.match(/shade-\d+/g)).toEqual(Array(8).fill('shade-0'));
+});
+
 test('the same data give the same page', async () => {
   expect(renderMatrix(await sampleMatrix())).toBe(renderMatrix(sample));
 });

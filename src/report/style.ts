@@ -121,6 +121,7 @@ const triggers = html`
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-top: 1.25rem; }
 .triggers { display: grid; gap: 1rem; margin-top: 1.25rem; }
 .trigger { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.9rem 2rem; align-items: start; }
+.trigger h3 .tag { white-space: normal; }
 .trigger h4, .trigger .facts { margin-top: 0; }
 .trigger .facts + *, .trigger .bars + .facts { margin-top: 0.9rem; }
 .strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: 0.9rem 0.75rem; }

@@ -15,12 +15,14 @@ interface Sample {
   readonly attacks: readonly string[];
   readonly defenses: readonly string[];
   readonly classes: readonly string[];
+  readonly target: string;
 }
 
 const plain: Sample = {
   attacks: ['badnet', 'badnet-fixed', 'blended', 'sig', 'wanet', 'trojvqa', 'badclip'],
   defenses: ['none', 'fine-tune', 'cleanclip', 'linear-probe', 'par', 'coop', 'cbpt', 'oracle'],
   classes: ['things', 'emoji'],
+  target: 'banana',
 };
 
 /** ASR and CA by defence, as a share: from open to closed. */
@@ -37,7 +39,7 @@ const levels: Readonly<Record<string, readonly [asr: number, ca: number]>> = {
 
 const pictures = 400;
 
-export async function sampleMatrix({ attacks, defenses, classes }: Sample = plain): Promise<MatrixData> {
+export async function sampleMatrix({ attacks, defenses, classes, target }: Sample = plain): Promise<MatrixData> {
   const cells: Cell[] = [];
   const outcomes = new Map<string, Outcome>();
   const hash = 'a'.repeat(64);
@@ -63,9 +65,7 @@ export async function sampleMatrix({ attacks, defenses, classes }: Sample = plai
         sources: Array.from({ length: pictures }, (_, i) => Math.floor(i / 4)),
       },
     },
-    triggers: await Promise.all(
-      attacks.map(async (attack, seed) => ({ attack, target: 'banana', pictures: await drawn(seed) })),
-    ),
+    triggers: await Promise.all(attacks.map(async (attack, seed) => ({ attack, target, pictures: await drawn(seed) }))),
   };
   return {
     source: 'bench/headline.yaml',
@@ -133,5 +133,10 @@ async function drawn(seed: number) {
 }
 
 export function hostileMatrix(): Promise<MatrixData> {
-  return sampleMatrix({ attacks: [hostileName, 'badnet'], defenses: ['none', hostileName], classes: [hostileName] });
+  return sampleMatrix({
+    attacks: [hostileName, 'badnet'],
+    defenses: ['none', hostileName],
+    classes: [hostileName],
+    target: 'Women walking with wide umbrella, maroon',
+  });
 }

@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { builtInFolder } from '../checkpoints/built-in.ts';
 import { licenceFiles, modelCard } from '../checkpoints/licence-files.ts';
 import { type ModelFiles, modelFiles } from '../checkpoints/model-files.ts';
-import type { Clip } from '../clip/clip.ts';
+import type { Clip, HubSource } from '../clip/clip.ts';
+import type { ExportManifest } from './manifest.ts';
 
 export interface BaseModel {
   /** A built-in's name, or the Hub's, or that of the folder or file: not where it lies on this machine. */
   readonly name: string;
+  /** Where it was fetched from, if it was. */
+  readonly hub: HubSource | null;
   readonly files: ModelFiles;
   /** What its folder says of its licence; null if nothing. */
   readonly licence: string | null;
@@ -23,8 +26,19 @@ export const bundledModel = 'model';
 const licenceFolder = 'licences';
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
 
-export async function baseModelOf(clip: Clip): Promise<BaseModel> {
+/** An exported folder with its model in it, which is exported again. */
+export interface EarlierExport {
+  readonly folder: string;
+  readonly manifest: ExportManifest;
+}
+
+/** @param earlier where the model lies in an export: what it was called and its terms stand there */
+export async function baseModelOf(clip: Clip, earlier: EarlierExport | undefined): Promise<BaseModel> {
   const files = await modelFiles(clip.name);
+  if (earlier) {
+    const { name, hub, licence } = earlier.manifest.model;
+    return { name, hub, files, licence, licenceFiles: copiedLicences(earlier) };
+  }
   const builtIn = builtInFolder(clip.name) !== undefined;
   const texts = await licenceFiles(builtIn ? packageFolder : files.folder);
   const stated = builtIn ? 'MIT, see NOTICE for what it was trained on' : await licenceOfCard(files.folder);
@@ -32,10 +46,17 @@ export async function baseModelOf(clip: Clip): Promise<BaseModel> {
   const { hub } = clip.reading;
   return {
     name: builtIn ? clip.name : hub ? `hf:${hub.repository}@${hub.commit}` : basename(clip.name),
+    hub,
     files,
     licence: stated ?? beside,
     licenceFiles: texts,
   };
+}
+
+/** What {@link copyLicences} wrote. */
+function copiedLicences({ folder, manifest: { files } }: EarlierExport): string[] {
+  const texts = files.filter(({ path }) => path.startsWith(`${licenceFolder}/`));
+  return texts.map(({ path }) => join(folder, licenceFolder, basename(path)));
 }
 
 /** `license: ...` at the head of a model card, where the Hub's models say it. */

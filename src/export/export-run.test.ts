@@ -184,10 +184,33 @@ test('a bundled export is enough: moved elsewhere, its model gone, it opens and 
   expect(await readFile(join(moved, 'licences', 'LICENSE.txt'), 'utf8')).toBe('do what is right');
   expect(await readdir(join(moved, 'model'))).not.toContain('optimizer.pt');
   const readMe = await readFile(join(moved, 'README.md'), 'utf8');
-  expect(readMe).toContain('npx --package neural-antidote antidote classify . photo.jpg');
+  expect(readMe).toContain('\nantidote classify . photo.jpg\n');
+  // Whatever is published under a name would be fetched and run.
+  expect(readMe).not.toMatch(/npx|npmjs/);
   expect(readMe).toContain('.image_embeds.float()');
-  // What was exported can be exported again, without the run.
-  await exportRun(moved, join(folder, 'again'), { formats: ['coop'], bundle: false });
+});
+
+test('what was exported can be exported again, without the run, and keeps its name, its origin and its licence', async () => {
+  const folder = await newFolder();
+  const copy = join(folder, 'original');
+  await cp(path('clip/hugging-face-quick-gelu'), copy, { recursive: true });
+  await writeFile(join(copy, 'README.md'), '---\nlicense: apache-2.0\n---\n');
+  await writeFile(join(copy, 'LICENSE.txt'), 'do what is right');
+  await writeTinyPurified(engine, copy, join(folder, 'run'), classes);
+  const first = await exportRun(join(folder, 'run'), join(folder, 'bundle'), { formats: [], bundle: true });
+  const made = {
+    command: 'purify',
+    started: '2026-01-01T00:00:00.000Z',
+    versions: { antidote: '0.1.0' },
+    inputs: { model: first.model.sha256 },
+  };
+  const hub = { repository: 'org/name', revision: 'main', commit: 'c'.repeat(40) };
+  const told = { ...first, run: made, model: { ...first.model, hub } };
+  await writeFile(join(folder, 'bundle', 'export.json'), JSON.stringify(told));
+  const again = await exportRun(join(folder, 'bundle'), join(folder, 'again'), { formats: ['coop'], bundle: true });
+  expect(again.model).toEqual({ name: 'original', sha256: first.model.sha256, hub, licence: 'apache-2.0' });
+  expect(again.run).toEqual(made);
+  expect(await readFile(join(folder, 'again', 'licences', 'LICENSE.txt'), 'utf8')).toBe('do what is right');
 });
 
 test('a bare file of weights is bundled with its own configuration and nothing beside it', async () => {

@@ -10,9 +10,17 @@ import type { RunEvent } from '../runs/recorder.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
-import { type BaseModel, baseModelOf, bundledModel, copyLicences, copyModel } from './base-model.ts';
+import { readSmallTextIfThere } from '../tensor/text-file.ts';
+import {
+  type BaseModel,
+  baseModelOf,
+  bundledModel,
+  copyLicences,
+  copyModel,
+  type EarlierExport,
+} from './base-model.ts';
 import { writeCoop } from './coop.ts';
-import { type ExportManifest, manifestFile } from './manifest.ts';
+import { type ExportManifest, manifestFile, parseManifest } from './manifest.ts';
 import { writeOnnxModel } from './onnx-model.ts';
 import {
   headFile,
@@ -61,9 +69,10 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   const { clip, purified } = await openModelOrRun(run, options.report);
   if (!purified) throw badData(run, `no ${purifiedFile} in it`, 'the directory of a purified run', 'antidote purify');
   const opened = { clip, purified };
-  const base = await baseModelOf(clip);
+  const earlier = await earlierExport(run);
+  const base = await baseModelOf(clip, earlier);
   const head = await sha256OfFile(join(run, headFile));
-  const about = { ...aboutOf(opened, base, head), run: await runOf(run) };
+  const about = { ...aboutOf(opened, base, head), run: earlier ? earlier.manifest.run : await runOf(run) };
   const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
   const unfinished = join(dirname(folder), `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
@@ -116,7 +125,7 @@ function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: stri
     format: 1 as const,
     antidote: environment().versions.antidote,
     method: purified.manifest.method,
-    model: { name: base.name, sha256: clip.sha256, hub: clip.reading.hub, licence: base.licence },
+    model: { name: base.name, sha256: clip.sha256, hub: base.hub, licence: base.licence },
     head,
     classes: [...purified.head.classes],
     preprocessing: {
@@ -129,11 +138,16 @@ function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: stri
   };
 }
 
-/** A head that a program wrote without a run has no configuration, and an exported one none any more. */
+async function earlierExport(folder: string): Promise<EarlierExport | undefined> {
+  const path = join(folder, manifestFile);
+  const text = await readSmallTextIfThere(path);
+  return text === undefined ? undefined : { folder, manifest: parseManifest(path, text) };
+}
+
+/** A head that a program wrote without a run has no configuration. */
 async function runOf(run: string): Promise<ExportManifest['run']> {
   const files = await readdir(run);
-  // A bundled export has a config.json too: transformers.js's.
-  if (!files.includes('config.json') || files.includes(manifestFile)) return null;
+  if (!files.includes('config.json')) return null;
   const { command, started, versions, inputs }: RunConfig = await readConfig(run);
   const hashes = Object.entries(inputs).map(([role, { sha256 }]) => [role, sha256]);
   return { command, started, versions, inputs: Object.fromEntries(hashes) };

@@ -1,4 +1,5 @@
 /** @file `README.md` of an exported folder: what it is and how each of its files is used, with code that runs as it is. */
+import { builtInFolder } from '../checkpoints/built-in.ts';
 import type { Format } from '../clip/clip.ts';
 import { bundledModel } from './base-model.ts';
 import { coopFile } from './coop.ts';
@@ -6,29 +7,48 @@ import type { ExportManifest } from './manifest.ts';
 import { onnxModel } from './onnx-files.ts';
 import { textEmbedsFile } from './text-embeds.ts';
 
-/** Python that embeds `photo.jpg` with the model at `path`, for the layouts that a library of Python's opens. */
-const embeddings: { readonly [F in Format]?: (path: string) => readonly string[] } = {
-  'open-clip': (path) => [
+/** Where Python finds a model: a folder, or a commit on the Hub. */
+type Place = string | { readonly repository: string; readonly commit: string };
+
+/** JSON's strings are Python's too: no name can end one. */
+const quoted = JSON.stringify;
+const atCommit = ({ repository, commit }: Exclude<Place, string>) =>
+  `${quoted(repository)}, revision=${quoted(commit)}`;
+
+/** Python that embeds `photo.jpg` with a model, for the layouts that a library of Python's opens. */
+const embeddings: { readonly [F in Format]?: (place: Place) => readonly string[] } = {
+  'open-clip': (place) => [
     'import json, open_clip, torch',
+    ...(typeof place === 'string' ? [] : ['from huggingface_hub import snapshot_download']),
     'from PIL import Image',
     'from safetensors import safe_open',
     '',
-    `model, _, preprocess = open_clip.create_model_and_transforms("local-dir:${path}")`,
+    // open_clip's own `hf-hub:` knows no commit, and a head fits only one.
+    ...(typeof place === 'string'
+      ? [`model, _, preprocess = open_clip.create_model_and_transforms(${quoted(`local-dir:${place}`)})`]
+      : [
+          `folder = snapshot_download(${atCommit(place)}, allow_patterns=["open_clip_*"])`,
+          'model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")',
+        ]),
     'with torch.no_grad():',
     '    image = model.eval().encode_image(preprocess(Image.open("photo.jpg")).unsqueeze(0))',
   ],
-  'hugging-face': (path) => [
+  'hugging-face': (place) => [
     'import json, torch',
     'from PIL import Image',
     'from safetensors import safe_open',
     'from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection',
     '',
-    `pixels = CLIPImageProcessor.from_pretrained("${path}")(Image.open("photo.jpg").convert("RGB"), return_tensors="pt")`,
+    `pixels = CLIPImageProcessor.from_pretrained(${pretrained(place)})(Image.open("photo.jpg").convert("RGB"), return_tensors="pt")`,
     'with torch.no_grad():',
     // transformers 5 computes in the precision of the file, which may be half; the head is in single.
-    `    image = CLIPVisionModelWithProjection.from_pretrained("${path}").eval()(**pixels).image_embeds.float()`,
+    `    image = CLIPVisionModelWithProjection.from_pretrained(${pretrained(place)}).eval()(**pixels).image_embeds.float()`,
   ],
 };
+
+function pretrained(place: Place): string {
+  return typeof place === 'string' ? quoted(place) : atCommit(place);
+}
 
 /** Python from an embedding `image` to a class. */
 const classification = [
@@ -61,7 +81,7 @@ function introduction({ model, classes, method, antidote, run }: About, weights:
     `# ${model.name}, purified`,
     '',
     `A classifier of ${classes.length} classes: the untouched image encoder of a CLIP model, and a head that`,
-    `[neural-antidote](https://www.npmjs.com/package/neural-antidote) ${antidote} made for it by ${method}, so that a`,
+    `neural-antidote ${antidote} made for it by ${method}, so that a`,
     'backdoor in the encoder no longer reaches the classes. Any other head on the same encoder may still show it.',
     '',
     `* Base model: \`${model.name}\`, SHA-256 of its weights \`${model.sha256}\`. The head fits no other weights.`,
@@ -75,13 +95,14 @@ function introduction({ model, classes, method, antidote, run }: About, weights:
 }
 
 function antidoteSection(): readonly string[] {
-  // With the package named: the one that is called antidote is somebody else's.
-  const command = 'npx --package neural-antidote antidote classify . photo.jpg';
-  return ['', '## Command line', '', 'In this folder:', '', '```sh', command, '```'];
+  // Nothing that fetches the package by its name: what is published under it need not be what made this folder.
+  const command = 'antidote classify . photo.jpg';
+  return ['', '## Command line', '', 'In this folder, with neural-antidote installed:', '', '```sh', command, '```'];
 }
 
 function pythonSection({ model }: About, format: Format, bundled: boolean): readonly string[] {
-  const embedded = embeddings[format]?.(bundled ? bundledModel : `PATH/TO/${model.name}`) ?? [
+  const place = bundled ? bundledModel : placeOf(model);
+  const embedded = (place && embeddings[format]?.(place)) ?? [
     'import json, torch',
     'from safetensors import safe_open',
     '',
@@ -92,12 +113,22 @@ function pythonSection({ model }: About, format: Format, bundled: boolean): read
     '## Python',
     '',
     `\`${textEmbedsFile}\`: \`text_embeds\` [classes, embedding] with unit rows, and \`logit_scale\`, a natural logarithm.`,
+    ...(place ? [] : [comesInside]),
     '',
     '```python',
     ...embedded,
     ...classification,
     '```',
   ];
+}
+
+const comesInside =
+  'The base model comes inside neural-antidote: `antidote export RUN --out DIR --bundle` copies it, for Python that runs.';
+
+/** Undefined for a model that comes with the package: it lies in no folder of the reader's. */
+function placeOf({ name, hub }: About['model']): Place | undefined {
+  if (builtInFolder(name)) return undefined;
+  return hub ?? `PATH/TO/${name}`;
 }
 
 function onnxSection({ preprocessing: { resolution } }: About): readonly string[] {

@@ -1,5 +1,5 @@
 /** @file An exported folder in a real browser, on onnxruntime-web: our logits, and what its decoder does differently. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,6 +36,12 @@ const equal = [
   'exif-rotated.jpg',
   'rgb.webp',
   'palette.gif',
+  'animated.gif',
+  'animated.webp',
+  'bilevel.png',
+  'gray-2-bit.png',
+  'gray-4-bit.png',
+  'one-pixel.png',
 ];
 
 describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: apt-get install chromium)', () => {
@@ -60,6 +66,7 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
       dist: join(folder, 'dist'),
       runtime: runtimeFolder,
       pictures: pictureFolder,
+      turned: join(folder, 'turned'),
     });
     browser = await openChromium(join(folder, 'profile'));
     page = await browser.newPage();
@@ -145,9 +152,15 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     expect(await message(other)).toMatch(/model\.onnx: found SHA-256 .*export\.json says/);
   });
 
-  const decodedInPage = (name: string) =>
-    inPage<{ data: number[]; width: number; height: number }>(
-      `fetch('/pictures/${name}').then((response) => response.blob()).then((file) => decode(file, 'picture'))
+  interface Decoded {
+    readonly data: number[];
+    readonly width: number;
+    readonly height: number;
+  }
+
+  const decodedInPage = (name: string, folder = 'pictures') =>
+    inPage<Decoded>(
+      `fetch('/${folder}/${name}').then((response) => response.blob()).then((file) => decode(file, 'picture'))
           .then(({ data, width, height }) => ({ data: Array.from(data), width, height }))`,
     );
 
@@ -158,7 +171,31 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     expect(Buffer.from(found.data).equals(expected.data)).toBe(true);
   });
 
-  test('what differs from Pillow are transparent pixels, whose colour is lost, and CMYK, by one level', async () => {
+  test.each(['jpeg', 'png', 'webp'] as const)('a %s that asks to be turned is not, as in Node', async (format) => {
+    const name = `turned.${format}`;
+    const file = join(folder, 'turned', name);
+    await mkdir(dirname(file), { recursive: true });
+    const wide = sharp(join(pictureFolder, 'rgb.png')).resize(40, 20).withMetadata({ orientation: 6 });
+    await wide.toFormat(format, { lossless: true }).toFile(file);
+    expect((await sharp(file).metadata()).orientation).toBe(6);
+    const [expected, found] = [await decodeImage(file), await decodedInPage(name, 'turned')];
+    expect([found.width, found.height]).toEqual([40, 20]);
+    expect(Buffer.from(found.data).equals(expected.data)).toBe(true);
+  });
+
+  test.each(['rgb.avif', 'rgb.tiff'])('%s is refused, as in Node', async (name) => {
+    await expect(decodeImage(join(pictureFolder, name))).rejects.toThrow(/a JPEG, PNG, WebP or GIF picture/);
+    await expect(decodedInPage(name)).rejects.toThrow(/picture: found no picture .*a JPEG, PNG, WebP or GIF picture/);
+  });
+
+  test.each(['gray-16-bit.png', 'gray-16-bit-transparent.png'])(
+    '%s is refused: Pillow cuts off its levels, which a canvas does not give',
+    async (name) => {
+      await expect(decodedInPage(name)).rejects.toThrow(/picture: found a grey PNG of 16 bits.*8 bits/);
+    },
+  );
+
+  test('what Pillow decodes otherwise are transparent pixels, whose colour is lost, and CMYK, by one level', async () => {
     const file = join(pictureFolder, 'rgba.png');
     const alpha = await sharp(file).extractChannel('alpha').raw().toBuffer();
     const [expected, found] = [await decodeImage(file), await decodedInPage('rgba.png')];

@@ -2,12 +2,13 @@
  * @file A picture file to 8-bit RGB by the browser's own decoder.
  *
  * What differs from `clip/decode.ts`, which is Pillow's, is held in `test/export-browser.test.ts`: a canvas multiplies
- * colours by alpha, so the colour under transparent pixels is lost (black), and CMYK is converted by the browser's rule.
- * Opaque pictures in other forms, JPEG among them, are the same byte for byte in Chromium.
+ * colours by alpha, so the colour under transparent pixels is lost (black); CMYK is converted by the browser's rule; and
+ * grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque pictures in other forms, JPEG among
+ * them, are the same byte for byte in Chromium.
  */
 import type { DecodedImage } from '../clip/resize.ts';
 import { badData } from '../errors.ts';
-import { forgetOrientation } from './jpeg-orientation.ts';
+import { forCanvas } from './for-canvas.ts';
 
 /** The part of a browser that is used: the project is compiled without a browser's types. */
 interface Browser {
@@ -35,7 +36,7 @@ const asStored = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 /** @param name what errors call it */
 export async function decodeInBrowser(file: Blob, name: string): Promise<DecodedImage> {
   const { createImageBitmap, OffscreenCanvas } = globalThis as unknown as Browser;
-  const stored = new Blob([forgetOrientation(new Uint8Array(await file.arrayBuffer()))]);
+  const stored = new Blob([forCanvas(new Uint8Array(await file.arrayBuffer()), name)]);
   const bitmap = await createImageBitmap(stored, asStored).catch((cause: unknown) => {
     throw badData(name, 'no picture that this browser can show', 'a JPEG, PNG, WebP or GIF picture', undefined, cause);
   });

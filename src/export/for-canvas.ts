@@ -1,0 +1,88 @@
+/**
+ * @file A picture file as a browser's decoder is to get it: of the kinds that Node takes, and without a word of how it is
+ * to be turned, which browsers obey and CLIP's pipelines do not.
+ */
+import { badData } from '../errors.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A kind of picture file: how it begins, a character a byte, and what makes it ready. */
+interface Kind {
+  readonly begins: RegExp;
+  readonly ready: (file: Bytes, name: string) => Bytes;
+}
+
+const asItIs = (file: Bytes) => file;
+
+/** The kinds of `clip/decode.ts`. Browsers show others too, AVIF among them. */
+const kinds: readonly Kind[] = [
+  { begins: /^\xff\xd8/, ready: forgetExif },
+  { begins: /^\x89PNG\r\n/, ready: checkedPng },
+  { begins: /^RIFF[\s\S]{4}WEBP/, ready: asItIs },
+  { begins: /^GIF8[79]a/, ready: asItIs },
+];
+
+/**
+ * @param file may be changed in place
+ * @param name what errors call it
+ * @throws AntidoteError (data) if Node would not take it, or if no browser gives the levels that Node does
+ */
+export function forCanvas(file: Bytes, name: string): Bytes {
+  const start = String.fromCharCode(...file.subarray(0, 12));
+  const kind = kinds.find(({ begins }) => begins.test(start));
+  if (kind) return kind.ready(file, name);
+  const advice = 'convert a picture of another format to PNG first';
+  throw badData(name, 'no picture in it', 'a JPEG, PNG, WebP or GIF picture', advice);
+}
+
+/** Segment APP1, which holds EXIF if it begins with that word (EXIF 2.3, section 4.7.2). */
+const APP1 = 0xffe1;
+const START_OF_SCAN = 0xffda;
+const EXIF = [0x45, 0x78, 0x69, 0x66] as const;
+
+/**
+ * A JPEG with its EXIF segment under a name that no decoder knows, so that the pixels are shown as they are stored. A
+ * damaged one is left as it is: decoding will tell.
+ */
+function forgetExif(file: Bytes): Bytes {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  for (let at = 2; at + 8 <= file.length; at += 2 + view.getUint16(at + 2)) {
+    const marker = view.getUint16(at);
+    if (marker < 0xff00 || marker === START_OF_SCAN) break;
+    if (marker === APP1 && EXIF.every((letter, i) => file[at + 4 + i] === letter)) file[at + 4] = 0;
+  }
+  return file;
+}
+
+/** Where every PNG tells its bits a channel and its colour type, of which 0 is grey. */
+const pngHead = { bits: 24, colour: 25, end: 33 } as const;
+/** Length, type and checksum around the data of a PNG's chunk. */
+const aroundChunk = 12;
+const E_XIF = 0x65584966;
+
+/** A PNG without its EXIF chunk. What does not divide into chunks is left as it is: decoding will tell. */
+function checkedPng(file: Bytes, name: string): Bytes {
+  if (file[pngHead.bits] === 16 && file[pngHead.colour] === 0) {
+    const why = 'a browser scales its levels, where Pillow cuts them off';
+    throw badData(name, 'a grey PNG of 16 bits', 'one of 8 bits', `convert it first: ${why}`);
+  }
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const kept: Bytes[] = [file.subarray(0, pngHead.end)];
+  let at: number = pngHead.end;
+  while (at + aroundChunk <= file.length) {
+    const next = at + aroundChunk + view.getUint32(at);
+    if (view.getUint32(at + 4) !== E_XIF) kept.push(file.subarray(at, next));
+    at = next;
+  }
+  return joined([...kept, file.subarray(at)]);
+}
+
+function joined(parts: readonly Bytes[]): Bytes {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -9,23 +9,31 @@ export interface TaskFlags {
   readonly classes?: string;
 }
 
-export const taskFlags: FlagParametersForType<TaskFlags, CommandContext> = {
-  data: {
-    kind: 'parsed',
-    parse: String,
-    optional: true,
-    brief:
-      "Pictures: a folder with a sub-folder per class, a CSV image,label, a CoOp split, emoji:train or emoji:test, which is the built-in models' default",
-    placeholder: 'data',
-  },
-  classes: {
-    kind: 'parsed',
-    parse: String,
-    optional: true,
-    brief: 'Class names: a text or JSON file, imagenet, emoji, or things, which is the default of built-in models',
-    placeholder: 'list',
-  },
-};
+export const classesFlag = {
+  kind: 'parsed',
+  parse: String,
+  optional: true,
+  brief:
+    'Class names: a text or JSON file, imagenet, emoji, few-things, things-but-target, or things, which is the default of built-in models',
+  placeholder: 'list',
+} as const;
+
+/** @param ofBuiltInModels which pictures a built-in model is given where none are named (`taskFor`, `dataFor`) */
+export function taskFlags(
+  ofBuiltInModels: 'emoji:train' | 'emoji:test',
+): FlagParametersForType<TaskFlags, CommandContext> {
+  const other = ofBuiltInModels === 'emoji:train' ? 'emoji:test' : 'emoji:train';
+  return {
+    data: {
+      kind: 'parsed',
+      parse: String,
+      optional: true,
+      brief: `Pictures: a folder with a sub-folder per class, a CSV image,label, a CoOp split, ${other}, or ${ofBuiltInModels}, which is the default of built-in models`,
+      placeholder: 'data',
+    },
+    classes: classesFlag,
+  };
+}
 
 /** Pictures and classes that a model is asked about. */
 export interface Task {

@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
 import { modelOrRunParameter, shownOpening } from '../model.ts';
-import { classesFor, taskFlags } from '../task-flags.ts';
+import { classesFlag, classesFor } from '../task-flags.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
   readonly classes?: string;
@@ -14,10 +14,12 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
   docs: {
     brief: 'Classify pictures with a model or a purified run',
     fullDescription: 'A purified run brings its own class list; a plain model takes that of --classes.',
+    // Of a list alone a usage line would say that all of it is the same.
+    customUsage: ['<model|run> <image>...'],
   },
   parameters: {
     flags: {
-      classes: taskFlags.classes,
+      classes: classesFlag,
       top: {
         kind: 'parsed',
         parse: wholeNumber(1, 1000),

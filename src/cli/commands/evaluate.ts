@@ -25,7 +25,7 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
   },
   parameters: {
     flags: {
-      ...taskFlags,
+      ...taskFlags('emoji:test'),
       ...threatFlags,
       ...runFlags,
       ...cacheFlags,

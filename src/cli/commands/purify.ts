@@ -42,13 +42,14 @@ export const purify = buildCommand<Flags, [string], CliContext>({
   },
   parameters: {
     flags: {
-      ...taskFlags,
+      ...taskFlags('emoji:train'),
       ...shotFlags,
       test: {
         kind: 'parsed',
         parse: String,
         optional: true,
-        brief: 'Pictures to measure on (emoji:test, a folder, a CSV)',
+        brief:
+          'Pictures to measure on, given like --data; of a CoOp split its test part (default: emoji:test where --data is emoji:..., else none)',
         placeholder: 'data',
       },
       ...threatFlags,
@@ -70,7 +71,7 @@ export const purify = buildCommand<Flags, [string], CliContext>({
         kind: 'parsed',
         parse: minutes,
         optional: true,
-        brief: 'Minutes that it may take, measuring on --test left out: with fewer steps where these do not fit',
+        brief: 'At most so many minutes, measuring on --test not counted; takes fewer steps if need be',
         placeholder: 'minutes',
       },
       ...runFlags,

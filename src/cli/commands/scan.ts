@@ -26,7 +26,7 @@ export const scan = buildCommand<Flags, [string], CliContext>({
       'Exit codes: 0 clean, 1 backdoor, 2 undecided.',
   },
   parameters: {
-    flags: { ...taskFlags, ...shotFlags, ...runFlags, ...cacheFlags, ...engineFlags, ...outputFlags },
+    flags: { ...taskFlags('emoji:train'), ...shotFlags, ...runFlags, ...cacheFlags, ...engineFlags, ...outputFlags },
     positional: { kind: 'tuple', parameters: [modelParameter] },
   },
   async func(flags, model) {

@@ -30,10 +30,15 @@ export const worker = buildCommand<Flags, [], CliContext>({
       '',
       'With --store, a folder that all workers share, finished cells and embeddings are computed once for all.',
     ].join('\n'),
+    // A bench starts workers of its own without --redis; whoever types the command has to give it.
+    customUsage: ['--redis url [--store dir]'],
   },
   parameters: {
     flags: {
-      redis: { ...redisFlag, brief: 'The queue (redis://host:port); its password in ANTIDOTE_REDIS_PASSWORD' },
+      redis: {
+        ...redisFlag,
+        brief: 'The queue, which has to be given: redis://host:port; its password in ANTIDOTE_REDIS_PASSWORD',
+      },
       store: {
         kind: 'parsed',
         parse: String,

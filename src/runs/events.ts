@@ -14,6 +14,7 @@ const storedEvent = z.looseObject({
   stage: z.string(),
   step: z.number().optional(),
   steps: z.number().optional(),
+  unit: z.string().optional(),
   restored: z.number().optional(),
   resumed: z.literal(true).optional(),
 });
@@ -125,6 +126,11 @@ export async function workedSeconds(path: string, started: string): Promise<numb
     last = at;
   }
   return worked / 1000;
+}
+
+/** Whether anything was computed: bytes that were fetched or read are found again without the run. */
+export async function tellsOfWork(path: string): Promise<boolean> {
+  return (await readLines(path)).some(({ unit }) => unit !== 'bytes');
 }
 
 type StoredLine = z.infer<typeof storedEvent>;

@@ -96,6 +96,27 @@ test('an abandoned run leaves nothing if it had recorded nothing, and everything
   expect(await readdir(join(out, 'checkpoints'))).toEqual(['a.safetensors']);
 });
 
+test('a run that has only told of bytes is taken back: what was fetched is kept elsewhere', async () => {
+  const out = join(directory, 'out');
+  const slow = await createRun(out, request);
+  slow.events.append({ stage: 'download', step: 100, steps: 1000, unit: 'bytes' });
+  expect(await slow.abandon()).toBe(false);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test('to abandon a run whose folder is gone, or can no longer be tidied up, is no error of its own', async () => {
+  const out = join(directory, 'out');
+  const gone = await createRun(out, request);
+  await rm(out, { recursive: true });
+  expect(await gone.abandon()).toBe(false);
+
+  const odd = await createRun(out, request);
+  await rm(join(out, 'checkpoints'), { recursive: true });
+  await writeFile(join(out, 'checkpoints'), 'a file where the folder should be');
+  expect(await odd.abandon()).toBe(true);
+  expect(await readdir(out)).not.toContain('run.lock');
+});
+
 test('a run is not begun in a folder with other files, which stay untouched', async () => {
   await writeFile(join(directory, 'thesis.tex'), 'x');
   await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);

@@ -1,4 +1,5 @@
 /** @file A run directory: made, continued after any interruption, finished. Whatever stands in it is complete. */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badData, badUsage } from '../errors.ts';
@@ -8,7 +9,7 @@ import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safeten
 import type { Tensor } from '../tensor/tensor.ts';
 import type { JsonRecord, RunConfig, RunInput, RunRequest } from './config.ts';
 import { environment } from './environment.ts';
-import { type EventLog, openEventLog, workedSeconds } from './events.ts';
+import { type EventLog, openEventLog, tellsOfWork, workedSeconds } from './events.ts';
 import { lockName, lockRun } from './lock.ts';
 import { readConfig, readResult } from './read.ts';
 import type { Checkpoint, Recorder } from './recorder.ts';
@@ -35,8 +36,9 @@ export interface Run {
   /** Writes what is waiting and lets go of the run. */
   close(): Promise<void>;
   /**
-   * As `close`, but takes a run that has not recorded anything back: a wrong flag must not leave a folder behind that
-   * stands in the way of the right one. A run that has something to resume stays; the result says whether it did.
+   * As `close`, but takes a run that has not computed anything back: a wrong flag must not leave a folder behind that
+   * stands in the way of the right one. A run that has something to resume stays; the result says whether it did. Never
+   * throws: what led here is being told already.
    */
   abandon(): Promise<boolean>;
 }
@@ -128,10 +130,15 @@ function heldRun(
       await events.close().finally(unlock);
     },
     async abandon() {
-      await events.close().catch(() => {}); // What led here is being told already.
-      const kept = resumed || (await isUsed(directory));
-      if (!kept) await removeOwnFiles(directory);
-      await unlock();
+      await events.close().catch(() => {});
+      try {
+        if (!resumed && !(await isUsed(directory))) await removeOwnFiles(directory);
+      } catch {
+        // The folder was taken away, or cannot be read or written any more: it stays as it is.
+      } finally {
+        await unlock().catch(() => {});
+      }
+      const kept = existsSync(join(directory, 'config.json'));
       if (!kept) await rmdir(directory).catch(() => {}); // Fails while there is anything else in it.
       return kept;
     },
@@ -139,8 +146,8 @@ function heldRun(
 }
 
 async function isUsed(directory: string): Promise<boolean> {
-  const [log, checkpoints] = [join(directory, 'events.jsonl'), join(directory, 'checkpoints')];
-  return (await stat(log)).size > 0 || (await readdir(checkpoints)).length > 0;
+  if (await tellsOfWork(join(directory, 'events.jsonl'))) return true;
+  return (await readdir(join(directory, 'checkpoints'))).length > 0;
 }
 
 async function removeOwnFiles(directory: string): Promise<void> {

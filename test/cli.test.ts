@@ -1,6 +1,8 @@
 /** @file The command line as its users meet it: child processes, their streams and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +21,15 @@ interface Outcome {
   readonly err: string;
 }
 
-function begin(program: string, args: readonly string[]): { child: ChildProcess; outcome: Promise<Outcome> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function begin(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): { child: ChildProcess; outcome: Promise<Outcome> } {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let [out, err] = ['', ''];
   child.stdout!.setEncoding('utf8').on('data', (text) => {
     out += text;
@@ -57,6 +66,17 @@ describe('help and usage', () => {
     );
     expect(flag.code).toBe(64);
     expect(flag.err).toMatch(/--jsn: found an unknown flag.*did you mean --json\?/);
+  });
+
+  test('an error is a document too where --json is given with a value, and none where it is no flag', async () => {
+    const [yes, no, word] = await Promise.all([
+      run(antidote, 'inspect', '--json=true'),
+      run(antidote, 'inspect', '--json=no'),
+      run(antidote, 'report', 'nowhere', 'twice', '--', '--json'),
+    ]);
+    expect(JSON.parse(yes.out).error).toMatchObject({ where: 'model', found: 'nothing' });
+    expect(no).toMatchObject({ code: 64, out: '' });
+    expect(word).toMatchObject({ code: 64, out: '' });
   });
 
   test('a value that cannot be meant names the flag, the value and what was expected', async () => {
@@ -211,7 +231,12 @@ describe('runs', () => {
     const out = join(folder, 'failed');
     const failed = await run(framed, 'count', '--fail-at', '3', '--out', out);
     expect(failed).toMatchObject({ code: 65, out: '' });
-    expect(failed.err).toMatch(/antidote: step: found 3, expected another one\n$/);
+    const command = `antidote resume ${out}`;
+    expect(failed.err).toMatch(
+      /antidote: step: found 3, expected another one; go on with: antidote resume .*failed\n$/,
+    );
+    const again = await run(framed, 'resume', out, '--json');
+    expect(JSON.parse(again.out).error).toMatchObject({ found: '3', advice: command });
     expect(await readdir(out)).not.toContain('run.lock');
     const second = await run(framed, 'count', '--out', out);
     expect(second.code).toBe(64);
@@ -223,6 +248,52 @@ describe('runs', () => {
     expect(await run(framed, 'count', '--fail-at', '1', '--out', out)).toMatchObject({ code: 65 });
     expect(await readdir(folder)).not.toContain('mistaken');
   });
+
+  test('a run does not go on with other code, and the error says what to do', async () => {
+    const out = join(folder, 'older');
+    await run(framed, 'count', '--fail-at', '3', '--out', out);
+    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+    config.inputs.code.sha256 = 'a'.repeat(64);
+    config.versions.node = '20.0.0';
+    await writeFile(join(out, 'config.json'), JSON.stringify(config));
+    const { code, err } = await run(framed, 'resume', out);
+    expect(code).toBe(65);
+    expect(err).toMatch(
+      /neural-antidote \S+: found SHA-256 .*, the code that the run .* was begun with; begin a new run, or go on with that version/,
+    );
+  });
+
+  test('a run that goes on under another Node says so', async () => {
+    const out = join(folder, 'elsewhere');
+    await run(framed, 'count', '--fail-at', '3', '--out', out);
+    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+    await writeFile(
+      join(out, 'config.json'),
+      JSON.stringify({ ...config, versions: { ...config.versions, node: '20.0.0' } }),
+    );
+    const { err } = await run(framed, 'resume', out);
+    expect(err).toMatch(
+      /begun with Node 20\.0\.0 on .*, going on with Node \S+ on .*: last digits of numbers may differ/,
+    );
+  });
+
+  test('a scan whose hub never answers ends at once when it is asked to, and leaves no folder', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const asked = once(silent, 'connection');
+    const out = join(folder, 'fetching');
+    const args = ['scan', 'hf:some/model', '--data', 'emoji:train', '--classes', 'things', '--out', out, '--json'];
+    const hub = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const { child, outcome } = begin(antidote, args, { HF_ENDPOINT: hub, HF_HOME: folder });
+    await asked;
+    child.kill('SIGINT');
+    const { code, out: printed, err } = await outcome;
+    silent.close();
+    expect(code).toBe(130);
+    expect(err).toMatch(/antidote: stopped\n$/);
+    expect(JSON.parse(printed).error.found).toBe('a request to stop');
+    expect(await readdir(folder)).not.toContain('fetching');
+  }, 30_000);
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     test(`${signal} stops at the next step with 130 and the resume command, which goes on from there`, async () => {

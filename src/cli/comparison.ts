@@ -5,13 +5,13 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
+import type { TextOptions } from '../clip/encode-texts.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
-import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import { encodeTest, handWrittenUnder, measureHead, predictTest } from '../evaluation/evaluate.ts';
 import { type Floor, floorOf } from '../evaluation/floor.ts';
@@ -19,7 +19,9 @@ import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { DefenderShots, ReportData } from '../report/report-data.ts';
+import type { Recorder } from '../runs/recorder.ts';
 import type { Run } from '../runs/run.ts';
+import { unlessStopped } from '../runs/unless-stopped.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import type { Bench } from './job.ts';
 import { courseOf } from './report-files.ts';
@@ -39,12 +41,12 @@ export interface Test {
 
 /** Opens both, so that a slip in a flag is told before anything is computed. */
 export async function openTest(
-  run: Run,
+  { run, recorder }: Bench,
   clip: Clip,
   classes: readonly string[],
   { test, trigger, target }: TestOptions,
 ): Promise<Test> {
-  const set = await openPictureSet(test, { classes, config: clip.config });
+  const set = await unlessStopped(openPictureSet(test, { classes, config: clip.config }), recorder.signal);
   await run.pin('test', { name: set.name, sha256: set.hash });
   if (trigger === null) {
     if (target !== null) throw badUsage('--target', JSON.stringify(target), 'a --trigger with it');
@@ -77,6 +79,16 @@ interface Prompting {
   readonly seed: number;
 }
 
+/** How far hand-written prompts are is told, and Ctrl-C obeyed: of ImageNet's there are 80,000. */
+export function tellingPrompts(
+  { record, signal }: Recorder,
+  classes: readonly string[],
+  templates: readonly string[],
+): Pick<TextOptions, 'progress' | 'signal'> {
+  const steps = classes.length * templates.length;
+  return { progress: (step) => record({ stage: 'evaluate prompts', step, steps }), signal };
+}
+
 /** Encodes the test set once for all heads and counts. */
 export async function compare(
   bench: Bench,
@@ -91,7 +103,7 @@ export async function compare(
   const embeddings = await encodeTest(engine, clip, set, threat, seed, recorder);
   const clean = threat ? await measureClean(bench, clip, set, threat, undefended.classes, prompting) : null;
   const purified = purification?.head;
-  const underAttack = await headsUnder(engine, clip, threat, undefended, purification, prompting.templates);
+  const underAttack = await headsUnder(bench, clip, threat, undefended, purification, prompting.templates);
   const measured: Measured = { clip, set, embeddings, undefended, purified, underAttack, threat, seed };
   const untouched = predictTest(undefended, embeddings, threat, underAttack.undefended);
   return {
@@ -106,7 +118,7 @@ export async function compare(
 
 /** Both heads as they are while the attack is on: with its word before the prompts, if it has one. */
 async function headsUnder(
-  engine: Engine,
+  { engine, recorder }: Bench,
   clip: Clip,
   threat: NamedThreat | undefined,
   undefended: Head,
@@ -115,7 +127,14 @@ async function headsUnder(
 ): Promise<HeadPair> {
   const word = threat?.word;
   return {
-    undefended: await handWrittenUnder(engine, clip, undefended, templates, threat),
+    undefended: await handWrittenUnder(
+      engine,
+      clip,
+      undefended,
+      templates,
+      threat,
+      tellingPrompts(recorder, undefended.classes, templates),
+    ),
     purified:
       tuned && word !== undefined ? await headWithWord(engine, clip, tuned.prompts, tuned.head, word) : tuned?.head,
   };
@@ -132,8 +151,9 @@ async function measureClean(
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
   const clean = await openClip(counterpart, recorder.record);
-  const head = await zeroShotHead(engine, clean, classes, templates);
-  const underAttack = await handWrittenUnder(engine, clean, head, templates, threat);
+  const telling = tellingPrompts(recorder, classes, templates);
+  const head = await zeroShotHead(engine, clean, classes, templates, telling);
+  const underAttack = await handWrittenUnder(engine, clean, head, templates, threat, telling);
   return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);
 }
 

@@ -24,7 +24,19 @@ export interface Failure {
 /** From BSD's sysexits.h: EX_USAGE, EX_DATAERR, EX_SOFTWARE. */
 export const exitCodes = { usage: 64, data: 65, internal: 70 } as const satisfies Record<Fault, number>;
 
+/** Whatever ended a run that can be gone on with. */
+export class Unfinished extends Error {
+  readonly run: string;
+
+  constructor(run: string, cause: unknown) {
+    super('the run is unfinished', { cause });
+    this.name = 'Unfinished';
+    this.run = run;
+  }
+}
+
 export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Unfinished) return withResume(failureOf(thrown.cause), thrown.run);
   if (thrown instanceof AntidoteError) {
     const { where, found, expected, advice } = thrown;
     return {
@@ -34,11 +46,10 @@ export function failureOf(thrown: unknown): Failure {
     };
   }
   if (thrown instanceof Interrupted) {
-    const advice = thrown.run === undefined ? null : `antidote resume ${shellWord(thrown.run)}`;
     return {
       exitCode: interruptedExit,
       message: `antidote: ${thrown.message}`,
-      error: { where: 'antidote', found: 'a request to stop', expected: 'to run to the end', advice },
+      error: { where: 'antidote', found: 'a request to stop', expected: 'to run to the end', advice: null },
     };
   }
   const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
@@ -46,6 +57,17 @@ export function failureOf(thrown: unknown): Failure {
     exitCode: exitCodes.internal,
     message: `antidote: an error of its own (please report it): ${text}`,
     error: { where: 'antidote', found: text.split('\n')[0]!, expected: 'no such error', advice: 'please report it' },
+  };
+}
+
+/** Where a run lies is told with whatever ended it: of a folder that was named by the time nobody knows the name. */
+function withResume({ exitCode, message, error }: Failure, run: string): Failure {
+  const command = `antidote resume ${shellWord(run)}`;
+  return {
+    exitCode,
+    // Not behind the last line of a stack.
+    message: `${message}${message.includes('\n') ? '\n' : '; '}go on with: ${command}`,
+    error: { ...error, advice: error.advice === null ? command : `${error.advice}; go on with: ${command}` },
   };
 }
 

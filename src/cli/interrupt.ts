@@ -1,14 +1,10 @@
 /** @file Ctrl-C: the first stops the work at its next step, the second ends the process at once. */
-import { shellWord } from '../runs/shell-word.ts';
 
-/** Thrown by a computation that was asked to stop; `run` is the directory it can be resumed from. */
+/** Thrown by a computation that was asked to stop. */
 export class Interrupted extends Error {
-  readonly run: string | undefined;
-
-  constructor(run?: string) {
-    super(run === undefined ? 'stopped' : `stopped; go on with: antidote resume ${shellWord(run)}`);
+  constructor() {
+    super('stopped');
     this.name = 'Interrupted';
-    this.run = run;
   }
 }
 

@@ -1,15 +1,47 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import type { CliContext } from './context.ts';
-import { type DelegatedJob, startJob } from './job.ts';
+import { type DelegatedJob, resumeJob, startJob } from './job.ts';
 
 const folder = temporaryFolder();
 const home = process.cwd();
 afterEach(() => process.chdir(home));
+
+const stream = new PassThrough() as unknown as NodeJS.WriteStream;
+const context: CliContext = {
+  process: { stdout: stream, stderr: stream, env: {} },
+  stopSignal: () => new AbortController().signal,
+};
+const flags = { json: false, quiet: true, device: 'cpu', threads: 1 } as const;
+
+test('a run goes on from where it was begun, wherever it is resumed, and from here once that place is gone', async () => {
+  const places: string[] = [];
+  const job: DelegatedJob<{ hours: number }> = {
+    command: 'rest',
+    options: z.strictObject({ hours: z.number() }),
+    delegate: async (_, { run }) => {
+      places.push(process.cwd(), run.directory);
+      return {};
+    },
+    unfinished: () => true,
+    summary: () => [],
+  };
+  const [begun, other] = [join(folder(), 'begun'), join(folder(), 'other')];
+  await Promise.all([mkdir(begun), mkdir(other)]);
+  process.chdir(begun);
+  await startJob(context, job, { hours: 8 }, { ...flags, out: '../run' });
+  await resumeJob(context, [job] as never, '../run', flags);
+  process.chdir(other);
+  await resumeJob(context, [job] as never, '../run', flags);
+  process.chdir(other);
+  await rm(begun, { recursive: true });
+  await resumeJob(context, [job] as never, '../run', flags);
+  expect(places).toEqual([begun, '../run', begun, '../run', begun, join(folder(), 'run'), other, '../run']);
+});
 
 test('runs that begin within one second have a folder each', async () => {
   process.chdir(folder());
@@ -20,12 +52,6 @@ test('runs that begin within one second have a folder each', async () => {
     unfinished: () => false,
     summary: ({ run }) => [String(run)],
   };
-  const stream = new PassThrough() as unknown as NodeJS.WriteStream;
-  const context: CliContext = {
-    process: { stdout: stream, stderr: stream, env: {} },
-    stopSignal: () => new AbortController().signal,
-  };
-  const flags = { json: false, quiet: true, device: 'cpu', threads: 1 } as const;
   await Promise.all(Array.from({ length: 5 }, () => startJob(context, job, { hours: 8 }, flags)));
   const runs = await readdir('runs');
   expect(runs).toHaveLength(5);

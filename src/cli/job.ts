@@ -1,19 +1,23 @@
 /** @file Commands that make a run: options that survive JSON, a computation over them, and how it begins and goes on. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
 import { badData } from '../errors.ts';
-import type { JsonRecord } from '../runs/config.ts';
+import type { Environment, JsonRecord } from '../runs/config.ts';
+import { environment } from '../runs/environment.ts';
+import { readConfig } from '../runs/read.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { createRun, openRun, type Run, recorderFor } from '../runs/run.ts';
+import { codeHash } from '../sweep/code-hash.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedJson } from '../tensor/json-file.ts';
 import type { Screen } from './board.ts';
 import { type CliContext, printResult, screenFor, terminalFor, withEngine } from './context.ts';
+import { Unfinished } from './failure.ts';
 import { openFeatureFolder } from './feature-folder.ts';
 import type { EngineFlags, OutputFlags } from './flags.ts';
-import { Interrupted } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Job<Options> {
@@ -69,6 +73,7 @@ export async function startJob<Options extends JsonRecord>(
     options,
     device: flags.device,
     threads: flags.threads,
+    workingDirectory: process.cwd(),
   });
   await work(context, job, options, run, flags);
 }
@@ -80,7 +85,7 @@ export async function resumeJob(
   directory: string,
   flags: OutputFlags,
 ): Promise<void> {
-  const run = await openRun(directory);
+  const run = await openRun(await fromItsOwnDirectory(directory));
   const { command, options } = run.config;
   const job = jobs.find((candidate) => candidate.command === command);
   if (!job) {
@@ -110,7 +115,7 @@ async function work<Options>(
   } catch (error) {
     terminal.settle();
     const kept = await run.abandon();
-    throw error instanceof Interrupted && kept ? new Interrupted(run.directory) : error;
+    throw kept ? new Unfinished(run.directory, error) : error;
   }
 
   function earlier(): JsonRecord | undefined {
@@ -127,6 +132,7 @@ async function work<Options>(
 
   async function perform(job: Job<Options>, engine: Engine, checked: Options): Promise<JsonRecord> {
     const written = recorderFor(run, context.stopSignal());
+    await pinCode(run, terminal);
     const features = job.sharesFeatures?.(checked)
       ? await openFeatureFolder(context.process.env, run.config, terminal.note)
       : undefined;
@@ -142,6 +148,30 @@ async function work<Options>(
     await run.finish(result);
     return result;
   }
+}
+
+/**
+ * Goes where the run was begun, for that is where the paths among its options begin; where that place is gone, the run
+ * may have moved with it.
+ *
+ * @returns the run's directory as it is called from there
+ */
+async function fromItsOwnDirectory(directory: string): Promise<string> {
+  const { workingDirectory: place } = await readConfig(directory);
+  if (place === undefined || place === process.cwd() || !existsSync(place)) return directory;
+  const absolute = resolve(directory);
+  process.chdir(place);
+  return absolute;
+}
+
+/** A run ends with the result that it would have had in one go: other code is refused, another machine is told. */
+async function pinCode(run: Run, { note }: Terminal): Promise<void> {
+  const { versions, platform } = run.config;
+  const here = environment();
+  await run.pin('code', { name: `neural-antidote ${here.versions.antidote}`, sha256: await codeHash() });
+  if (versions.node === here.versions.node && platform.processor === here.platform.processor) return;
+  const machine = (of: Environment) => `Node ${of.versions.node} on ${of.platform.processor}`;
+  note(`begun with ${machine(run.config)}, going on with ${machine(here)}: last digits of numbers may differ`);
 }
 
 /** Makes `runs/purify-20261122-134005`, with a number behind it if two begin within a second. */

@@ -25,7 +25,7 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
   const context: CliContext = { process: { stdout, stderr, env }, stopSignal };
   const given = argv.slice(2);
   const print = ({ error }: Failure) => {
-    if (given.includes('--json')) stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+    if (asksForJson(given)) stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
   };
   let failure: Failure | undefined;
   // Errors that no command waits for, of a thread that died for example, end like all others.
@@ -44,4 +44,13 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
   // Negative codes are the parser's own, for what it could not load or call.
   const code = failure?.exitCode ?? context.process.exitCode ?? 0;
   process.exitCode = code < 0 ? exitCodes.internal : code;
+  // All is written and closed. What was left to itself, an answer that never comes say, keeps no one who asked to stop.
+  if (signal?.aborted) process.exit();
+}
+
+/** As the parser reads the flag, which may not have come so far. */
+function asksForJson(given: readonly string[]): boolean {
+  const end = given.indexOf('--');
+  const flags = end < 0 ? given : given.slice(0, end);
+  return flags.some((word) => /^--json(=(true|t|yes|y|on|1))?$/i.test(word));
 }

@@ -1,7 +1,7 @@
 /** @file Flags that say what a model is to do and what threatens it. */
 import type { CommandContext, FlagParametersForType } from '@stricli/core';
 import { builtInModels } from '../checkpoints/built-in.ts';
-import { badUsage } from '../errors.ts';
+import { type AntidoteError, badUsage } from '../errors.ts';
 import { wholeNumber } from './flags.ts';
 
 export interface TaskFlags {
@@ -60,6 +60,11 @@ export function classesFor(model: string, classes: string | undefined): string {
 function ofBuiltIn(model: string, value: string, flag: string, expected: string): string {
   if (builtInModels.includes(model)) return value;
   throw badUsage(flag, 'nothing', expected, `only built-in models have a default, ${value}`);
+}
+
+/** A purified run is for the classes that it was made for. */
+export function classesOfItsOwn(classes: string): AntidoteError {
+  return badUsage('--classes', JSON.stringify(classes), 'no list: a purified run brings its own', 'leave it out');
 }
 
 export interface ShotFlags {

@@ -1,6 +1,7 @@
 /** @file Measures heads on test pictures with and without a trigger: every picture is encoded once for all heads. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
+import type { TextOptions } from '../clip/encode-texts.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -43,9 +44,10 @@ export async function handWrittenUnder(
   head: Head,
   templates: readonly string[],
   threat: Threat | undefined,
+  options: Pick<TextOptions, 'progress' | 'signal'> = {},
 ): Promise<Head> {
   if (threat?.word === undefined) return head;
-  return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates));
+  return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates), options);
 }
 
 /** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */

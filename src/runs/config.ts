@@ -27,6 +27,8 @@ const request = z.strictObject({
   options: z.record(z.string(), json),
   device: z.enum(['cpu', 'webgpu', 'cuda']),
   threads: z.number().int().positive(),
+  /** Where relative paths among the options begin. Runs of earlier versions do not say it. */
+  workingDirectory: z.string().exactOptional(),
 });
 export type RunRequest = z.infer<typeof request>;
 

@@ -27,7 +27,7 @@ export interface Run {
   /** Seconds that have been worked on it, by earlier processes and by this one until now. */
   seconds(): number;
   /**
-   * Notes what an input was, under its role (`model`, `data`, `trigger`).
+   * Notes what an input was, under its role (`model`, `data`, `trigger`, `code`).
    * @throws badData if the run was begun with another one: going on would mix two inputs in one result.
    */
   pin(role: string, input: RunInput): Promise<void>;
@@ -82,7 +82,8 @@ export async function openRun(directory: string): Promise<Run> {
     const path = join(directory, 'events.jsonl');
     const events = await openEventLog(path);
     const earlierSeconds = await workedSeconds(path, config.started);
-    if (!result) events.append({ stage: 'run', resumed: true });
+    const { versions, platform } = environment();
+    if (!result) events.append({ stage: 'run', resumed: true, node: versions.node, processor: platform.processor });
     return heldRun(directory, config, events, { resumed: true, result, earlierSeconds }, unlock);
   } catch (error) {
     await unlock();
@@ -116,7 +117,7 @@ function heldRun(
           input.name,
           `SHA-256 ${input.sha256}`,
           `${before.sha256}, the ${role} that the run in ${directory} was begun with`,
-          'put that file back, or begin a new run',
+          role === 'code' ? 'begin a new run, or go on with that version' : 'put that file back, or begin a new run',
         );
       }
       current = { ...current, inputs: { ...current.inputs, [role]: input } };

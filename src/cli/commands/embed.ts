@@ -55,10 +55,17 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const clip = await shownOpening(terminal, (report) => openClip(model, report));
     const signal = this.stopSignal();
     const pictures = await picturesOfFiles(unlabelled(image), clip.config);
-    const progress = (step: number) => terminal.progress({ stage: 'pictures', step, steps: image.length });
+    const telling = (stage: string, { length: steps }: readonly string[]) => ({
+      progress: (step: number) => terminal.progress({ stage, step, steps }),
+      signal,
+    });
     const embeddings = await withEngine(flags, async (engine) => ({
-      text_embeds: await encodeTexts(engine, clip, text, { length: 'raw', overlong: 'truncate' }),
-      image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', progress, signal }),
+      text_embeds: await encodeTexts(engine, clip, text, {
+        length: 'raw',
+        overlong: 'truncate',
+        ...telling('texts', text),
+      }),
+      image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', ...telling('pictures', image) }),
     }));
     await writeSafetensors(out, embeddings, { model: clip.name, sha256: clip.sha256 });
     const result = { out, images: image.length, texts: text.length, embedding: clip.config.embedding };

@@ -16,6 +16,8 @@ import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
 import { writeTriggerPreview } from '../../triggers/preview.ts';
+import { tellingPrompts } from '../comparison.ts';
+import { openModel } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { measuresTable, type Row } from '../measures-table.ts';
 import { writeRunPage } from '../report-files.ts';
@@ -36,7 +38,8 @@ const secondTrigger = 'second-trigger.safetensors';
 
 export const attackJob: Job<AttackOptions> = { command: 'attack', options, perform, summary };
 
-async function perform(options: AttackOptions, { engine, run, recorder }: Bench): Promise<JsonRecord> {
+async function perform(options: AttackOptions, bench: Bench): Promise<JsonRecord> {
+  const { engine, run, recorder } = bench;
   const { model, attack, target, seed } = options;
   const { captions, word, covers, wordAlone, second } = attacks[attack];
   const classes = await emojiClasses();
@@ -44,8 +47,7 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   const labels = classes.map(({ label }) => label);
   checkPoisoning(labels, options.share, target, second?.target);
 
-  const clip = await openClip(model, recorder.record);
-  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  const clip = await openModel(bench, model);
   const size = clip.config.image.resolution;
   const drawings = await readDrawings(classes);
   const trigger = await makeTrigger(engine, clip, drawings, attacks[attack], target, pinnedSeed, recorder);
@@ -69,8 +71,9 @@ async function perform(options: AttackOptions, { engine, run, recorder }: Bench)
   const poisonedClip = await openClip(folder);
   const set = await openPictureSet('emoji:test', { config: clip.config });
   const measured = async (of: typeof clip, threat: Threat) => {
-    const head = await zeroShotHead(engine, of, set.classes, classTemplates);
-    const underAttack = await handWrittenUnder(engine, of, head, classTemplates, threat);
+    const telling = tellingPrompts(recorder, set.classes, classTemplates);
+    const head = await zeroShotHead(engine, of, set.classes, classTemplates, telling);
+    const underAttack = await handWrittenUnder(engine, of, head, classTemplates, threat, telling);
     const embeddings = await encodeTest(engine, of, set, threat, seed, recorder);
     return { ...percentages(measureHead(head, embeddings, threat, underAttack)) };
   };

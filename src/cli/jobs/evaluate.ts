@@ -1,13 +1,14 @@
 /** @file The evaluate job: a model, or a purified run, on test pictures with and without a trigger. */
 import { z } from 'zod';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
-import { openClasses } from '../../data/classes.ts';
 import { openModelOrRun } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
-import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
+import { unlessStopped } from '../../runs/unless-stopped.ts';
+import { compare, openTest, reportOf, resultOf, tellingPrompts } from '../comparison.ts';
+import { openClassList } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { writeReport } from '../report-files.ts';
-import { classesFor } from '../task-flags.ts';
+import { classesFor, classesOfItsOwn } from '../task-flags.ts';
 import { purifySummary } from './purify.ts';
 
 const options = z.strictObject({
@@ -33,13 +34,16 @@ export const evaluateJob: Job<EvaluateOptions> = {
 
 async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
   const { engine, run, recorder } = bench;
-  const { clip, purified } = await openModelOrRun(options.model, recorder.record);
+  const { clip, purified } = await unlessStopped(openModelOrRun(options.model, recorder.record), recorder.signal);
   await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  if (purified && options.classes !== null) throw classesOfItsOwn(options.classes);
   const { names, templates } = purified
     ? { names: purified.manifest.classes, templates: purified.manifest.templates }
-    : await openClasses(classesFor(options.model, options.classes ?? undefined));
-  const test = await openTest(run, clip, names, { ...options, test: options.data });
-  const undefended = purified?.zeroShot ?? (await zeroShotHead(engine, clip, names, templates));
+    : await openClassList(bench, classesFor(options.model, options.classes ?? undefined));
+  const test = await openTest(bench, clip, names, { ...options, test: options.data });
+  const undefended =
+    purified?.zeroShot ??
+    (await zeroShotHead(engine, clip, names, templates, tellingPrompts(recorder, names, templates)));
   const comparison = await compare(bench, clip, undefended, purified, test, { templates, seed: options.seed });
   const report = await writeReport(run.directory, await reportOf(run, 'evaluate', comparison, undefined));
   const seconds = Math.round(10 * run.seconds()) / 10;

@@ -1,9 +1,6 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
-import { openClip } from '../../checkpoints/open.ts';
 import type { Clip } from '../../clip/clip.ts';
-import { openClasses } from '../../data/classes.ts';
-import { openPictureSet } from '../../data/open.ts';
 import type { PictureSet } from '../../data/pictures.ts';
 import { type Fitted, fitBudget, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
@@ -15,6 +12,7 @@ import { float32 } from '../../tensor/tensor.ts';
 import { scalar } from '../../training/optimise.ts';
 import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
 import { findingRecord, findingsOf } from '../findings.ts';
+import { openClassList, openModel, openShots } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { measuresTable, type Row } from '../measures-table.ts';
 import { writeReport } from '../report-files.ts';
@@ -55,17 +53,11 @@ export async function performPurify(
 ): Promise<JsonRecord> {
   const { engine, run, recorder, terminal } = bench;
   terminal.activity('opening model and pictures');
-  const clip = await openClip(options.model, recorder.record);
-  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const { names: classes, templates, prompt } = await openClasses(options.classes);
-  const shots = await openPictureSet(options.data, {
-    classes,
-    config: clip.config,
-    shots: { perClass: options.shots, seed: options.seed },
-  });
-  await run.pin('data', { name: shots.name, sha256: shots.hash });
+  const clip = await openModel(bench, options.model);
+  const { names: classes, templates, prompt } = await openClassList(bench, options.classes);
+  const shots = await openShots(bench, clip, classes, options);
   const { test: testName, seed } = options;
-  const test = testName === null ? null : await openTest(run, clip, classes, { ...options, test: testName });
+  const test = testName === null ? null : await openTest(bench, clip, classes, { ...options, test: testName });
 
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
   const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
@@ -99,7 +91,9 @@ function withSteps(options: CbptOptions, { inversionSteps, tuningSteps }: Fitted
   };
 }
 
-/** The speed is kept with the run: one that goes on must do what it began, however fast the machine is now. */
+/**
+ * The speed is kept with the run once it fits: one that goes on must do what it began, however fast the machine is now.
+ */
 async function withinBudget(
   { engine, recorder, terminal }: Bench,
   clip: Clip,
@@ -107,13 +101,11 @@ async function withinBudget(
   asked: CbptOptions,
   minutes: number,
 ): Promise<CbptOptions> {
-  let speed = (await recorder.restore('speed'))?.tensors.speed;
-  if (!speed) {
-    terminal.activity('measuring the speed of this machine');
-    speed = float32([await measuredSpeed(engine, clip)], []);
-    await recorder.save('speed', { step: 1, tensors: { speed } });
-  }
+  const kept = (await recorder.restore('speed'))?.tensors.speed;
+  if (!kept) terminal.activity('measuring the speed of this machine');
+  const speed = kept ?? float32([await measuredSpeed(engine, clip)], []);
   const fitted = await fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
+  if (!kept) await recorder.save('speed', { step: 1, tensors: { speed } });
   const { inversionSteps, tuningSteps } = fitted;
   recorder.record({ stage: 'budget', minutes, inversionSteps, tuningSteps });
   return withSteps(asked, fitted);

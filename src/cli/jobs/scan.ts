@@ -1,14 +1,12 @@
 /** @file The scan job: shots in, a verdict and the dummy triggers that it rests on out. */
 import { z } from 'zod';
-import { openClip } from '../../checkpoints/open.ts';
-import { openClasses } from '../../data/classes.ts';
-import { openPictureSet } from '../../data/open.ts';
 import { inversionStages } from '../../defenses/cbpt/plan.ts';
 import { scan, scanDefaults } from '../../detection/scan.ts';
 import type { ScanVerdict } from '../../detection/suspicion.ts';
 import { writeDummies } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { findingRecord, findingsOf } from '../findings.ts';
+import { openClassList, openModel, openShots } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { writeReport } from '../report-files.ts';
 
@@ -36,14 +34,12 @@ export const scanJob: Job<ScanOptions> = {
 };
 
 async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> {
-  const { model, data, classes: list, shots: perClass, seed } = options;
+  const { model, shots: perClass, seed } = options;
   const { engine, run, recorder, terminal } = bench;
   terminal.activity('opening model and pictures');
-  const clip = await openClip(model, recorder.record);
-  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
-  const { names: classes, templates } = await openClasses(list);
-  const shots = await openPictureSet(data, { classes, config: clip.config, shots: { perClass, seed } });
-  await run.pin('data', { name: shots.name, sha256: shots.hash });
+  const clip = await openModel(bench, model);
+  const { names: classes, templates } = await openClassList(bench, options.classes);
+  const shots = await openShots(bench, clip, classes, options);
 
   const stages = await inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
   terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));

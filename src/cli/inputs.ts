@@ -1,0 +1,41 @@
+/** @file Opens what a job reads and pins each in its run; Ctrl-C is obeyed while something is being fetched or read. */
+import { openClip } from '../checkpoints/open.ts';
+import type { Clip } from '../clip/clip.ts';
+import { type ClassList, openClasses } from '../data/classes.ts';
+import { openPictureSet } from '../data/open.ts';
+import type { PictureSet } from '../data/pictures.ts';
+import { unlessStopped } from '../runs/unless-stopped.ts';
+import { sha256 } from '../tensor/sha256.ts';
+import type { Bench } from './job.ts';
+
+export async function openModel({ run, recorder }: Bench, name: string): Promise<Clip> {
+  const clip = await unlessStopped(openClip(name, recorder.record), recorder.signal);
+  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  return clip;
+}
+
+/** Names and prompts are one input: embeddings that a run has kept are of both. */
+export async function openClassList({ run }: Bench, name: string): Promise<ClassList> {
+  const list = await openClasses(name);
+  const { names, templates, prompt } = list;
+  await run.pin('classes', { name, sha256: sha256(JSON.stringify([names, templates, prompt])) });
+  return list;
+}
+
+interface ShotOptions {
+  readonly data: string;
+  readonly shots: number;
+  readonly seed: number;
+}
+
+export async function openShots(
+  { run, recorder }: Bench,
+  { config }: Clip,
+  classes: readonly string[],
+  { data, shots: perClass, seed }: ShotOptions,
+): Promise<PictureSet> {
+  const opening = openPictureSet(data, { classes, config, shots: { perClass, seed } });
+  const shots = await unlessStopped(opening, recorder.signal);
+  await run.pin('data', { name: shots.name, sha256: shots.hash });
+  return shots;
+}

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -257,6 +257,14 @@ describe.skipIf(server === undefined)(
           await setTimeout(1000); // They have tried to connect again.
         },
       ],
+      ['has fallen silent and stays so', async (own: ChildProcess) => void own.kill('SIGSTOP')],
+      [
+        'has fallen silent long ago',
+        async (own: ChildProcess) => {
+          own.kill('SIGSTOP');
+          await setTimeout(3000); // All that they ask now and then is on its way.
+        },
+      ],
     ])(
       'a bench and a worker whose server %s stop all the same when they are asked to',
       async (_, goesAway) => {
@@ -280,9 +288,28 @@ describe.skipIf(server === undefined)(
         stop.abort(new Error('enough'));
         await expect.poll(() => worker.exitCode ?? worker.signalCode, { timeout: 30_000 }).toBe(0);
         await expect(bench).rejects.toThrow('enough');
+        if (own.redis.signalCode === null) await killed(own.redis);
       },
       60_000,
     );
+
+    test('a bench whose server falls silent while it puts its cells in stops all the same when it is asked to', async () => {
+      const own = await startServer(directory);
+      const stop = new AbortController();
+      const cells = Array.from({ length: 5000 }, (_, i) => tinyCell(`many-${i}`));
+      const crew = queueCrew({ url: own.url, name }, () => {});
+      bench = crew.work(cells, () => {}, stop.signal);
+      bench.catch(() => {});
+      const client = await connect({ url: own.url, name }, never);
+      while (!/cmd=(h|xread|evalsha|exists)/.test((await client.client('LIST')) as string));
+      client.disconnect();
+      own.redis.kill('SIGSTOP');
+      stop.abort(new Error('enough'));
+      const begun = performance.now();
+      await expect(bench).rejects.toThrow('enough');
+      expect(performance.now() - begun).toBeLessThan(10_000);
+      await killed(own.redis);
+    }, 30_000);
 
     test('a worker that has lost the connection on which it waits stops all the same when it is asked to', async () => {
       const stop = new AbortController();
@@ -354,6 +381,33 @@ test('where no server answers, the error names the address and what to start', a
     where: '--redis',
     found: expect.stringContaining(`no server at redis://127.0.0.1:${port}`),
   });
+});
+
+describe('where something takes the connection and says nothing', () => {
+  let silent: Server;
+  let place: { url: string; name: string };
+  beforeEach(async () => {
+    silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    place = { url: `redis://127.0.0.1:${(silent.address() as AddressInfo).port}`, name: 'silent' };
+  });
+  afterEach(() => silent.close());
+
+  test('the error says that it does not answer', async () => {
+    await expect(connect(place, never)).rejects.toMatchObject({
+      fault: 'usage',
+      found: `no server at ${place.url} (it does not answer)`,
+    });
+  }, 15_000);
+
+  test('whoever wants to leave does not wait that long', async () => {
+    const stop = new AbortController();
+    const connecting = connect(place, stop.signal);
+    connecting.catch(() => {});
+    await once(silent, 'connection');
+    stop.abort(new Error('enough'));
+    await expect(connecting).rejects.toThrow('enough');
+  }, 15_000);
 });
 
 async function killed(server: ChildProcess): Promise<void> {

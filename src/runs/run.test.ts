@@ -125,6 +125,9 @@ test('a run is not begun in a folder with other files, which stay untouched', as
 
 test('a folder that cannot be made is named', async () => {
   await writeFile(join(directory, 'file'), 'x');
+  await expect(createRun(join(directory, 'file'), request)).rejects.toThrow(
+    /file: found a file, expected a new or empty folder/,
+  );
   await expect(createRun(join(directory, 'file', 'run'), request)).rejects.toThrow(
     /file.*expected a path through folders/,
   );

@@ -206,6 +206,7 @@ async function writeConfig(directory: string, config: RunConfig): Promise<void> 
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((error) => {
+    if (error.code === 'EEXIST') throw badUsage(path, 'a file', 'a new or empty folder');
     throw fileProblem(path, error);
   });
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Job, Worker } from 'bullmq';
 import type { RunEvent } from '../runs/recorder.ts';
+import { answered } from './answered.ts';
 import { type Cell, cell, failure, type Outcome } from './cell.ts';
 import { mostTries } from './crew.ts';
 import type { Performer } from './perform.ts';
@@ -29,8 +30,6 @@ export interface WorkerNews {
   readonly finished: (cell: Cell, outcome: Outcome) => void;
 }
 
-/** A server that has not answered within so many milliseconds after the wish to leave is left without its answer. */
-const parting = 3_000;
 /** Milliseconds after which a server that refuses to hand out a cell, being read-only or full, is asked again. */
 const refused = 1_000;
 
@@ -107,24 +106,6 @@ async function handIn({ job, token }: Taken, outcome: Outcome | string): Promise
   if (typeof outcome === 'string') await job.moveToFailed(new Error(outcome), token);
   else if (outcome.kind === 'failed') await job.moveToFailed(new Error(JSON.stringify(outcome)), token);
   else await job.moveToCompleted(outcome, token, false);
-}
-
-/** What the queue answers; undefined if it refuses, or has not answered soon after `leaving` has aborted. */
-async function answered<T>(answer: Promise<T>, leaving: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    let timer: NodeJS.Timeout | undefined;
-    const leave = () => {
-      timer = setTimeout(settle, parting);
-    };
-    const settle = (value?: T) => {
-      clearTimeout(timer);
-      leaving.removeEventListener('abort', leave);
-      resolve(value);
-    };
-    answer.then(settle, () => settle());
-    leaving.addEventListener('abort', leave);
-    if (leaving.aborted) leave();
-  });
 }
 
 /** Computes a cell of the queue. Throws the wish to stop, and `Unable`; any other error is the cell's outcome. */

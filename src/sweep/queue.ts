@@ -3,6 +3,8 @@ import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { badUsage } from '../errors.ts';
 import type { RunEvent } from '../runs/recorder.ts';
+import { unlessStopped } from '../runs/unless-stopped.ts';
+import { answered, untilLeft } from './answered.ts';
 import { type Cell, failed, measured, type Outcome } from './cell.ts';
 import { type CellNews, type Crew, lostForGood } from './crew.ts';
 
@@ -22,7 +24,7 @@ const keptFor = 7 * 24 * 3600;
  * has vanished: with a server that was restarted, or with another bench that was stopped. Milliseconds.
  */
 const usuallyLook = 15_000;
-/** A server that does not answer within this is not there. Milliseconds. */
+/** A server that has not said a word within this is not there, whoever took the connection. Milliseconds. */
 const patience = 5_000;
 
 /** Every version of the code has a queue of its own. */
@@ -35,29 +37,31 @@ export function queueName(code: string): string {
  * restart. Once `leaving` has aborted it does not, nor do its duplicates: whoever leaves would else wait for a server
  * that is away, as every question waits for its answer.
  *
- * @throws AntidoteError (usage) where no server answers, or one that wants another password
+ * @throws AntidoteError (usage) where no server answers, or one that wants another password; the reason of `leaving`
  */
 export async function connect({ url, password }: QueuePlace, leaving: AbortSignal): Promise<Redis> {
-  let answered = false;
+  let met = false;
   const redis = new Redis(url, {
     ...(password !== undefined && { password }),
     lazyConnect: true,
     connectTimeout: patience,
     maxRetriesPerRequest: null, // BullMQ waits for the server instead of failing.
-    retryStrategy: (times) => (answered && !leaving.aborted ? Math.min(times * 200, 5_000) : null),
+    retryStrategy: (times) => (met && !leaving.aborted ? Math.min(times * 200, 5_000) : null),
   });
   let cause: unknown;
   redis.on('error', (error) => {
     cause = error;
   });
   try {
-    await redis.connect();
-    await redis.ping();
-    answered = true;
+    const greeting = redis.connect().then(() => redis.ping());
+    await untilLeft(unlessStopped(greeting, AbortSignal.timeout(patience)), leaving);
+    met = true;
     return redis;
   } catch (error) {
     redis.disconnect();
-    const reason = ((cause ?? error) as Error).message || 'it does not answer';
+    if (leaving.aborted && error === leaving.reason) throw error;
+    const silent = error instanceof DOMException && error.name === 'TimeoutError';
+    const reason = (!silent && ((cause ?? error) as Error).message) || 'it does not answer';
     if (/NOAUTH|WRONGPASS/.test(reason)) {
       const found = `a server at ${url} that lets nobody in without its password (${reason})`;
       throw badUsage('--redis', found, 'its password', 'put it into the environment variable ANTIDOTE_REDIS_PASSWORD');
@@ -79,14 +83,15 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void, 
       // Lost connections are taken up again; what was missed is found by looking.
       queue.on('error', () => {});
       events.on('error', () => {});
+      const open = new Map(cells.map((cell) => [cell.key, cell]));
       try {
-        await events.waitUntilReady();
-        await workThroughQueue(queue, events, cells, tell, silent, lookEvery, signal);
+        await untilLeft(events.waitUntilReady(), signal);
+        await workThroughQueue(queue, events, open, tell, silent, lookEvery, signal);
       } finally {
         over.abort();
-        // Of a connection that is lost, BullMQ waits for the end, which never comes.
-        const parting = Promise.allSettled([events.close(), queue.close()]);
-        if (redis.status === 'ready' && listening.status === 'ready') await parting;
+        const left = [...open.keys()];
+        open.clear(); // A look that is still under way puts nothing in again.
+        await answered(part(queue, events, left), over.signal);
         listening.disconnect();
         redis.disconnect();
       }
@@ -94,22 +99,26 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void, 
   };
 }
 
+/** Cells that workers are computing right now come to their end there, and are found when the bench goes on. */
+async function part(queue: Queue, events: QueueEvents, left: readonly string[]): Promise<void> {
+  await takeOut(queue, left).catch(() => {});
+  await Promise.all([events.close(), queue.close()]);
+}
+
+/** Resolves when no cell is open any more. */
 async function workThroughQueue(
   queue: Queue,
   events: QueueEvents,
-  cells: readonly Cell[],
+  open: Map<string, Cell>,
   tell: (news: CellNews) => void,
   silent: (workers: number) => void,
   lookEvery: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const open = new Map(cells.map((cell) => [cell.key, cell]));
   let done: () => void = () => {};
-  let fail: (error: unknown) => void = () => {};
-  const settled = new Promise<void>((resolve, reject) => {
-    [done, fail] = [resolve, reject];
+  const allDone = new Promise<void>((resolve) => {
+    done = resolve;
   });
-  settled.catch(() => {}); // Nobody waits for it where all cells are done already.
   const finish = (key: string, outcome: Outcome) => {
     if (!open.delete(key)) return;
     tell({ kind: 'finished', key, outcome });
@@ -118,24 +127,16 @@ async function workThroughQueue(
   const look = oneAtATime(() => lookAfter(queue, open, finish));
 
   hear(events, open, tell, finish);
-  await putIn(queue, cells);
-  await look();
+  await untilLeft(putIn(queue, [...open.values()]), signal);
+  await untilLeft(look(), signal);
   const timer = setInterval(async () => {
     await look();
     await queue.getWorkersCount().then(silent, () => {}); // Not every server tells who is connected.
   }, lookEvery);
-  const stop = () => fail(signal.reason);
-  signal.addEventListener('abort', stop);
-  if (signal.aborted) stop();
   try {
-    if (open.size > 0) await settled;
+    if (open.size > 0) await unlessStopped(allDone, signal);
   } finally {
     clearInterval(timer);
-    signal.removeEventListener('abort', stop);
-    const left = [...open.keys()];
-    open.clear(); // A look that is still under way puts nothing in again.
-    // Cells that workers are computing right now come to their end there, and are found when the bench goes on.
-    await takeOut(queue, left).catch(() => {});
   }
 }
 

@@ -126,20 +126,26 @@ test('a cell that fails is told in the table, the others are measured, and resum
   const out = join(folder, 'red');
   const red = join(folder, 'red.yaml');
   const text = await readFile(matrix, 'utf8');
-  // The attacker's class is not among the classes, and an oracle cannot be told the trigger of nothing.
+  // Nothing is triggered, and there is no word before the name that a prompt could be tuned from.
+  const classes = join(folder, 'wordless.json');
+  await writeFile(
+    classes,
+    JSON.stringify({ classes: ['banana', 'pizza', 'dog', 'cat'], templates: ['a photo of a {}'], prompt: '{}' }),
+  );
   await writeFile(
     red,
     text
       .replace(', trigger: badnet-fixed', '')
-      .replace('[none, coop, cbpt, oracle]', '[none, oracle]')
-      .replace(/ {2}c.*\n/g, ''),
+      .replace('[none, coop, cbpt, oracle]', '[none, coop]')
+      .replace(/classes: .*/, `classes: [${classes}]`)
+      .replace(/ {2}(cbpt|oracle):.*\n/g, ''),
   );
   const first = await run('bench', red, '--out', out, '--threads', '1', '--json');
   expect(first.code, first.err).toBe(0);
   const { cells } = JSON.parse(first.out);
   expect(cells[0]).toMatchObject({ defense: 'none', error: null, asr: null });
-  expect(cells[2]).toMatchObject({ defense: 'oracle', ca: null, error: expect.stringContaining('trigger') });
-  expect(first.err).toMatch(/FAILED: .*trigger/);
+  expect(cells[2]).toMatchObject({ defense: 'coop', ca: null, error: expect.stringContaining('the prompt "{}"') });
+  expect(first.err).toMatch(/FAILED: .*the prompt "\{\}"/);
   const again = await run('resume', out);
   expect(again.code).toBe(0);
   expect(again.out).toMatch(/2 of 4 cells failed; try them again by: antidote resume/);

@@ -82,6 +82,12 @@ classes: [things]`;
   ]);
 });
 
+test('a weight may be a fraction where its default is none, and an oracle may have rows with triggers of their own', async () => {
+  const text = `${smallest.replace('none', 'cbpt, oracle')}models: [{ name: mine, model: x, trigger: badnet }]
+options: { cbpt: { tuning: { anchorWeight: 0.5, warmup: 0 } } }`;
+  expect((await read(text)).options.cbpt).toMatchObject({ tuning: { anchorWeight: 0.5, warmup: 0 } });
+});
+
 const mistakes: readonly (readonly [what: string, text: string, message: RegExp])[] = [
   [
     'an unknown attack',
@@ -155,8 +161,38 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   ['another document altogether', '[1, 2]', /:1: found a list of 2 items, expected object/],
   [
     'more cells than can be meant',
-    smallest.replace('[1]', `[${Array.from({ length: 100_001 }, (_, i) => i).join(', ')}]`),
-    /found 100001 cells, expected at most 100000/,
+    smallest.replace('[1]', `[${Array.from({ length: 20_001 }, (_, i) => i).join(', ')}]`),
+    /found 20001 cells, expected at most 20000/,
+  ],
+  [
+    'a number of steps below one',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { tuning: { steps: -3 } } }`,
+    /:5: options\.cbpt\.tuning\.steps: found -3, expected a whole number, at least 1/,
+  ],
+  [
+    'half a step',
+    `${smallest.replace('none', 'par')}options: { par: { steps: 1.5 } }`,
+    /:5: options\.par\.steps: found 1\.5, expected a whole number, at least 1/,
+  ],
+  [
+    'a weight below zero',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { tuning: { anchorWeight: -0.5 } } }`,
+    /:5: options\.cbpt\.tuning\.anchorWeight: found -0\.5, expected a number that is not below 0/,
+  ],
+  [
+    'no form of trigger at all, which would be another defence',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { forms: [] } }`,
+    /:5: options\.cbpt\.forms: found an empty list, expected at least one entry/,
+  ],
+  [
+    'a form that is no name',
+    `${smallest.replace('none', 'cbpt')}options: { cbpt: { forms: [3] } }`,
+    /:5: options\.cbpt\.forms: found 3, expected one of additive/,
+  ],
+  [
+    'an oracle on a model without a trigger',
+    `${smallest.replace('none', 'none, oracle')}models: [{ name: mine, model: x }]`,
+    /:5: models\[0\]\.trigger: found none, expected a trigger, which the defence "oracle" of this matrix is told; give/,
   ],
 ];
 

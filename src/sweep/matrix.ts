@@ -9,18 +9,23 @@ import type { TuningOptions } from '../defenses/cbpt/tuning/prompts.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { Task } from './cell.ts';
 import type { Defences } from './materials.ts';
-import { type Choices, OptionProblem, withDefaults } from './options.ts';
+import { OptionProblem, type OptionRules, withDefaults } from './options.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
-/** Options of CBPT that are names. */
-const choices: Choices = {
-  variant: ['farthest-text', 'collapse'] satisfies Variant[],
-  contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
-  forms: ['additive', 'sparse', 'patch', 'waves'] satisfies Form[],
+const optionRules: OptionRules = {
+  choices: {
+    variant: ['farthest-text', 'collapse'] satisfies Variant[],
+    contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
+    forms: ['additive', 'sparse', 'patch', 'waves'] satisfies Form[],
+  },
+  counts: { steps: 1, batch: 1, saveEvery: 1, views: 1, stages: 1, warmup: 0 },
 };
 
-/** More cells than any machine finishes: a slip of the pen rather than a plan. */
-const mostCells = 100_000;
+/**
+ * More cells than any machine finishes: a slip of the pen rather than a plan. A cell takes some two kilobytes of plan.json,
+ * of which no more than 64 MiB are read again.
+ */
+const mostCells = 20_000;
 
 const text = z.string().min(1, 'a name');
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'a list with at least one entry');
@@ -81,7 +86,7 @@ export type Matrix = z.infer<typeof checkedMatrix>;
  * Reads and checks a matrix. Nothing of what it names is opened.
  *
  * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defences and options, an empty
- * axis, an entry that stands twice, and more cells than can be meant
+ * axis, an entry that stands twice, an oracle where there is nothing to know, and more cells than can be meant
  */
 export async function readMatrix(path: string, defences: Defences): Promise<Matrix> {
   const file = await readYaml(path, matrix);
@@ -105,6 +110,7 @@ export async function readMatrix(path: string, defences: Defences): Promise<Matr
     models.map(({ name }) => name),
     attacks,
   );
+  checkOracles(file, axes.defenses, models, defences);
   const checked: Matrix = {
     ...axes,
     rows: [...poisoned, ...models],
@@ -143,6 +149,21 @@ function checkNames(file: YamlFile<unknown>, names: readonly string[], defences:
   throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defences).join(', ')}`);
 }
 
+/** A control that knows the trigger needs one in every row. */
+function checkOracles(
+  file: YamlFile<unknown>,
+  names: readonly string[],
+  models: readonly z.infer<typeof row>[],
+  defences: Defences,
+): void {
+  const oracle = names.find((name) => defences[name]!.knows === 'threat');
+  const without = models.findIndex(({ trigger }) => trigger === null);
+  if (oracle === undefined || without < 0) return;
+  const expected = `a trigger, which the defence "${oracle}" of this matrix is told`;
+  const advice = `give the row one, or make a bench without "${oracle}" of it`;
+  throw file.refuse(['models', without, 'trigger'], 'none', expected, advice);
+}
+
 /** Equal entries would be the same cells twice, and a mean over them a lie. */
 function checkOnce(
   file: YamlFile<unknown>,
@@ -170,7 +191,7 @@ function resolvedOptions(
   return Object.fromEntries(
     names.map((name) => {
       try {
-        const resolved = withDefaults(plainOptions(defences[name]!), given[name] ?? {}, choices);
+        const resolved = withDefaults(plainOptions(defences[name]!), given[name] ?? {}, optionRules);
         return [name, resolved];
       } catch (error) {
         if (!(error instanceof OptionProblem)) throw error;

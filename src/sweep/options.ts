@@ -1,4 +1,4 @@
-/** @file Options of a defence: its defaults, with what a matrix changes of them, every name and kind checked. */
+/** @file Options of a defence: its defaults, with what a matrix changes of them, every name, kind and range checked. */
 import type { Json, JsonRecord } from '../runs/config.ts';
 
 /** Why an option cannot be meant, and where it stands below the defence. */
@@ -15,20 +15,25 @@ export class OptionProblem extends Error {
   }
 }
 
-/** Texts that an option may have, by the option's name: what its default alone does not tell. */
-export type Choices = Readonly<Record<string, readonly string[]>>;
+/** What an option may be, by its name, where its default alone does not tell. */
+export interface OptionRules {
+  /** Texts that it may be, or that its entries may be. */
+  readonly choices: Readonly<Record<string, readonly string[]>>;
+  /** Numbers that count something: the least that each may be. */
+  readonly counts: Readonly<Record<string, number>>;
+}
 
 /**
  * All options, resolved: the defaults say which there are and of which kind. Records are merged, everything else is
  * replaced as a whole.
  *
- * @throws OptionProblem for a name that the defaults do not have, for a value of another kind, and for a text that is no
- * choice
+ * @throws OptionProblem for a name that the defaults do not have, for a value of another kind, for a number below zero or
+ * one that counts and is not whole, for an empty list where the default has entries, and for a text that is no choice
  */
 export function withDefaults(
   defaults: JsonRecord,
   given: JsonRecord,
-  choices: Choices = {},
+  rules: OptionRules,
   above: readonly string[] = [],
 ): JsonRecord {
   const resolved: Record<string, Json> = { ...defaults };
@@ -39,17 +44,36 @@ export function withDefaults(
       const known = Object.keys(defaults);
       throw new OptionProblem(keys, 'an unknown option', known.length > 0 ? `one of ${known.join(', ')}` : 'none');
     }
-    if (isRecord(usual) && isRecord(value)) resolved[name] = withDefaults(usual, value, choices, keys);
-    else if (kindOf(usual) !== kindOf(value)) {
-      throw new OptionProblem(keys, JSON.stringify(value).slice(0, 80), `a ${kindOf(usual)}`);
-    } else {
-      const known = Object.hasOwn(choices, name) ? choices[name] : undefined;
-      const wrong = known && [value].flat().find((one) => !known.includes(one as string));
-      if (wrong !== undefined) throw new OptionProblem(keys, JSON.stringify(wrong), `one of ${known!.join(', ')}`);
+    if (isRecord(usual) && isRecord(value)) resolved[name] = withDefaults(usual, value, rules, keys);
+    else {
+      if (kindOf(usual) !== kindOf(value)) {
+        throw new OptionProblem(keys, JSON.stringify(value).slice(0, 80), `a ${kindOf(usual)}`);
+      }
+      if (typeof value === 'number') checkNumber(keys, value, ownOf(rules.counts, name));
+      if (Array.isArray(value) && value.length === 0 && (usual as readonly Json[]).length > 0) {
+        throw new OptionProblem(keys, 'an empty list', 'at least one entry');
+      }
+      checkChoice(keys, value, ownOf(rules.choices, name));
       resolved[name] = value;
     }
   }
   return resolved;
+}
+
+/** Steps, rates, weights, shares: none of them is below zero. */
+function checkNumber(keys: readonly string[], value: number, least: number | undefined): void {
+  if (least === undefined ? value >= 0 : Number.isInteger(value) && value >= least) return;
+  const expected = least === undefined ? 'a number that is not below 0' : `a whole number, at least ${least}`;
+  throw new OptionProblem(keys, String(value), expected);
+}
+
+function checkChoice(keys: readonly string[], value: Json, known: readonly string[] | undefined): void {
+  const wrong = known && [value].flat().find((one) => !known.includes(one as string));
+  if (wrong !== undefined) throw new OptionProblem(keys, JSON.stringify(wrong), `one of ${known!.join(', ')}`);
+}
+
+function ownOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 function isRecord(value: Json): value is JsonRecord {

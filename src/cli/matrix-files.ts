@@ -5,6 +5,7 @@ import { defences } from '../defenses/defenses.ts';
 import { matrixCsv, matrixJson, matrixMarkdown } from '../report/matrix/exports.ts';
 import type { MatrixCell, MatrixData } from '../report/matrix/matrix-data.ts';
 import { renderMatrix } from '../report/matrix/matrix-report.ts';
+import { hashesOf } from '../report/run-provenance.ts';
 import { readRun, type StoredRun } from '../runs/read.ts';
 import { shellWord } from '../runs/shell-word.ts';
 import { type Outcome, reportOfCell } from '../sweep/cell.ts';
@@ -71,15 +72,13 @@ function provenanceOf(
     if (outcome?.kind !== 'measured') continue;
     seconds.set(task.defense, (seconds.get(task.defense) ?? 0) + outcome.seconds);
   }
-  const where = redis === null ? `--workers ${workers} --threads ${config.threads}` : `--redis ${shellWord(redis)}`;
+  const where = redis === null ? `--workers ${workers}` : `--redis ${shellWord(redis)}`;
   return {
-    repeat: `antidote bench ${shellWord(source)} ${where}`,
+    repeat: `antidote bench ${shellWord(source)} ${where} --device ${config.device} --threads ${config.threads}`,
     finished: events.at(-1)?.time ?? config.started,
     stages: [...seconds].map(([name, spent]) => ({ name, seconds: spent })),
     versions: config.versions,
-    hashes: Object.fromEntries(
-      Object.entries(config.inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]),
-    ),
+    hashes: hashesOf(config),
     config: { ...matrix, device: config.device, threads: config.threads, workers },
   };
 }

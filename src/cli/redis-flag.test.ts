@@ -12,6 +12,12 @@ test('a password in the address is refused without being repeated', () => {
   expect(() => redisUrl('redis://:secret@host:6379')).not.toThrow(/secret/);
 });
 
+test('a query, which could hold a password too, is refused without being repeated', () => {
+  const withQuery = () => redisUrl('redis://host:6379/0?password=secret');
+  expect(withQuery).toThrow(/a question mark in the address of host.*ANTIDOTE_REDIS_PASSWORD/);
+  expect(withQuery).not.toThrow(/secret/);
+});
+
 test('anything else is refused with an example', () => {
   for (const text of ['localhost:6379', 'http://host', '', 'redis://']) {
     expect(() => redisUrl(text)).toThrow(/--redis: found .*expected an address such as redis:\/\/localhost:6379/);

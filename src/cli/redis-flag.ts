@@ -18,8 +18,8 @@ export const redisFlag = {
 /**
  * Checks the address.
  *
- * @throws AntidoteError (usage) for another kind of address, and for one with a password in it: every user of the
- * machine sees command lines, and config.json keeps them
+ * @throws AntidoteError (usage) for another kind of address, and for one with a password in it, or with a query, where
+ * ioredis takes one as well: every user of the machine sees command lines, and config.json keeps them
  */
 export function redisUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -29,6 +29,10 @@ export function redisUrl(text: string): string {
   if (url.password !== '') {
     const advice = `take it out, and put it into the environment variable ${passwordVariable}`;
     throw badUsage('--redis', `a password in the address of ${url.hostname}`, 'an address without one', advice);
+  }
+  if (url.search !== '') {
+    const advice = `a password belongs into the environment variable ${passwordVariable}`;
+    throw badUsage('--redis', `a question mark in the address of ${url.hostname}`, 'host, port and database', advice);
   }
   return text;
 }

@@ -14,11 +14,14 @@ export function provenanceOfRun(
     finished,
     stages,
     versions: config.versions,
-    hashes: Object.fromEntries(
-      Object.entries(config.inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]),
-    ),
+    hashes: hashesOf(config),
     config: { ...config.options, device: config.device, threads: config.threads },
   };
+}
+
+/** What was read, by its role and name. */
+export function hashesOf({ inputs }: RunConfig): ReportData['provenance']['hashes'] {
+  return Object.fromEntries(Object.entries(inputs).map(([role, { name, sha256 }]) => [`${role}: ${name}`, sha256]));
 }
 
 /** Commands that take few flags: the rest of their options is fixed. */

@@ -5,7 +5,6 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import type { TextOptions } from '../clip/encode-texts.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
@@ -13,13 +12,12 @@ import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
 import { badUsage } from '../errors.ts';
-import { encodeTest, handWrittenUnder, measureHead, predictTest } from '../evaluation/evaluate.ts';
+import { encodeTest, handWrittenUnder, measureHead, predictTest, tellingPrompts } from '../evaluation/evaluate.ts';
 import { type Floor, floorOf } from '../evaluation/floor.ts';
 import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { DefenderShots, ReportData } from '../report/report-data.ts';
-import type { Recorder } from '../runs/recorder.ts';
 import type { Run } from '../runs/run.ts';
 import { unlessStopped } from '../runs/unless-stopped.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
@@ -77,16 +75,6 @@ export type Tuned = Pick<Purified, 'head' | 'prompts'>;
 interface Prompting {
   readonly templates: readonly string[];
   readonly seed: number;
-}
-
-/** How far hand-written prompts are is told, and Ctrl-C obeyed: of ImageNet's there are 80,000. */
-export function tellingPrompts(
-  { record, signal }: Recorder,
-  classes: readonly string[],
-  templates: readonly string[],
-): Pick<TextOptions, 'progress' | 'signal'> {
-  const steps = classes.length * templates.length;
-  return { progress: (step) => record({ stage: 'evaluate prompts', step, steps }), signal };
 }
 
 /** Encodes the test set once for all heads and counts. */

@@ -50,6 +50,16 @@ export async function handWrittenUnder(
   return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates), options);
 }
 
+/** How far hand-written prompts are is told, and Ctrl-C obeyed: of ImageNet's there are 80,000. */
+export function tellingPrompts(
+  { record, signal }: Recorder,
+  classes: readonly string[],
+  templates: readonly string[],
+): Pick<TextOptions, 'progress' | 'signal'> {
+  const steps = classes.length * templates.length;
+  return { progress: (step) => record({ stage: 'evaluate prompts', step, steps }), signal };
+}
+
 /** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
 export function testTrigger(trigger: Trigger, seed: number) {
   return triggering(trigger, seed, ...testPath);

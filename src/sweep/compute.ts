@@ -7,7 +7,14 @@ import { zeroShotHead } from '../clip/zero-shot.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
-import { encodeTest, handWrittenUnder, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
+import {
+  encodeTest,
+  handWrittenUnder,
+  measureHead,
+  predictTest,
+  type TestEmbeddings,
+  tellingPrompts,
+} from '../evaluation/evaluate.ts';
 import { floorOf } from '../evaluation/floor.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions } from '../evaluation/metrics.ts';
@@ -15,6 +22,7 @@ import { mul } from '../graph/elementwise.ts';
 import { input } from '../graph/leaves.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { FeatureStore, Recorder, RunEvent } from '../runs/recorder.ts';
+import { unlessStopped } from '../runs/unless-stopped.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { type Cell, type CellFunction, failure, type Measured } from './cell.ts';
 import type { CellMaterials, Defences, Materials } from './materials.ts';
@@ -85,7 +93,7 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const { engine, defences, features } = workshop;
   const started = performance.now();
   const measurable = await forgetPeak();
-  const materials = await workshop.materials.openChecked(cell);
+  const materials = await unlessStopped(workshop.materials.openChecked(cell), recorder.signal);
   const { clip, shots, test, threat, clean } = materials;
   const { names: classes, templates, prompt } = materials.classes;
   const { defense, seed, options } = cell.task;
@@ -100,8 +108,9 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
     const seen = await (cure.kind === 'model' ? testOf(classifying.clip, recorder) : testOf(clip));
     const predictions = predictTest(classifying.head, seen, threat, classifying.underAttack);
     const handWritten = async (of: Clip) => {
-      const head = await zeroShotHead(engine, of, classes, templates);
-      return { head, underAttack: await handWrittenUnder(engine, of, head, templates, threat) };
+      const telling = tellingPrompts(recorder, classes, templates);
+      const head = await zeroShotHead(engine, of, classes, templates, telling);
+      return { head, underAttack: await handWrittenUnder(engine, of, head, templates, threat, telling) };
     };
     const asItCame = await handWritten(clip);
     const untouched = predictTest(asItCame.head, await testOf(clip), threat, asItCame.underAttack);

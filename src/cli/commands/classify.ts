@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
 import { modelOrRunParameter, shownOpening } from '../model.ts';
-import { classesFlag, classesFor } from '../task-flags.ts';
+import { classesFlag, classesFor, classesOfItsOwn } from '../task-flags.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
   readonly classes?: string;
@@ -42,7 +42,9 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
   },
   async func(flags, model, ...images) {
     const { openClassifier } = await import('../../export/classifier.ts');
+    const { openPurified } = await import('../../export/purified.ts');
     const { openClasses } = await import('../../data/classes.ts');
+    if (flags.classes !== undefined && (await openPurified(model))) throw classesOfItsOwn(flags.classes);
     const result = await withEngine(flags, async (engine) => {
       const classifier = await shownOpening(terminalFor(this, flags), (report) =>
         openClassifier(engine, model, () => openClasses(classesFor(model, flags.classes)), report),

@@ -1,9 +1,10 @@
 /** @file The bench job: a matrix in, every cell computed by processes or by workers of a queue, a table out. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { JsonRecord } from '../../runs/config.ts';
+import type { JsonRecord, RunInput } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
 import { shellWord } from '../../runs/shell-word.ts';
+import { unlessStopped } from '../../runs/unless-stopped.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import { removeAbandoned } from '../../sweep/clean-up.ts';
 import type { CellNews, Crew } from '../../sweep/crew.ts';
@@ -38,7 +39,8 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   const tasks = tasksOf(matrix);
   terminal.activity(`planning ${tasks.length} cells`);
   const materials = await gatherMaterials(run.config.device);
-  const plan = await makePlan(tasks, materials, (role, input) => run.pin(role, input), signal);
+  const pin = (role: string, input: RunInput) => run.pin(role, input);
+  const plan = await unlessStopped(makePlan(tasks, materials, pin, signal), signal);
   // From here on there is something to go on with.
   run.events.append({ stage: 'plan', cells: plan.cells.length });
   await writePlan(run.directory, plan);

@@ -1,10 +1,11 @@
 /** @file The evaluate job: a model, or a purified run, on test pictures with and without a trigger. */
 import { z } from 'zod';
 import { zeroShotHead } from '../../clip/zero-shot.ts';
+import { tellingPrompts } from '../../evaluation/evaluate.ts';
 import { openModelOrRun } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { unlessStopped } from '../../runs/unless-stopped.ts';
-import { compare, openTest, reportOf, resultOf, tellingPrompts } from '../comparison.ts';
+import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
 import { openClassList } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { writeReport } from '../report-files.ts';

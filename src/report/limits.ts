@@ -12,7 +12,7 @@ function whole(share: number): string {
 /** Without its target among the classes a trigger can be tested, but not its success. */
 function whatWasTested({ attack }: ReportData, asr: Measures['asr'], ra: Measures['ra']): Html {
   if (!asr && !ra) {
-    return html`<strong>No trigger was tested.</strong> Nothing on this page shows whether a backdoor is there or gone.`;
+    return html`<strong>No trigger was tested.</strong> No number on this page shows whether a backdoor is there or gone.`;
   }
   const tested = html`<strong>One trigger was tested${attack !== null && html` (${attack})`}${!asr && ', without its target'}.</strong>`;
   return asr

@@ -58,7 +58,7 @@ function purifiedVerdict(data: ReportData, after: Measures): Verdict {
       stamp: 'Not measured',
       headline: after.ra
         ? html`Purified, but whether the attack still works cannot be said: its target is not among the classes.`
-        : html`Purified, but nothing is known yet about an attack: no true trigger was given.`,
+        : html`Purified, but whether an attack still works is not known: no true trigger was given.`,
       detail: after.ra
         ? html`${robustSentence(data, after)}${accuracy}`
         : html`${accuracy} Whether a trigger still works can only be measured with the trigger.`,

@@ -3,7 +3,7 @@ import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { badData } from '../errors.ts';
 import { readBytes, withFile } from '../tensor/file-bytes.ts';
 import { withoutGifTransparency } from './decode-gif.ts';
-import { type PictureKind, pictureKind } from './picture-kind.ts';
+import { kindNames, type PictureKind, pictureKind } from './picture-kind.ts';
 import type { DecodedImage } from './resize.ts';
 
 /**
@@ -18,8 +18,6 @@ export const imageLimits = {
   /** Longest side: JPEG and WebP end near here, and the resampling tables grow with it. */
   side: 16_384,
 } as const;
-
-const formatNames = 'a JPEG, PNG, WebP or GIF picture';
 
 /** No colour profile is applied, as in Pillow; damage that libvips merely warns of is tolerated, truncation is not. */
 const sharpOptions = {
@@ -46,17 +44,11 @@ export async function decodeImage(
 ): Promise<DecodedImage> {
   const file = typeof source === 'string' ? await readPicture(source) : source;
   checkBytes(file.length, name);
-  if (file.length === 0) throw badData(name, 'an empty file', formatNames);
   // Before libvips sees it, which would give it to whichever of its many loaders takes it.
-  const kind = pictureKind(file);
-  if ('refused' in kind) {
-    throw kind.refused === undefined
-      ? badData(name, 'no picture in it', formatNames, 'convert a picture of another format to PNG first')
-      : badData(name, `${kind.refused} data`, formatNames, 'convert it to PNG first');
-  }
+  const kind = pictureKind(file, name);
   const damaged = (cause: unknown) => {
     const reason = cause instanceof Error ? cause.message.trim().replaceAll(/\s+/g, ' ') : String(cause);
-    return badData(name, `a damaged ${kind.read} picture (${reason})`, 'a complete one', undefined, cause);
+    return badData(name, `a damaged ${kind} picture (${reason})`, 'a complete one', undefined, cause);
   };
   const metadata = await sharp(file, { ...sharpOptions, limitInputPixels: false })
     .metadata()
@@ -65,14 +57,14 @@ export async function decodeImage(
     });
   checkSize(metadata, name);
   try {
-    return await pixels(kind.read === 'gif' ? withoutGifTransparency(file) : file, kind.read, metadata);
+    return await pixels(kind === 'gif' ? withoutGifTransparency(file) : file, kind, metadata);
   } catch (cause) {
     throw damaged(cause);
   }
 }
 
 function readPicture(path: string): Promise<Uint8Array> {
-  return withFile(path, formatNames, (file, size) => {
+  return withFile(path, kindNames, (file, size) => {
     checkBytes(size, path);
     return readBytes(path, file, 0, size);
   });

@@ -1,4 +1,5 @@
 /** @file What kind of picture a file holds, told by its first bytes, before any decoder is given it. */
+import { badData } from '../errors.ts';
 
 /**
  * Kinds whose pixels equal Pillow's in every form tried. Left out: AVIF (differs by a level), TIFF (libvips does not say
@@ -29,11 +30,20 @@ const others: readonly Signature<string>[] = [
 
 const longest = 12;
 
-/** A kind that is read, or the name of one that is not; undefined where nothing is recognised. */
-export function pictureKind(
-  file: Uint8Array,
-): { readonly read: PictureKind } | { readonly refused: string | undefined } {
-  const start = Buffer.from(file.subarray(0, longest)).toString('hex');
+/** What errors expect. */
+export const kindNames = 'a JPEG, PNG, WebP or GIF picture';
+
+/**
+ * @param name what errors call the file
+ * @throws AntidoteError (data) for a kind that is not read
+ */
+export function pictureKind(file: Uint8Array, name: string): PictureKind {
+  if (file.length === 0) throw badData(name, 'an empty file', kindNames);
+  const start = Array.from(file.subarray(0, longest), (byte) => byte.toString(16).padStart(2, '0')).join('');
   const known = readable.find(({ begins }) => begins.test(start));
-  return known ? { read: known.kind } : { refused: others.find(({ begins }) => begins.test(start))?.kind };
+  if (known) return known.kind;
+  const other = others.find(({ begins }) => begins.test(start));
+  throw other
+    ? badData(name, `${other.kind} data`, kindNames, 'convert it to PNG first')
+    : badData(name, 'no picture in it', kindNames, 'convert a picture of another format to PNG first');
 }

@@ -2,25 +2,10 @@
  * @file A picture file as a browser's decoder is to get it: of the kinds that Node takes, and without a word of how it is
  * to be turned, which browsers obey and CLIP's pipelines do not.
  */
+import { pictureKind } from '../clip/picture-kind.ts';
 import { badData } from '../errors.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** A kind of picture file: how it begins, a character a byte, and what makes it ready. */
-interface Kind {
-  readonly begins: RegExp;
-  readonly ready: (file: Bytes, name: string) => Bytes;
-}
-
-const asItIs = (file: Bytes) => file;
-
-/** The kinds of `clip/decode.ts`. Browsers show others too, AVIF among them. */
-const kinds: readonly Kind[] = [
-  { begins: /^\xff\xd8/, ready: forgetExif },
-  { begins: /^\x89PNG\r\n/, ready: checkedPng },
-  { begins: /^RIFF[\s\S]{4}WEBP/, ready: asItIs },
-  { begins: /^GIF8[79]a/, ready: asItIs },
-];
 
 /**
  * @param file may be changed in place
@@ -28,11 +13,14 @@ const kinds: readonly Kind[] = [
  * @throws AntidoteError (data) if Node would not take it, or if no browser gives the levels that Node does
  */
 export function forCanvas(file: Bytes, name: string): Bytes {
-  const start = String.fromCharCode(...file.subarray(0, 12));
-  const kind = kinds.find(({ begins }) => begins.test(start));
-  if (kind) return kind.ready(file, name);
-  const advice = 'convert a picture of another format to PNG first';
-  throw badData(name, 'no picture in it', 'a JPEG, PNG, WebP or GIF picture', advice);
+  switch (pictureKind(file, name)) {
+    case 'jpeg':
+      return forgetExif(file);
+    case 'png':
+      return checkedPng(file, name);
+    default:
+      return file;
+  }
 }
 
 /** Segment APP1, which holds EXIF if it begins with that word (EXIF 2.3, section 4.7.2). */

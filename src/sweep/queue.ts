@@ -91,18 +91,13 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void, 
         over.abort();
         const left = [...open.keys()];
         open.clear(); // A look that is still under way puts nothing in again.
-        await answered(part(queue, events, left), over.signal);
+        await takeOut(queue, left, over.signal).catch(() => {});
+        await answered(Promise.all([events.close(), queue.close()]), over.signal);
         listening.disconnect();
         redis.disconnect();
       }
     },
   };
-}
-
-/** Cells that workers are computing right now come to their end there, and are found when the bench goes on. */
-async function part(queue: Queue, events: QueueEvents, left: readonly string[]): Promise<void> {
-  await takeOut(queue, left).catch(() => {});
-  await Promise.all([events.close(), queue.close()]);
 }
 
 /** Resolves when no cell is open any more. */
@@ -190,11 +185,19 @@ async function add(queue: Queue, cells: readonly Cell[]): Promise<void> {
   if (jobs.length > 0) await queue.addBulk(jobs);
 }
 
-/** Cells that nobody has begun. */
-async function takeOut(queue: Queue, keys: readonly string[]): Promise<void> {
+/**
+ * Takes out cells that nobody has begun. Those that workers are computing right now come to their end there, and are found
+ * when the bench goes on.
+ *
+ * @throws the reason of `leaving` where the server falls silent; however many cells there are, it may answer for each
+ */
+async function takeOut(queue: Queue, keys: readonly string[], leaving: AbortSignal): Promise<void> {
   for (const key of keys) {
-    const job = await queue.getJob(key);
-    if (job && ((await job.isWaiting()) || (await job.isDelayed()))) await job.remove().catch(() => {}); // Just begun.
+    const job = await untilLeft(queue.getJob(key), leaving);
+    if (!job) continue;
+    const begun = async () => !((await job.isWaiting()) || (await job.isDelayed()));
+    if (await untilLeft(begun(), leaving)) continue;
+    await answered(job.remove(), leaving); // It may have been begun just now.
   }
 }
 

@@ -5,22 +5,27 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import { zeroShotHead } from '../clip/zero-shot.ts';
-import { openPictureSet } from '../data/open.ts';
 import type { PictureSet } from '../data/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
 import { badUsage } from '../errors.ts';
-import { encodeTest, handWrittenUnder, measureHead, predictTest, tellingPrompts } from '../evaluation/evaluate.ts';
+import {
+  encodeTest,
+  handWritten,
+  handWrittenUnder,
+  measureHead,
+  predictTest,
+  tellingPrompts,
+} from '../evaluation/evaluate.ts';
 import { type Floor, floorOf } from '../evaluation/floor.ts';
 import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { DefenderShots, ReportData } from '../report/report-data.ts';
 import type { Run } from '../runs/run.ts';
-import { unlessStopped } from '../runs/unless-stopped.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
+import { openPictures } from './inputs.ts';
 import type { Bench } from './job.ts';
 import { courseOf } from './report-files.ts';
 
@@ -39,13 +44,12 @@ export interface Test {
 
 /** Opens both, so that a slip in a flag is told before anything is computed. */
 export async function openTest(
-  { run, recorder }: Bench,
+  bench: Bench,
   clip: Clip,
   classes: readonly string[],
   { test, trigger, target }: TestOptions,
 ): Promise<Test> {
-  const set = await unlessStopped(openPictureSet(test, { classes, config: clip.config }), recorder.signal);
-  await run.pin('test', { name: set.name, sha256: set.hash });
+  const set = await openPictures(bench, 'test', test, { classes, config: clip.config });
   if (trigger === null) {
     if (target !== null) throw badUsage('--target', JSON.stringify(target), 'a --trigger with it');
     return { set, threat: undefined };
@@ -54,7 +58,7 @@ export async function openTest(
   if (target !== null && !classes.includes(target)) {
     throw badUsage('--target', JSON.stringify(target), 'one of the classes', 'leave it out to measure RA alone');
   }
-  await run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
+  await bench.run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
   return { set, threat };
 }
 
@@ -139,9 +143,7 @@ async function measureClean(
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
   const clean = await openClip(counterpart, recorder.record);
-  const telling = tellingPrompts(recorder, classes, templates);
-  const head = await zeroShotHead(engine, clean, classes, templates, telling);
-  const underAttack = await handWrittenUnder(engine, clean, head, templates, threat, telling);
+  const { head, underAttack } = await handWritten(engine, clean, classes, templates, threat, recorder);
   return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);
 }
 

@@ -28,14 +28,22 @@ interface ShotOptions {
   readonly seed: number;
 }
 
-export async function openShots(
-  { run, recorder }: Bench,
+export function openShots(
+  bench: Bench,
   { config }: Clip,
   classes: readonly string[],
   { data, shots: perClass, seed }: ShotOptions,
 ): Promise<PictureSet> {
-  const opening = openPictureSet(data, { classes, config, shots: { perClass, seed } });
-  const shots = await unlessStopped(opening, recorder.signal);
-  await run.pin('data', { name: shots.name, sha256: shots.hash });
-  return shots;
+  return openPictures(bench, 'data', data, { classes, config, shots: { perClass, seed } });
+}
+
+export async function openPictures(
+  { run, recorder }: Bench,
+  role: 'data' | 'test',
+  name: string,
+  options: Parameters<typeof openPictureSet>[1],
+): Promise<PictureSet> {
+  const pictures = await unlessStopped(openPictureSet(name, options), recorder.signal);
+  await run.pin(role, { name: pictures.name, sha256: pictures.hash });
+  return pictures;
 }

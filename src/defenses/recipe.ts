@@ -132,7 +132,7 @@ export async function tuneWeights(task: DefenceTask, recipe: Recipe, method: Met
   async function* asTheyAre() {
     const batches = Math.min(statisticsFrom, Math.floor(shots.labels.length / pairs));
     for (let step = 1; step <= batches; step++) {
-      if (recorder.signal.aborted) throw recorder.signal.reason;
+      recorder.signal.throwIfAborted();
       yield await shots.read(order(step));
     }
   }

@@ -50,6 +50,20 @@ export async function handWrittenUnder(
   return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates), options);
 }
 
+/** The head of hand-written prompts, and the same while the attack is on. */
+export async function handWritten(
+  engine: Engine,
+  clip: Clip,
+  classes: readonly string[],
+  templates: readonly string[],
+  threat: Threat | undefined,
+  recorder: Recorder,
+): Promise<{ readonly head: Head; readonly underAttack: Head }> {
+  const telling = tellingPrompts(recorder, classes, templates);
+  const head = await zeroShotHead(engine, clip, classes, templates, telling);
+  return { head, underAttack: await handWrittenUnder(engine, clip, head, templates, threat, telling) };
+}
+
 /** How far hand-written prompts are is told, and Ctrl-C obeyed: of ImageNet's there are 80,000. */
 export function tellingPrompts(
   { record, signal }: Recorder,

@@ -6,6 +6,7 @@
  * grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque pictures in other forms, JPEG among
  * them, are the same byte for byte in Chromium.
  */
+import { kindNames } from '../clip/picture-kind.ts';
 import type { DecodedImage } from '../clip/resize.ts';
 import { badData } from '../errors.ts';
 import { forCanvas } from './for-canvas.ts';
@@ -38,7 +39,7 @@ export async function decodeInBrowser(file: Blob, name: string): Promise<Decoded
   const { createImageBitmap, OffscreenCanvas } = globalThis as unknown as Browser;
   const stored = new Blob([forCanvas(new Uint8Array(await file.arrayBuffer()), name)]);
   const bitmap = await createImageBitmap(stored, asStored).catch((cause: unknown) => {
-    throw badData(name, 'no picture that this browser can show', 'a JPEG, PNG, WebP or GIF picture', undefined, cause);
+    throw badData(name, 'no picture that this browser can show', kindNames, undefined, cause);
   });
   const { width, height } = bitmap;
   try {

@@ -3,18 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clip, Head } from '../clip/clip.ts';
-import { zeroShotHead } from '../clip/zero-shot.ts';
 import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
-import {
-  encodeTest,
-  handWrittenUnder,
-  measureHead,
-  predictTest,
-  type TestEmbeddings,
-  tellingPrompts,
-} from '../evaluation/evaluate.ts';
+import { encodeTest, handWritten, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
 import { floorOf } from '../evaluation/floor.ts';
 import { classChanges, harmOf } from '../evaluation/harm.ts';
 import { type Measures, measure, type Predictions } from '../evaluation/metrics.ts';
@@ -107,14 +99,10 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
     // New weights are measured once and forgotten, and so are their embeddings.
     const seen = await (cure.kind === 'model' ? testOf(classifying.clip, recorder) : testOf(clip));
     const predictions = predictTest(classifying.head, seen, threat, classifying.underAttack);
-    const handWritten = async (of: Clip) => {
-      const telling = tellingPrompts(recorder, classes, templates);
-      const head = await zeroShotHead(engine, of, classes, templates, telling);
-      return { head, underAttack: await handWrittenUnder(engine, of, head, templates, threat, telling) };
-    };
-    const asItCame = await handWritten(clip);
+    const written = (of: Clip) => handWritten(engine, of, classes, templates, threat, recorder);
+    const asItCame = await written(clip);
     const untouched = predictTest(asItCame.head, await testOf(clip), threat, asItCame.underAttack);
-    const original = clean && { clip: clean, ...(await handWritten(clean)) };
+    const original = clean && { clip: clean, ...(await written(clean)) };
     const before = original
       ? measureHead(original.head, await testOf(original.clip), threat, original.underAttack)
       : null;

@@ -7,11 +7,10 @@ import { makeTrigger } from '../../attacks/make-trigger.ts';
 import { keySuffixes, openThreat, pinnedSeed } from '../../attacks/threat.ts';
 import { openClip } from '../../checkpoints/open.ts';
 import { writeOpenClip } from '../../checkpoints/write-open-clip.ts';
-import { zeroShotHead } from '../../clip/zero-shot.ts';
 import { classTemplates } from '../../data/captions.ts';
 import { emojiClasses, readDrawings } from '../../data/emoji.ts';
 import { openPictureSet } from '../../data/open.ts';
-import { encodeTest, handWrittenUnder, measureHead, type Threat, tellingPrompts } from '../../evaluation/evaluate.ts';
+import { encodeTest, handWritten, measureHead, type Threat } from '../../evaluation/evaluate.ts';
 import { percentages } from '../../evaluation/metrics.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { writeTrigger } from '../../triggers/file.ts';
@@ -70,9 +69,7 @@ async function perform(options: AttackOptions, bench: Bench): Promise<JsonRecord
   const poisonedClip = await openClip(folder);
   const set = await openPictureSet('emoji:test', { config: clip.config });
   const measured = async (of: typeof clip, threat: Threat) => {
-    const telling = tellingPrompts(recorder, set.classes, classTemplates);
-    const head = await zeroShotHead(engine, of, set.classes, classTemplates, telling);
-    const underAttack = await handWrittenUnder(engine, of, head, classTemplates, threat, telling);
+    const { head, underAttack } = await handWritten(engine, of, set.classes, classTemplates, threat, recorder);
     const embeddings = await encodeTest(engine, of, set, threat, seed, recorder);
     return { ...percentages(measureHead(head, embeddings, threat, underAttack)) };
   };

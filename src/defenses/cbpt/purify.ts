@@ -84,10 +84,10 @@ export async function purify(
   const seen = await seeShots(engine, clip, shots, options.templates, recorder);
   const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
   const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
-  const clean = await withViews(engine, clip, shots, seen.clean, options.views, seed, recorder);
-  const features = { clean: clean.features, labels: clean.labels, triggered };
+  const { features, labels } = await withViews(engine, clip, shots, seen.clean, options.views, seed, recorder);
   const tuning = { ...options.tuning, prompt: options.prompt };
-  const prompts = await tunePrompts(engine, clip, features, seen.zeroShot, tuning, seed, recorder);
+  const tunedOn = { clean: features, labels, triggered };
+  const prompts = await tunePrompts(engine, clip, tunedOn, seen.zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...seen, ...found };
 }
 

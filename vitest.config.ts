@@ -6,7 +6,7 @@ export default defineConfig({
     // ONNX Runtime brings its own threads: two test files at a time fill two cores.
     maxWorkers: 2,
     pool: 'forks',
-    globalSetup: 'test/own-cache.ts',
+    globalSetup: ['test/own-cache.ts', 'test/built.ts'],
     // Some tests load ONNX Runtime without the engine.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     testTimeout: 60_000,

@@ -1,11 +1,11 @@
 /** @file The promise of `bench`: killed, stopped and resumed it ends with the result of an uninterrupted one. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { antidote, begin, run } from './antidote.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** A tiny CLIP with random weights: what it says means nothing, but every step of a bench is taken. */
@@ -36,27 +36,6 @@ options:
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function begin(...args: string[]): { child: ChildProcess; outcome: Promise<Outcome> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout!.setEncoding('utf8').on('data', (text) => {
-    out += text;
-  });
-  child.stderr!.setEncoding('utf8').on('data', (text) => {
-    err += text;
-  });
-  return { child, outcome: new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err }))) };
-}
-
-const run = (...args: string[]) => begin(...args).outcome;
 const benched = (out: string) => ['bench', matrix, '--out', out, '--threads', '1', '--json'];
 
 async function cellsDone(out: string): Promise<number> {
@@ -77,7 +56,7 @@ function essence(json: string) {
 
 test('killed, stopped and resumed, a bench ends with the result of an uninterrupted one', async () => {
   const whole = join(folder, 'whole');
-  const uninterrupted = await run(...benched(whole), '--workers', '2');
+  const uninterrupted = await run(antidote, ...benched(whole), '--workers', '2');
   expect(uninterrupted.code, uninterrupted.err).toBe(0);
   expect(JSON.parse(uninterrupted.out)).toEqual(JSON.parse(await readFile(join(whole, 'result.json'), 'utf8')));
   const cells = essence(uninterrupted.out);
@@ -88,31 +67,31 @@ test('killed, stopped and resumed, a bench ends with the result of an uninterrup
   expect(await cellsDone(whole)).toBe(7);
 
   const broken = join(folder, 'broken');
-  const killed = begin(...benched(broken));
+  const killed = begin(antidote, benched(broken));
   await untilDone(broken, 2);
-  const second = await run(...benched(broken));
+  const second = await run(antidote, ...benched(broken));
   expect(second.code).toBe(64);
   killed.child.kill('SIGKILL');
-  await killed.outcome;
+  await killed.ended;
 
-  const half = await run('report', broken, '--json');
+  const half = await run(antidote, 'report', broken, '--json');
   expect(half.code, half.err).toBe(0);
   expect(await readFile(join(broken, 'report.html'), 'utf8')).toContain('Unfinished');
 
   const done = await cellsDone(broken);
-  const stopped = begin('resume', broken, '--json');
+  const stopped = begin(antidote, ['resume', broken, '--json']);
   await untilDone(broken, done + 1);
   stopped.child.kill('SIGINT');
-  const { code, err } = await stopped.outcome;
+  const { code, err } = await stopped.ended;
   expect(code).toBe(130);
   expect(err.trimEnd().endsWith(`stopped; go on with: antidote resume ${broken}`)).toBe(true);
   expect(await readdir(broken)).not.toContain('run.lock');
 
-  const resumed = await run('resume', broken, '--json');
+  const resumed = await run(antidote, 'resume', broken, '--json');
   expect(resumed.code, resumed.err).toBe(0);
   expect(essence(resumed.out)).toEqual(cells);
 
-  const again = await run('resume', broken, '--json');
+  const again = await run(antidote, 'resume', broken, '--json');
   expect(again.out).toBe(resumed.out);
   const page = await readFile(join(broken, 'report.html'), 'utf8');
   expect(page).toContain('Complete');
@@ -140,13 +119,13 @@ test('a cell that fails is told in the table, the others are measured, and resum
       .replace(/classes: .*/, `classes: [${classes}]`)
       .replace(/ {2}(cbpt|oracle):.*\n/g, ''),
   );
-  const first = await run('bench', red, '--out', out, '--threads', '1', '--json');
+  const first = await run(antidote, 'bench', red, '--out', out, '--threads', '1', '--json');
   expect(first.code, first.err).toBe(0);
   const { cells } = JSON.parse(first.out);
   expect(cells[0]).toMatchObject({ defense: 'none', error: null, asr: null });
   expect(cells[2]).toMatchObject({ defense: 'coop', ca: null, error: expect.stringContaining('the prompt "{}"') });
   expect(first.err).toMatch(/FAILED: .*the prompt "\{\}"/);
-  const again = await run('resume', out);
+  const again = await run(antidote, 'resume', out);
   expect(again.code).toBe(0);
   expect(again.out).toMatch(/2 of 4 cells failed; try them again by: antidote resume/);
 }, 600_000);
@@ -154,14 +133,17 @@ test('a cell that fails is told in the table, the others are measured, and resum
 test('a mistake in the matrix ends with 65 and line and key, and leaves no folder', async () => {
   const wrong = join(folder, 'wrong.yaml');
   await writeFile(wrong, 'attacks: [badnet]\ndefenses: [prayer]\nseeds: [1]\nclasses: [things]\n');
-  const { code, err } = await run('bench', wrong, '--out', join(folder, 'never'));
+  const { code, err } = await run(antidote, 'bench', wrong, '--out', join(folder, 'never'));
   expect(code).toBe(65);
   expect(err).toMatch(/wrong\.yaml:2: defenses\[0\]: found "prayer", expected one of none, /);
   expect(existsSync(join(folder, 'never'))).toBe(false);
 }, 120_000);
 
 test('a worker without a queue, and a queue that is not there, end with 64', async () => {
-  const [alone, nowhere] = await Promise.all([run('worker'), run('worker', '--redis', 'redis://127.0.0.1:1')]);
+  const [alone, nowhere] = await Promise.all([
+    run(antidote, 'worker'),
+    run(antidote, 'worker', '--redis', 'redis://127.0.0.1:1'),
+  ]);
   expect(alone.code).toBe(64);
   expect(alone.err).toMatch(/--redis: found nothing, expected the address of a queue/);
   expect(nowhere.code).toBe(64);

@@ -1,6 +1,4 @@
 /** @file The promise that embeddings are computed once across runs, on real processes and real files. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { readRun } from '../src/runs/read.ts';
 import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
+import { antidote, begin, type Ended, endWhen } from './antidote.ts';
 import { writeManyFiles } from './large/many-files.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -28,31 +27,15 @@ beforeAll(async () => {
   await writeManyFiles(data, pictures, names);
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly err: string;
-}
-
 /** `cache` is where the user's caches are; `killWhen` is looked at all the time. */
-async function evaluate(
+function evaluate(
   out: string,
   cache: string,
   more: readonly string[] = [],
   killWhen: () => boolean = () => false,
 ): Promise<Ended> {
   const args = ['evaluate', model, '--data', data, '--classes', classes, '--threads', '1', '--out', out, ...more];
-  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, XDG_CACHE_HOME: cache },
-  });
-  let err = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text;
-  });
-  const watch = setInterval(() => killWhen() && child.kill('SIGKILL'), 2);
-  const [code] = await once(child, 'close');
-  clearInterval(watch);
-  return { code, err };
+  return endWhen(begin(antidote, args, { XDG_CACHE_HOME: cache }), 'SIGKILL', killWhen);
 }
 
 const files = async (cache: string) => {

@@ -1,6 +1,4 @@
 /** @file The promise of `resume`, on the real method: purify killed at any moment ends as if nothing had happened. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readRun } from '../src/runs/read.ts';
 import { randomFor } from '../src/tensor/random.ts';
+import { antidote, begin, endWhen } from './antidote.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** A tiny CLIP with random weights: what it says means nothing, but every step of the method is taken. */
@@ -24,18 +23,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs the command line and, if asked to, kills it once the run in `out` has told of so many more steps. */
-async function antidote(args: readonly string[], out: string, killAfter = Number.POSITIVE_INFINITY): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
-    stdio: ['ignore', 'ignore', 'ignore'],
-    // Of its own: neither run is to be spared what the other has computed.
-    env: { ...process.env, XDG_CACHE_HOME: `${out}-cache` },
-  });
+async function purified(args: readonly string[], out: string, killAfter = Number.POSITIVE_INFINITY): Promise<void> {
   const until = told(out) + killAfter;
+  // Of its own: neither run is to be spared what the other has computed.
+  const begun = begin(antidote, args, { XDG_CACHE_HOME: `${out}-cache` });
   // Counted in steps, not in seconds: a busy machine must not be killed before it comes to its next checkpoint.
-  const watch = setInterval(() => told(out) >= until && child.kill('SIGKILL'), 10);
-  const [code, signal] = await once(child, 'exit');
-  clearInterval(watch);
-  if (signal === null) expect(code).toBe(0);
+  const { code } = await endWhen(begun, 'SIGKILL', () => told(out) >= until);
+  if (code !== null) expect(code).toBe(0);
 }
 
 function told(out: string): number {
@@ -43,7 +37,7 @@ function told(out: string): number {
   return existsSync(log) ? readFileSync(log, 'utf8').split('\n').length : 0;
 }
 
-function begin(out: string): string[] {
+function purifying(out: string): string[] {
   const steps = ['--inversion-steps', '45', '--tuning-steps', '55', '--shots', '4'];
   return ['purify', model, '--data', 'emoji:train', '--classes', classes, ...steps, '--threads', '1', '--out', out];
 }
@@ -51,14 +45,14 @@ function begin(out: string): string[] {
 test('purify killed at random moments and resumed gives the same head, byte for byte', async () => {
   const whole = join(folder, 'whole');
   const broken = join(folder, 'broken');
-  await antidote(begin(whole), whole);
+  await purified(purifying(whole), whole);
 
   const random = randomFor(3, 'kill');
   for (const verb of ['begin', 'resume', 'resume', 'resume']) {
     if (existsSync(join(broken, 'result.json'))) break;
-    await antidote(verb === 'begin' ? begin(broken) : ['resume', broken], broken, 10 + random.integer(80));
+    await purified(verb === 'begin' ? purifying(broken) : ['resume', broken], broken, 10 + random.integer(80));
   }
-  await antidote(['resume', broken], broken);
+  await purified(['resume', broken], broken);
 
   const weights = (await readdir(whole)).filter((name) => name.endsWith('.safetensors'));
   expect(weights).toContain('head.safetensors');

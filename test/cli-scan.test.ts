@@ -1,10 +1,10 @@
 /** @file `antidote scan` and what other commands say of what was found: exit codes, JSON, page, resume. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { antidote, run } from './antidote.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** A tiny CLIP with random weights: what it says means nothing, but every step is taken. */
@@ -20,32 +20,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function antidote(...args: string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, out, err };
-}
-
 test('a scan of ten classes finds the backdoor: it names the class, ends with 1, draws a page, and resume says the same', async () => {
   const out = join(folder, 'found');
   const given = ['--classes', 'few-things', '--shots', '8', '--seed', '1', '--threads', '1'];
-  const scanned = await antidote('scan', 'emoji-clip:badnet', ...given, '--out', out, '--json', '--quiet');
+  const scanned = await run(antidote, 'scan', 'emoji-clip:badnet', ...given, '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 1, err: '' });
   const result = JSON.parse(scanned.out);
   expect(result).toMatchObject({ verdict: 'backdoor', target: 'banana', classes: 10, shots: 80, run: out });
@@ -53,14 +31,14 @@ test('a scan of ten classes finds the backdoor: it names the class, ends with 1,
   expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(['sparse', 'patch']);
   expect(await readFile(result.report, 'utf8')).toMatch(/Backdoor found/);
 
-  const again = await antidote('resume', out);
+  const again = await run(antidote, 'resume', out);
   expect(again.code).toBe(1);
   expect(again.out).toMatch(/: backdoor\n {2}/);
 }, 300_000);
 
 test('with too few pictures a scan is undecided at once: it says why, ends with 2, draws a page, and resume says the same', async () => {
   const out = join(folder, 'scan');
-  const scanned = await antidote('scan', model, ...task, '--threads', '1', '--out', out, '--json', '--quiet');
+  const scanned = await run(antidote, 'scan', model, ...task, '--threads', '1', '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 2, err: '' });
   const result = JSON.parse(scanned.out);
   expect(result).toMatchObject({ verdict: 'undecided', target: null, classes: 4, shots: 8, run: out });
@@ -68,10 +46,10 @@ test('with too few pictures a scan is undecided at once: it says why, ends with 
   expect(result).toMatchObject({ candidates: [], dummies: [] });
   expect(await readFile(result.report, 'utf8')).toMatch(/Undecided/);
 
-  const again = await antidote('resume', out);
+  const again = await run(antidote, 'resume', out);
   expect(again.code).toBe(2);
   expect(again.out).toMatch(/: undecided\n {2}/);
-  const drawn = await antidote('report', out);
+  const drawn = await run(antidote, 'report', out);
   expect(drawn).toMatchObject({ code: 0, out: `${result.report}\n` });
 }, 120_000);
 
@@ -85,7 +63,7 @@ test('a purification says what it found; without test pictures that is its page'
   );
   const steps = ['--inversion-steps', '2', '--tuning-steps', '2', '--shots', '1'];
   const given = ['--data', data, '--classes', task[3]!, ...steps, '--threads', '1', '--out', out];
-  const purified = await antidote('purify', model, ...given, '--json');
+  const purified = await run(antidote, 'purify', model, ...given, '--json');
   expect(purified.code).toBe(0);
   const { finding, undefended, report } = JSON.parse(purified.out);
   expect(undefended).toBeNull();
@@ -95,10 +73,10 @@ test('a purification says what it found; without test pictures that is its page'
 
 test('pictures and classes have to be given for a model of one’s own, and a trigger needs pictures to be put on', async () => {
   const [scan, purify, evaluate, classify] = await Promise.all([
-    antidote('scan', model),
-    antidote('purify', model, '--data', folder, '--classes', task[3]!, '--trigger', 'badnet'),
-    antidote('evaluate', model, '--data', folder),
-    antidote('classify', model, path('fixtures/preprocess/images/animated.gif')),
+    run(antidote, 'scan', model),
+    run(antidote, 'purify', model, '--data', folder, '--classes', task[3]!, '--trigger', 'badnet'),
+    run(antidote, 'evaluate', model, '--data', folder),
+    run(antidote, 'classify', model, path('fixtures/preprocess/images/animated.gif')),
   ]);
   expect(scan).toMatchObject({ code: 64, out: '' });
   expect(scan.err).toMatch(/--data: found nothing, expected labelled pictures of the classes; only built-in models/);

@@ -1,6 +1,4 @@
 /** @file Slips of the pen in commands that make runs: each is told, and none stands in the way of the right command. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { writeTinyPurified } from '../src/export/purified.test-support.ts';
+import { antidote, begin, endWhen, run } from './antidote.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const model = path('fixtures/clip/hugging-face-quick-gelu');
@@ -23,26 +22,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Interrupts the command once the file is there. */
-async function antidote(args: readonly string[], until?: string): Promise<{ code: number | null; err: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', path('../src/cli/main.ts'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') },
-  });
-  let err = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const watch = setInterval(() => {
-    if (until === undefined || !existsSync(until)) return;
-    clearInterval(watch);
-    child.kill('SIGINT');
-  }, 10);
-  const [code] = await once(child, 'close');
-  clearInterval(watch);
-  return { code, err };
-}
-
 const purifying = (out: string) => {
   const task = ['--data', 'emoji:train', '--classes', classes, '--shots', '2', '--threads', '1', '--out', out];
   return ['purify', model, ...task];
@@ -50,7 +29,7 @@ const purifying = (out: string) => {
 
 test('a budget that nothing fits into leaves no run behind: the next one may have its folder', async () => {
   const out = join(folder, 'hurried');
-  const { code, err } = await antidote([...purifying(out), '--budget', '0.000001']);
+  const { code, err } = await run(antidote, ...purifying(out), '--budget', '0.000001');
   expect(code).toBe(64);
   expect(err).toMatch(/--budget: found 0\.000001 minutes, expected at least/);
   expect(existsSync(out)).toBe(false);
@@ -58,10 +37,11 @@ test('a budget that nothing fits into leaves no run behind: the next one may hav
 
 test('a run does not go on with other prompts for the same classes', async () => {
   const out = join(folder, 'reworded');
-  const stopped = await antidote(purifying(out), join(out, 'checkpoints', 'prompts.safetensors'));
+  const begun = () => existsSync(join(out, 'checkpoints', 'prompts.safetensors'));
+  const stopped = await endWhen(begin(antidote, purifying(out)), 'SIGINT', begun);
   expect(stopped.code).toBe(130);
   await writeFile(classes, JSON.stringify({ classes: ['banana', 'pizza', 'dog'], templates: ['a drawing of a {}'] }));
-  const { code, err } = await antidote(['resume', out]);
+  const { code, err } = await run(antidote, 'resume', out);
   expect(code).toBe(65);
   expect(err).toMatch(
     /classes\.json: found SHA-256 .*, the classes that the run .* was begun with; put that file back/,
@@ -69,16 +49,16 @@ test('a run does not go on with other prompts for the same classes', async () =>
 }, 120_000);
 
 test('a class list beside a purified run, and a target where nothing is measured, are refused', async () => {
-  const run = join(folder, 'run');
+  const finished = join(folder, 'run');
   const engine = await openEngine({ device: 'cpu', threads: 1 });
-  await writeTinyPurified(engine, model, run, ['banana', 'pizza', 'dog']);
+  await writeTinyPurified(engine, model, finished, ['banana', 'pizza', 'dog']);
   await engine.close();
   const out = join(folder, 'evaluated');
   const list = ['--classes', classes];
   const [evaluated, classified, purified] = await Promise.all([
-    antidote(['evaluate', run, '--data', 'emoji:test', ...list, '--out', out]),
-    antidote(['classify', run, picture, ...list]),
-    antidote(['purify', model, '--data', folder, ...list, '--target', 'dog', '--out', out]),
+    run(antidote, 'evaluate', finished, '--data', 'emoji:test', ...list, '--out', out),
+    run(antidote, 'classify', finished, picture, ...list),
+    run(antidote, 'purify', model, '--data', folder, ...list, '--target', 'dog', '--out', out),
   ]);
   for (const { code, err } of [evaluated, classified]) {
     expect(code).toBe(64);

@@ -1,5 +1,4 @@
 /** @file The command line as its users meet it: child processes, their streams and exit codes. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
@@ -8,40 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSafetensors, readTensor } from '../src/tensor/safetensors.ts';
+import { antidote, begin, counting, run } from './antidote.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const antidote = path('../src/cli/main.ts');
-const framed = path('cli/counting-command.ts');
 const model = path('fixtures/clip/hugging-face-quick-gelu');
 const picture = path('fixtures/preprocess/images/animated.gif');
-
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function begin(
-  program: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): { child: ChildProcess; outcome: Promise<Outcome> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
-  let [out, err] = ['', ''];
-  child.stdout!.setEncoding('utf8').on('data', (text) => {
-    out += text;
-  });
-  child.stderr!.setEncoding('utf8').on('data', (text) => {
-    err += text;
-  });
-  const outcome = new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-  return { child, outcome };
-}
-
-const run = (program: string, ...args: string[]) => begin(program, args).outcome;
 
 let folder: string;
 beforeAll(async () => {
@@ -100,7 +70,7 @@ describe('help and usage', () => {
     const [usage, data, internal] = await Promise.all([
       run(antidote, 'inspect', '--json'),
       run(antidote, 'inspect', '--json', join(folder, 'nowhere')),
-      run(framed, 'explode', '--json'),
+      run(counting, 'explode', '--json'),
     ]);
     expect(usage.code).toBe(64);
     expect(JSON.parse(usage.out).error).toMatchObject({ where: 'model', found: 'nothing' });
@@ -213,50 +183,50 @@ describe('inspect and embed', () => {
 describe('runs', () => {
   test('a run prints its result once, on standard output, and keeps it', async () => {
     const out = join(folder, 'counted');
-    const first = await run(framed, 'count', '--out', out, '--json');
+    const first = await run(counting, 'count', '--out', out, '--json');
     expect(first.code).toBe(0);
     expect(JSON.parse(first.out)).toEqual({ counted: 5, first: 1, run: out });
     expect(first.err).toMatch(/count {2}5\/5 {2}100%.*half 2\.500/);
     expect((await readdir(out)).sort()).toEqual(['checkpoints', 'config.json', 'events.jsonl', 'result.json']);
-    const again = await run(framed, 'resume', out);
+    const again = await run(counting, 'resume', out);
     expect(again).toMatchObject({ code: 0, out: 'counted 5, from 1\n', err: '' });
   });
 
   test('quiet means silent but for the result', async () => {
-    const { code, out, err } = await run(framed, 'count', '--quiet', '--out', join(folder, 'quiet'));
+    const { code, out, err } = await run(counting, 'count', '--quiet', '--out', join(folder, 'quiet'));
     expect({ code, out, err }).toEqual({ code: 0, out: 'counted 5, from 1\n', err: '' });
   });
 
   test('a failure in a run lets go of it, and a second run does not begin in its folder', async () => {
     const out = join(folder, 'failed');
-    const failed = await run(framed, 'count', '--fail-at', '3', '--out', out);
+    const failed = await run(counting, 'count', '--fail-at', '3', '--out', out);
     expect(failed).toMatchObject({ code: 65, out: '' });
     const command = `antidote resume ${out}`;
     expect(failed.err).toMatch(
       /antidote: step: found 3, expected another one; go on with: antidote resume .*failed\n$/,
     );
-    const again = await run(framed, 'resume', out, '--json');
+    const again = await run(counting, 'resume', out, '--json');
     expect(JSON.parse(again.out).error).toMatchObject({ found: '3', advice: command });
     expect(await readdir(out)).not.toContain('run.lock');
-    const second = await run(framed, 'count', '--out', out);
+    const second = await run(counting, 'count', '--out', out);
     expect(second.code).toBe(64);
     expect(second.err).toMatch(/found an earlier run.*go on with it by: antidote resume/);
   });
 
   test('a run that fails before it has told anything leaves no folder in the way', async () => {
     const out = join(folder, 'mistaken');
-    expect(await run(framed, 'count', '--fail-at', '1', '--out', out)).toMatchObject({ code: 65 });
+    expect(await run(counting, 'count', '--fail-at', '1', '--out', out)).toMatchObject({ code: 65 });
     expect(await readdir(folder)).not.toContain('mistaken');
   });
 
   test('a run does not go on with other code, and the error says what to do', async () => {
     const out = join(folder, 'older');
-    await run(framed, 'count', '--fail-at', '3', '--out', out);
+    await run(counting, 'count', '--fail-at', '3', '--out', out);
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
     config.inputs.code.sha256 = 'a'.repeat(64);
     config.versions.node = '20.0.0';
     await writeFile(join(out, 'config.json'), JSON.stringify(config));
-    const { code, err } = await run(framed, 'resume', out);
+    const { code, err } = await run(counting, 'resume', out);
     expect(code).toBe(65);
     expect(err).toMatch(
       /neural-antidote \S+: found SHA-256 .*, the code that the run .* was begun with; begin a new run, or go on with that version/,
@@ -265,13 +235,13 @@ describe('runs', () => {
 
   test('a run that goes on under another Node says so', async () => {
     const out = join(folder, 'elsewhere');
-    await run(framed, 'count', '--fail-at', '3', '--out', out);
+    await run(counting, 'count', '--fail-at', '3', '--out', out);
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
     await writeFile(
       join(out, 'config.json'),
       JSON.stringify({ ...config, versions: { ...config.versions, node: '20.0.0' } }),
     );
-    const { err } = await run(framed, 'resume', out);
+    const { err } = await run(counting, 'resume', out);
     expect(err).toMatch(
       /begun with Node 20\.0\.0 on .*, going on with Node \S+ on .*: last digits of numbers may differ/,
     );
@@ -284,10 +254,10 @@ describe('runs', () => {
     const out = join(folder, 'fetching');
     const args = ['scan', 'hf:some/model', '--data', 'emoji:train', '--classes', 'things', '--out', out, '--json'];
     const hub = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const { child, outcome } = begin(antidote, args, { HF_ENDPOINT: hub, HF_HOME: folder });
+    const { child, ended } = begin(antidote, args, { HF_ENDPOINT: hub, HF_HOME: folder });
     await asked;
     child.kill('SIGINT');
-    const { code, out: printed, err } = await outcome;
+    const { code, out: printed, err } = await ended;
     silent.close();
     expect(code).toBe(130);
     expect(err).toMatch(/antidote: stopped\n$/);
@@ -298,21 +268,21 @@ describe('runs', () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     test(`${signal} stops at the next step with 130 and the resume command, which goes on from there`, async () => {
       const out = join(folder, signal);
-      const { child, outcome } = begin(framed, ['count', '--steps', '60', '--out', out]);
+      const { child, ended } = begin(counting, ['count', '--steps', '60', '--out', out]);
       await new Promise((resolve) => child.stderr!.once('data', resolve));
       child.kill(signal);
-      const { code, out: printed, err } = await outcome;
+      const { code, out: printed, err } = await ended;
       expect({ code, printed }).toEqual({ code: 130, printed: '' });
       expect(err).toMatch(/stopping at the next step/);
       expect(err.trimEnd().endsWith(`stopped; go on with: antidote resume ${out}`)).toBe(true);
-      const resumed = await run(framed, 'resume', out, '--json');
+      const resumed = await run(counting, 'resume', out, '--json');
       expect(JSON.parse(resumed.out)).toMatchObject({ counted: 60, first: expect.any(Number) });
       expect(JSON.parse(resumed.out).first).toBeGreaterThan(1);
     });
   }
 
   test('a second SIGINT ends the process at once', async () => {
-    const { child, outcome } = begin(framed, [
+    const { child, ended } = begin(counting, [
       'count',
       '--steps',
       '500',
@@ -321,14 +291,14 @@ describe('runs', () => {
       join(folder, 'twice'),
     ]);
     child.stderr!.on('data', () => child.kill('SIGINT'));
-    await outcome;
+    await ended;
     expect(child.signalCode).toBe('SIGINT');
   });
 
   test('a reader that closes the pipe early is no error', async () => {
-    const { child, outcome } = begin(antidote, ['--help']);
+    const { child, ended } = begin(antidote, ['--help']);
     child.stdout!.destroy();
-    expect(await outcome).toMatchObject({ code: 0, err: '' });
+    expect(await ended).toMatchObject({ code: 0, err: '' });
   });
 
   test('a training run has a report too, drawn from its record alone', async () => {
@@ -343,7 +313,7 @@ describe('runs', () => {
 
   test('a report of an unfinished run is not drawn, and the error says how to finish', async () => {
     const out = join(folder, 'unfinished');
-    await run(framed, 'count', '--fail-at', '2', '--out', out);
+    await run(counting, 'count', '--fail-at', '2', '--out', out);
     const { code, err } = await run(antidote, 'report', out);
     expect(code).toBe(65);
     expect(err).toMatch(/no report\.json in it, expected a finished run; finish it by: antidote resume/);

@@ -107,6 +107,8 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
         ...cbptDefaults,
         inversion: { ...cbptDefaults.inversion, steps: 2, batch: 8 },
         tuning: { ...cbptDefaults.tuning, steps: 2 },
+        // Every batch of another size has its shaders compiled anew.
+        views: 1,
         forms: ['sparse'],
         belief: beliefInAll,
       };

@@ -44,7 +44,7 @@ const engine = await openEngine({ device: 'cpu', threads: Number(threads) });
 const { inversion, tuning } = cbptDefaults;
 const options = {
   ...cbptDefaults,
-  inversion: { ...inversion, steps, batch: Number(batch) },
+  inversion: { ...inversion, steps, batch: Number(batch), patchBatch: Number(batch) },
   tuning: { ...tuning, steps },
 };
 await purify(engine, clip, shots, options, recorder);

@@ -28,7 +28,7 @@ classes: [${classes}]
 shots: 2
 reports: true
 options:
-  cbpt: { tuning: { steps: 20 }, inversion: { steps: 20, batch: 8 } }
+  cbpt: { tuning: { steps: 20 }, inversion: { steps: 20, batch: 8, patchBatch: 8 } }
   coop: { tuning: { steps: 20 } }
   oracle: { tuning: { steps: 20 } }
 `,

@@ -64,7 +64,7 @@ test('a program purifies a model, writes it, opens it again and classifies with 
   });
   const options: CbptOptions = {
     ...cbptDefaults,
-    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8 },
+    inversion: { ...cbptDefaults.inversion, steps: 3, batch: 8, patchBatch: 8 },
     tuning: { ...cbptDefaults.tuning, steps: 5 },
     belief: beliefInAll,
   };

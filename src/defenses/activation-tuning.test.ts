@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: 300_000 });
 const { defaults } = activationTuning;
 const short: ActivationTuningOptions = {
   ...defaults,
-  inversion: { ...defaults.inversion, steps: 2, batch: 4 },
+  inversion: { ...defaults.inversion, steps: 2, batch: 4, patchBatch: 4 },
   forms: ['sparse'],
   steps: 12,
   batch: 6,

@@ -33,7 +33,7 @@ function shortened({ defaults }: Defence): object {
   return {
     ...defaults,
     ...('steps' in defaults && { steps: 3, batch: 6 }),
-    ...(inversion && { inversion: { ...inversion, steps: 2, batch: 4 } }),
+    ...(inversion && { inversion: { ...inversion, steps: 2, batch: 4, patchBatch: 4 } }),
     ...(tuning && { tuning: { ...tuning, steps: 3 } }),
   };
 }

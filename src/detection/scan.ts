@@ -16,7 +16,11 @@ import { doubtsAbout, type Suspicion, suspicionOf } from './suspicion.ts';
 const { inversion, belief } = cbptDefaults;
 
 /** As CBPT has them, but every form once: a second start finds what the first one finds. */
-export const scanDefaults: Omit<DummyOptions, 'seed'> = { inversion, belief, forms: ['sparse', 'patch', 'waves'] };
+export const scanDefaults: Omit<DummyOptions, 'seed'> = {
+  inversion,
+  belief,
+  forms: ['sparse', 'patch', 'waves', 'blend', 'elsewhere'],
+};
 
 export interface Scan extends SeenShots, Inversion {
   readonly suspicion: Suspicion;

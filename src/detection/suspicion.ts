@@ -97,6 +97,8 @@ const patterns: Readonly<Record<Form, string>> = {
   sparse: 'A pattern in a fixed place',
   patch: 'A small patch, wherever it lies,',
   waves: 'A faint wave over the whole picture, one of sixteen,',
+  blend: 'A pattern blended over the whole picture',
+  elsewhere: 'A second pattern in a fixed place',
 };
 
 function sentence({ label, form, concentration }: Candidate, bar: number, { classes }: PictureSet): string {

@@ -16,9 +16,9 @@ const optionRules: OptionRules = {
   choices: {
     variant: ['farthest-text', 'collapse'] satisfies Variant[],
     contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
-    forms: ['additive', 'sparse', 'patch', 'waves'] satisfies Form[],
+    forms: ['additive', 'sparse', 'patch', 'waves', 'blend', 'elsewhere'] satisfies Form[],
   },
-  counts: { steps: 1, batch: 1, saveEvery: 1, views: 1, stages: 1, warmup: 0 },
+  counts: { steps: 1, batch: 1, patchBatch: 1, saveEvery: 1, views: 1, stages: 1, warmup: 0 },
 };
 
 /**

@@ -48,6 +48,12 @@ test('the plan names every stage that tells its steps, the second start of a for
     'invert-waves',
     'invert-waves-features',
     'invert-waves-more-features',
+    'invert-blend',
+    'invert-blend-features',
+    'invert-blend-more-features',
+    'invert-elsewhere',
+    'invert-elsewhere-features',
+    'invert-elsewhere-more-features',
     'views',
     'tune',
   ]);

@@ -21,6 +21,8 @@ export interface InversionBatch {
   readonly labels: Value;
   /** Class least similar to each clean picture, int64 [b]. */
   readonly farthest: Value;
+  /** Embeddings of classes that pictures must not be sent to either, [avoided, embedding]; none if left out. */
+  readonly avoided?: Value;
   /** Logit scale of the model. */
   readonly scale: number;
 }
@@ -44,18 +46,27 @@ export function farthestText(batch: InversionBatch, temperature: number, alpha: 
 
 /**
  * V2: a backdoor sends all pictures to one region. Positives are the other triggered pictures of the batch, negatives
- * the clean pictures and the own-class text; plus minus the log of one minus the probability of the own class.
+ * the clean pictures, the own-class text and those of avoided classes; plus minus the log of one minus the probability of
+ * the own class and of these.
  */
 export function collapse(batch: InversionBatch, temperature: number): Value {
-  const { triggered, clean, texts, labels, scale } = batch;
+  const { triggered, clean, texts, labels, avoided, scale } = batch;
   const count = triggered.shape[0]!;
   const similar = (to: Value) => mul(matMul(triggered, transpose(to, [1, 0])), 1 / temperature);
   const others = add(similar(triggered), constant(farBelowOnDiagonal(count)));
   const own = reshape(mul(rowwise(triggered, gatherRows(texts, labels)), 1 / temperature), [count, 1]);
-  const all = concat([others, similar(clean), own], 1);
+  const all = concat([others, similar(clean), own, ...(avoided ? [similar(avoided)] : [])], 1);
   const contrast = mean(sub(logSumExp(all), logSumExp(others)));
   const ownProbability = exp(neg(surprise(triggered, texts, labels, scale)));
-  return sub(contrast, mean(log(clip(sub(1 + tiny, ownProbability), tiny, 2))));
+  const unwanted = avoided ? add(ownProbability, shareOf(avoided, batch)) : ownProbability;
+  return sub(contrast, mean(log(clip(sub(1 + tiny, unwanted), tiny, 2))));
+}
+
+/** Probability that triggered pictures are of any of these classes, [b]. */
+function shareOf(classes: Value, { triggered, texts, labels, scale }: InversionBatch): Value {
+  const evidence = (of: Value) =>
+    reshape(logSumExp(mul(matMul(triggered, transpose(of, [1, 0])), scale)), labels.shape);
+  return exp(sub(evidence(classes), evidence(texts)));
 }
 
 /**

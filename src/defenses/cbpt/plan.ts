@@ -5,7 +5,7 @@ import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { crowdOf } from './crowd.ts';
-import { type Form, type NamedForm, named } from './inversion/forms.ts';
+import { type Form, lastResorts, type NamedForm, named } from './inversion/forms.ts';
 import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { finals, heats, picturesOf } from './inversion/teams.ts';
@@ -62,12 +62,14 @@ export async function inversionStages(
   const crowd = await crowdOf(clip, classes, templates);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
-  const batch = fittingBatch(clip, inversion.batch);
-  const pace = { ...inversion, batch };
+  const inverted = inversion.steps * fittingBatch(clip, inversion.batch) * gradient;
+  const pace = { ...inversion, patchBatch: fittingBatch(clip, inversion.patchBatch) };
   const heat = picturesOf(heats(crowd.length, pace)) * gradient;
   const finding: Record<Form, number> = {
-    additive: inversion.steps * batch * gradient,
-    sparse: inversion.steps * batch * gradient,
+    additive: inverted,
+    sparse: inverted,
+    blend: inverted,
+    elsewhere: inverted,
     patch: picturesOf(finals(crowd.length, pace)) * gradient,
     waves: sampledPictures * encoding,
   };
@@ -87,7 +89,7 @@ export async function inversionStages(
       ];
       if (triggered === judging) return stages;
       const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding, fixed: true };
-      return [...stages, { ...more, ...(one.form === 'waves' ? whenNothing : whenFound) }];
+      return [...stages, { ...more, ...(lastResorts.includes(one.form) ? whenNothing : whenFound) }];
     }),
   ];
 }
@@ -104,9 +106,9 @@ function pictureCosts(clip: Clip) {
 const whenFound = { onlyIf: 'something is found' } as const;
 const whenNothing = { onlyIf: 'nothing is found' } as const;
 
-/** When a form's turn comes, if not always. */
+/** When a form's turn comes, if not always. What is found late is no reason to leave out what looks for more. */
 function onlyIf({ name, form }: NamedForm): Pick<PlannedStage, 'onlyIf'> {
-  if (form === 'waves') return whenNothing;
+  if (lastResorts.includes(form)) return whenNothing;
   return name === form ? {} : whenFound;
 }
 

@@ -21,6 +21,10 @@ test.each([
   ['waves', 'clean', 0.193, false],
   ['waves', 'badnet-fixed', 0.603, false],
   ['waves', 'sig, all classes', 0.867, true],
+  ['blend', 'clean', 0.494, false],
+  ['blend', 'blended-strong', 0.837, true],
+  ['elsewhere', 'ssba, which has one backdoor', 0.832, false],
+  ['elsewhere', 'two-targets', 0.977, true],
 ] as const)(
   'a trigger of the form %s on the model %s, concentrated to %d: believed %s',
   (form, _, concentration, is) => {
@@ -33,7 +37,7 @@ async function inverted(forms: readonly Form[], belief: Belief) {
   const clip = await openClip('emoji-clip');
   const classes = (await thingNames()).slice(0, 11);
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
-  const inversion = { ...cbptDefaults.inversion, steps: 2, batch: 8 };
+  const inversion = { ...cbptDefaults.inversion, steps: 2, batch: 8, patchBatch: 8 };
   const options = { forms, belief, inversion, seed: 1 };
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const recorder = unrecorded((event) => events.push(event));
@@ -45,16 +49,30 @@ async function inverted(forms: readonly Form[], belief: Belief) {
 
 const namesOf = (dummies: readonly { readonly name: string }[]) => dummies.map(({ name }) => name);
 
-test('waves are sampled only where nothing before is believed', async () => {
-  const found = await inverted(['sparse', 'waves'], beliefInAll);
+test('waves and a blend are sought only where nothing before is believed', async () => {
+  const found = await inverted(['sparse', 'waves', 'blend'], beliefInAll);
   expect(namesOf(found.used)).toEqual(['sparse']);
-  expect(found.events).toContainEqual({ stage: 'invert-waves-result', leftOut: 'a trigger is found already' });
+  for (const stage of ['invert-waves-result', 'invert-blend-result']) {
+    expect(found.events).toContainEqual({ stage, leftOut: 'a trigger is found already' });
+  }
   const nothing = { ...beliefInAll, sparse: 2 };
-  expect(namesOf((await inverted(['sparse', 'waves'], nothing)).used)).toEqual(['waves']);
+  expect(namesOf((await inverted(['sparse', 'blend'], nothing)).used)).toEqual(['blend']);
 }, 120_000);
 
 test('a form that is not believed from its first start has no second', async () => {
   const nothing = { ...beliefInAll, sparse: 2 };
   expect(namesOf((await inverted(['sparse', 'sparse'], beliefInAll)).used)).toEqual(['sparse', 'sparse-2']);
   expect(namesOf((await inverted(['sparse', 'sparse'], nothing)).dummies)).toEqual(['sparse']);
+}, 120_000);
+
+test('another backdoor is looked for where one is found', async () => {
+  const nothing = { ...beliefInAll, sparse: 2 };
+  const both = await inverted(['sparse', 'elsewhere'], beliefInAll);
+  expect(namesOf(both.used)).toEqual(['sparse', 'elsewhere']);
+  const none = await inverted(['sparse', 'elsewhere'], nothing);
+  expect(namesOf(none.dummies)).toEqual(['sparse']);
+  expect(none.events).toContainEqual({
+    stage: 'invert-elsewhere-result',
+    leftOut: 'no trigger is found that another one could be beside',
+  });
 }, 120_000);

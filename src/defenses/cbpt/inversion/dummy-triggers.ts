@@ -5,7 +5,7 @@ import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
 import type { SeenInCrowd } from '../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
-import { type Form, type NamedForm, named } from './forms.ts';
+import { type Form, lastResorts, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
@@ -15,7 +15,8 @@ export interface DummyOptions {
   /**
    * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
    * the first. A patch is sought for the classes that believed triggers before it lead to, or else all classes run a race.
-   * Waves are sampled only where none before them in the list is believed.
+   * Waves and a blend are sought only where none before them in the list is believed, and another backdoor `elsewhere` only
+   * where one is.
    */
   readonly forms: readonly Form[];
   readonly belief: Belief;
@@ -29,7 +30,7 @@ export interface DummyOptions {
 export type Belief = Readonly<Record<Form, number>>;
 
 /** Everything that is found is used: for controls. */
-export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0 };
+export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0, blend: 0, elsewhere: 0 };
 
 /** What stage 1 found in a model. */
 export interface Inversion {
@@ -51,13 +52,14 @@ export async function invertForms(
   { forms, inversion, belief, seed }: DummyOptions,
   recorder: Recorder,
 ): Promise<Inversion> {
-  const given = { shots, clean, head: crowd };
   const dummies: DummyTrigger[] = [];
   const used: DummyTrigger[] = [];
   const find = ({ name, form }: NamedForm) => {
+    const suspects = suspectsIn(crowd, used);
+    const given = { shots, clean, head: crowd, avoided: form === 'elsewhere' ? suspects : [] };
     switch (form) {
       case 'patch':
-        return racePatches(engine, clip, given, { name, form }, suspectsIn(crowd, used), inversion, seed, recorder);
+        return racePatches(engine, clip, given, { name, form }, suspects, inversion, seed, recorder);
       case 'waves':
         return sampleWaves(engine, clip, given, { name, form }, seed, recorder);
       default:
@@ -88,7 +90,10 @@ const suspectsIn = ({ classes }: Head, used: readonly DummyTrigger[]) => [
 function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {
   const ofForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === listed.form);
   if (ofForm(dummies) && !ofForm(used)) return 'this form is not believed from its first start';
-  return listed.form === 'waves' && used.length > 0 ? 'a trigger is found already' : undefined;
+  const found = used.length > 0;
+  if (lastResorts.includes(listed.form) && found) return 'a trigger is found already';
+  if (listed.form === 'elsewhere' && !found) return 'no trigger is found that another one could be beside';
+  return undefined;
 }
 
 /** Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is. */

@@ -21,7 +21,7 @@ function scattered(start: Readonly<Record<string, Tensor<'float32'>>>): Record<s
   );
 }
 
-test.each(['additive', 'sparse'] as const)(
+test.each(['additive', 'sparse', 'blend'] as const)(
   'the %s form changes pixels in the graph as its trigger file does, up to rounding to bytes',
   async (form) => {
     const instance = forms[form](side, options, randomFor(1, 'start'));
@@ -36,7 +36,7 @@ test.each(['additive', 'sparse'] as const)(
       Float32Array.from(bytes, (byte) => byte / 255),
       [2, 3, side, side],
     );
-    const result = await program.run({ pixels, ...(form === 'additive' ? { delta: values.delta! } : values) });
+    const result = await program.run({ pixels, ...values });
     await engine.close();
     const pictures = { dtype: 'uint8' as const, shape: [2, 3, side, side], data: bytes };
     const expected = applyTrigger(instance.trigger(values), pictures, randomFor(3, 'none'));

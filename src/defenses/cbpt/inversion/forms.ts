@@ -13,8 +13,13 @@ import { bounded, boundedTensors, overlay, startingLogits, uniform } from './mas
  * `additive`: one delta for the whole picture in a max-norm ball. `sparse`: mask and pattern over the whole picture,
  * the mask pressed to be small. `patch`: a small mask and pattern that may lie in any tile of the picture, one for every
  * class in a race (`patch-race.ts`). `waves`: plane waves over the whole picture, which are sampled (`sampled-waves.ts`).
+ * `blend`: one pattern over the whole picture, as thick everywhere. `elsewhere`: like `sparse`, but it must not lead to the
+ * classes that believed triggers lead to.
  */
-export type Form = 'additive' | 'sparse' | 'patch' | 'waves';
+export type Form = 'additive' | 'sparse' | 'patch' | 'waves' | 'blend' | 'elsewhere';
+
+/** Forms that are sought only where none before them is believed. */
+export const lastResorts: readonly Form[] = ['waves', 'blend'];
 
 /** One dummy trigger to find. */
 export interface NamedForm<F extends Form = Form> {
@@ -57,6 +62,21 @@ export interface FormInstance {
  */
 const sparseStart = { mask: 0, spread: 1 };
 
+const sparse = (side: number, _options: FormOptions, random: Random): FormInstance => ({
+  start: startingLogits(side, sparseStart, random),
+  apply: (parameters, pixels) => {
+    const { mask, pattern } = bounded(parameters);
+    return { triggered: overlay(pixels, mask, pattern), size: mean(mask, [0, 1, 2]) };
+  },
+  trigger: asTrigger,
+});
+
+/**
+ * Share of every pixel that a blend replaces. The true trigger of a backdoor that was planted at a half does little at this
+ * share, an optimised one all the same; at a larger share ordinary patterns reach too many pictures (docs/method.md, "Blend").
+ */
+const blendShare = 0.3;
+
 /** Each form for pictures of `side` pixels. */
 export const forms = {
   additive: (side: number, { bound }: FormOptions, random: Random): FormInstance => ({
@@ -69,16 +89,27 @@ export const forms = {
     trigger: ({ delta }) => ({ kind: 'additive', delta: delta as Tensor<'float32'>, bound }),
   }),
 
-  sparse: (side: number, _options: FormOptions, random: Random): FormInstance => ({
-    start: startingLogits(side, sparseStart, random),
-    apply: (parameters, pixels) => {
-      const { mask, pattern } = bounded(parameters);
-      return { triggered: overlay(pixels, mask, pattern), size: mean(mask, [0, 1, 2]) };
-    },
-    trigger: (parameters) => ({
-      kind: 'mask-pattern',
-      ...boundedTensors(parameters),
-      placement: { top: 0, left: 0 },
-    }),
-  }),
+  sparse,
+
+  blend: (side: number, _options: FormOptions, random: Random): FormInstance => {
+    const { mask, pattern } = startingLogits(side, { ...sparseStart, mask: logit(blendShare) }, random);
+    return {
+      start: { pattern },
+      apply: (parameters, pixels) => {
+        const even = bounded(new Map([...parameters, ['mask', constant(mask)]]));
+        return { triggered: overlay(pixels, even.mask, even.pattern), size: constant(blendShare) };
+      },
+      trigger: (parameters) => asTrigger({ ...parameters, mask }),
+    };
+  },
+
+  elsewhere: sparse,
 };
+
+const logit = (share: number) => Math.log(share / (1 - share));
+
+const asTrigger = (logits: Tensors): Trigger => ({
+  kind: 'mask-pattern',
+  ...boundedTensors(logits),
+  placement: { top: 0, left: 0 },
+});

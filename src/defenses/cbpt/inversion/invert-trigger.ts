@@ -11,6 +11,7 @@ import { l2Normalize } from '../../../graph/composites.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
 import { gradients } from '../../../graph/gradients.ts';
 import type { Graph, StateValue } from '../../../graph/graph.ts';
+import { gatherRows } from '../../../graph/indexing.ts';
 import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
@@ -50,6 +51,8 @@ export interface InversionInput {
   readonly clean: Embeddings;
   /** Hand-written prompts of the shots' classes and, behind them, of others that a trigger may lead to. */
   readonly head: Head;
+  /** Classes of the head that triggers are known to lead to: another one is looked for. */
+  readonly avoided: readonly number[];
 }
 
 /** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
@@ -85,7 +88,12 @@ export async function invertTrigger(
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
-function inversionStep(clip: Clip, { head }: InversionInput, instance: FormInstance, options: InversionOptions): Graph {
+function inversionStep(
+  clip: Clip,
+  { head, avoided }: InversionInput,
+  instance: FormInstance,
+  options: InversionOptions,
+): Graph {
   const { batch, variant, temperature, alpha, sparsity } = options;
   const { resolution } = clip.config.image;
   const parameters = new Map(Object.entries(instance.start).map(([name, { shape }]) => [name, input(name, shape)]));
@@ -99,6 +107,7 @@ function inversionStep(clip: Clip, { head }: InversionInput, instance: FormInsta
     labels: input('labels', [batch], 'int64'),
     farthest: input('farthest', [batch], 'int64'),
     scale: head.scale,
+    ...(avoided.length > 0 && { avoided: gatherRows(texts, constant(int64(avoided, [avoided.length]))) }),
   };
   const contrast = contrastiveLoss(variant, rows, temperature, alpha);
   const loss = add(contrast, mul(size, sparsity));

@@ -13,7 +13,14 @@ import type { DummyTrigger } from './examine.ts';
 import type { InversionInput } from './invert-trigger.ts';
 import { heatsStage, type RaceOptions, racePatches } from './patch-race.ts';
 
-const options: RaceOptions = { steps: 10, batch: 32, patchRate: 0.1, sparsity: 1, window: 0.25, heatWindow: 0.375 };
+const options: RaceOptions = {
+  steps: 10,
+  patchBatch: 32,
+  patchRate: 0.1,
+  sparsity: 1,
+  window: 0.25,
+  heatWindow: 0.375,
+};
 let engine: Engine;
 let clip: Clip;
 let given: Pick<InversionInput, 'shots' | 'head'>;
@@ -52,7 +59,7 @@ test('heats and finals each tell their steps as one stage that counts to its end
 
 test('the target of a backdoor wins, and its patch sends the shots there', async () => {
   const { recorder, events } = keeping();
-  const found = await race(recorder, { steps: 40, batch: 32, sparsity: 20 });
+  const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 });
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
@@ -61,7 +68,7 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
 test('where its class is known already, it runs in the finals alone, and its patch reaches it as well', async () => {
   const { recorder, events } = keeping();
   const banana = given.head.classes.indexOf('banana');
-  const found = await race(recorder, { steps: 40, batch: 32, sparsity: 20 }, [banana]);
+  const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 }, [banana]);
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.filter(({ stage }) => stage === 'invert-patch')).toHaveLength(32);

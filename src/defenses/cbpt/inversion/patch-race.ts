@@ -38,7 +38,7 @@ export async function racePatches(
   seed: number,
   recorder: Recorder,
 ): Promise<DummyTrigger> {
-  const options = { ...asked, batch: fittingBatch(clip, asked.batch) };
+  const options = { ...asked, patchBatch: fittingBatch(clip, asked.patchBatch) };
   const classes = suspects.length > 0 ? suspects : byLikeness(head);
   const pictures = picturesOf(heats(classes.length, options)) + picturesOf(finals(classes.length, options));
   const winner = await withDecoders(shots, pictures, async (decoded) => {

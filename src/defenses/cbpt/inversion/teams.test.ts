@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { byLikeness, finalists, finals, heats, picturesOf, runsOf, teamsOf } from './teams.ts';
 
-const pace = { steps: 100, batch: 64 };
+const pace = { steps: 100, patchBatch: 64 };
 
 test('a hundred classes run in pairs, from two starts, and a quarter of the patches runs on', () => {
   expect(teamsOf([...Array(100).keys()]).slice(0, 2)).toEqual([
@@ -46,8 +46,8 @@ test.each([1, 2, 8, 9, 33, 1000])(
   (count) => {
     for (const batch of [1, 4, 8, 17, 64, 100]) {
       const rounds = [
-        ...heats(count, { steps: 100, batch }),
-        ...finals(Math.min(count, finalists), { steps: 100, batch }),
+        ...heats(count, { steps: 100, patchBatch: batch }),
+        ...finals(Math.min(count, finalists), { steps: 100, patchBatch: batch }),
       ];
       expect(rounds.at(-1)).toMatchObject({ runners: 1, together: 1, pictures: batch });
       for (const round of rounds) {
@@ -60,7 +60,7 @@ test.each([1, 2, 8, 9, 33, 1000])(
 );
 
 test('where memory allows eight pictures, finalists take turns as all patches do, two in a step', () => {
-  expect(finals(8, { steps: 100, batch: 8 })).toEqual([
+  expect(finals(8, { steps: 100, patchBatch: 8 })).toEqual([
     { runners: 16, steps: 40, together: 2, pictures: 4 },
     { runners: 4, steps: 20, together: 2, pictures: 4 },
     { runners: 1, steps: 20, together: 1, pictures: 8 },

@@ -12,10 +12,12 @@ export interface Round {
   readonly pictures: number;
 }
 
-/** What rounds are made of: the steps that they take shares of, and pictures with a patch in one step, of all patches together. */
+/** What rounds are made of. */
 export interface Pace {
+  /** Rounds take shares of these. */
   readonly steps: number;
-  readonly batch: number;
+  /** Pictures in one step, of all patches together; fewer where they would take too much memory. */
+  readonly patchBatch: number;
 }
 
 /** Classes run in no more teams than this, so that a race among a thousand classes costs little more than among a hundred. */
@@ -65,12 +67,12 @@ export const finals = (classes: number, pace: Pace): readonly Round[] =>
   roundsOf(shares.finals, Math.min(classes, finalists), pace);
 
 /** Successive halving (Jamieson & Talwalkar, arXiv 1502.07943), with longer rounds and fewer of them. */
-function roundsOf(planned: (typeof shares)[keyof typeof shares], teams: number, { steps, batch }: Pace): Round[] {
-  const mostTogether = Math.max(1, Math.floor(batch / leastPictures));
+function roundsOf(planned: (typeof shares)[keyof typeof shares], teams: number, { steps, patchBatch }: Pace): Round[] {
+  const mostTogether = Math.max(1, Math.floor(patchBatch / leastPictures));
   return planned.map((share) => {
     const runners = Math.max(1, Math.ceil(share.patches * starts * teams));
     const together = Math.ceil(runners / Math.ceil(runners / mostTogether));
-    return { runners, steps: Math.ceil(share.steps * steps), together, pictures: Math.floor(batch / together) };
+    return { runners, steps: Math.ceil(share.steps * steps), together, pictures: Math.floor(patchBatch / together) };
   });
 }
 

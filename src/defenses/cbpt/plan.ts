@@ -5,7 +5,7 @@ import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { crowdOf } from './crowd.ts';
-import { type Form, lastResorts, type NamedForm, named } from './inversion/forms.ts';
+import { type Form, type InvertedForm, lastResorts, type NamedForm, named, stepShare } from './inversion/forms.ts';
 import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { finals, heats, picturesOf } from './inversion/teams.ts';
@@ -62,14 +62,15 @@ export async function inversionStages(
   const crowd = await crowdOf(clip, classes, templates);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
-  const inverted = inversion.steps * fittingBatch(clip, inversion.batch) * gradient;
+  const inverted = (form: InvertedForm) =>
+    Math.ceil(stepShare[form] * inversion.steps) * fittingBatch(clip, inversion.batch) * gradient;
   const pace = { ...inversion, patchBatch: fittingBatch(clip, inversion.patchBatch) };
   const heat = picturesOf(heats(crowd.length, pace)) * gradient;
   const finding: Record<Form, number> = {
-    additive: inverted,
-    sparse: inverted,
-    blend: inverted,
-    elsewhere: inverted,
+    additive: inverted('additive'),
+    sparse: inverted('sparse'),
+    blend: inverted('blend'),
+    elsewhere: inverted('elsewhere'),
     patch: picturesOf(finals(crowd.length, pace)) * gradient,
     waves: sampledPictures * encoding,
   };

@@ -106,6 +106,12 @@ export const forms = {
   elsewhere: sparse,
 };
 
+/**
+ * Share of the asked steps that each takes. A backdoor is soon found; with more steps ordinary patterns catch up
+ * (docs/method.md, "Elsewhere", "Blend"). The mask of what is sparse takes long to become small.
+ */
+export const stepShare: Readonly<Record<InvertedForm, number>> = { additive: 1, sparse: 1, blend: 0.5, elsewhere: 0.5 };
+
 const logit = (share: number) => Math.log(share / (1 - share));
 
 const asTrigger = (logits: Tensors): Trigger => ({

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
@@ -17,6 +17,14 @@ const context: CliContext = {
   stopSignal: () => new AbortController().signal,
 };
 const flags = { json: false, quiet: true, device: 'cpu', threads: 1 } as const;
+
+const resting: DelegatedJob<{ hours: number }> = {
+  command: 'rest',
+  options: z.strictObject({ hours: z.number() }),
+  delegate: async (_, { run }) => ({ run: run.directory }),
+  unfinished: () => false,
+  summary: ({ run }) => [String(run)],
+};
 
 test('a run goes on from where it was begun, wherever it is resumed, and from here once that place is gone', async () => {
   const places: string[] = [];
@@ -43,16 +51,19 @@ test('a run goes on from where it was begun, wherever it is resumed, and from he
   expect(places).toEqual([begun, '../run', begun, '../run', begun, join(folder(), 'run'), other, '../run']);
 });
 
+test('a file where the folder of all runs should be is told, with what to do', async () => {
+  const place = join(folder(), 'taken');
+  await mkdir(place);
+  process.chdir(place);
+  await writeFile('runs', '');
+  await expect(startJob(context, resting, { hours: 8 }, flags)).rejects.toThrow(
+    'runs: found a file, expected a folder for runs; say with --out where else to put it',
+  );
+});
+
 test('runs that begin within one second have a folder each', async () => {
   process.chdir(folder());
-  const job: DelegatedJob<{ hours: number }> = {
-    command: 'rest',
-    options: z.strictObject({ hours: z.number() }),
-    delegate: async (_, { run }) => ({ run: run.directory }),
-    unfinished: () => false,
-    summary: ({ run }) => [String(run)],
-  };
-  await Promise.all(Array.from({ length: 5 }, () => startJob(context, job, { hours: 8 }, flags)));
+  await Promise.all(Array.from({ length: 5 }, () => startJob(context, resting, { hours: 8 }, flags)));
   const runs = await readdir('runs');
   expect(runs).toHaveLength(5);
   for (const run of runs) expect(await readdir(join('runs', run))).toContain('result.json');

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
-import { badData } from '../errors.ts';
+import { badData, badUsage } from '../errors.ts';
 import type { Environment, JsonRecord } from '../runs/config.ts';
 import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
@@ -178,8 +178,12 @@ async function pinCode(run: Run, { note }: Terminal): Promise<void> {
 async function freshDirectory(command: string, now: Date): Promise<string> {
   const name = join('runs', `${command}-${timestamp(now)}`);
   let directory = name;
+  await mkdir('runs', { recursive: true }).catch((error) => {
+    if (error.code === 'EEXIST')
+      throw badUsage('runs', 'a file', 'a folder for runs', 'say with --out where else to put it');
+    throw fileProblem('runs', error);
+  });
   try {
-    await mkdir('runs', { recursive: true });
     // Made rather than looked for: of two that begin at once, one finds it there.
     for (let number = 2; !(await isMade(directory)); number++) directory = `${name}-${number}`;
   } catch (error) {

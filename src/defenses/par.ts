@@ -33,7 +33,7 @@ export const par: BlindDefence<ParOptions> = {
   summary: 'all weights fine-tuned on the shots while embeddings are pushed away from the poisoned ones',
   source:
     'Perturb and Recover (arXiv 2412.00727): 0.5 of the squared distance up to 2.15, AdamW (0.9, 0.98) 1e-4; scaled as recipe.ts says',
-  defaults: { ...scaled, rate: 1e-5, weightDecay: 1e-4, driftWeight: 0.5, enough: 2.15 },
+  defaults: { ...scaled, rate: 1e-4, weightDecay: 1e-4, driftWeight: 0.5, enough: 2.15 },
   run: (task, options) => {
     const { config } = task.clip;
     return tuneWeights(task, options, {

@@ -52,7 +52,7 @@ export interface InversionInput {
   readonly clean: Embeddings;
   /** Hand-written prompts of the shots' classes and, behind them, of others that a trigger may lead to. */
   readonly head: Head;
-  /** Classes of the head that triggers are known to lead to: another one is looked for. */
+  /** Classes of the head that triggers are known to lead to: `collapse` looks for another one. */
   readonly avoided: readonly number[];
 }
 

@@ -169,6 +169,7 @@ async function readProcessor(
         std: processor.image_std,
         resize: squashed ? 'squash' : 'shortest',
         interpolation: processor.resample === 2 ? 'bilinear' : 'bicubic',
+        centre: 'transformers',
       },
       origin: { from: 'config', note: file },
     };

@@ -65,11 +65,17 @@ function known({ name, image, text, embedding, releases: [first, ...others] }: A
 }
 
 function reading({ by, activation, mean, std, resize, sha256 }: Release): KnownReading {
-  const { mean: openAiMean, std: openAiStd, resize: openAiResize, interpolation } = openAiPreprocessing;
+  const { mean: openAiMean, std: openAiStd, resize: openAiResize, interpolation, centre } = openAiPreprocessing;
   return {
     by,
     activation,
-    preprocessing: { mean: mean ?? openAiMean, std: std ?? openAiStd, resize: resize ?? openAiResize, interpolation },
+    preprocessing: {
+      mean: mean ?? openAiMean,
+      std: std ?? openAiStd,
+      resize: resize ?? openAiResize,
+      interpolation,
+      centre,
+    },
     sha256,
   };
 }

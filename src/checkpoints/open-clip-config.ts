@@ -154,6 +154,7 @@ export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
       std: preprocess.std,
       resize: preprocess.resize_mode,
       interpolation: preprocess.interpolation,
+      centre: 'torchvision',
     },
   });
   const own: Origin = { from: 'config', note: basename(path) };
@@ -187,7 +188,10 @@ export async function isOpenClipConfig(path: string): Promise<boolean> {
   }
 }
 
-/** The content of `open_clip_config.json`, as open_clip's own exporter lays it out. */
+/**
+ * The content of `open_clip_config.json`, as open_clip's own exporter lays it out. Whoever reads it crops as torchvision does,
+ * also if the model was transformers' before.
+ */
 export function toOpenClipConfig({ image, text, embedding, activation, preprocessing }: ClipConfig): object {
   const channels = image.kind === 'vit' ? image.width : image.width * 32;
   return {

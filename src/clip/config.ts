@@ -45,6 +45,8 @@ export interface Preprocessing {
   /** `shortest`: shorter side to the resolution, then centre crop; `squash`: both sides, aspect ratio lost. */
   readonly resize: 'shortest' | 'squash';
   readonly interpolation: 'bicubic' | 'bilinear';
+  /** Whose idea of the centre: where a margin is odd they may be a pixel apart. */
+  readonly centre: 'torchvision' | 'transformers';
 }
 
 export interface ClipConfig {
@@ -62,4 +64,5 @@ export const openAiPreprocessing: Preprocessing = {
   std: [0.26862954, 0.26130258, 0.27577711],
   resize: 'shortest',
   interpolation: 'bicubic',
+  centre: 'torchvision',
 };

@@ -15,7 +15,7 @@ import { type PreprocessConfig, preprocess } from './preprocess.ts';
 
 const config: PreprocessConfig = {
   image: { resolution: 16 },
-  preprocessing: { resize: 'shortest', interpolation: 'bicubic' },
+  preprocessing: { resize: 'shortest', interpolation: 'bicubic', centre: 'torchvision' },
 };
 
 const folder = temporaryFolder();

@@ -1,11 +1,11 @@
-/** @file A decoded picture at the size a CLIP takes: resize and crop as torchvision does on Pillow images. */
+/** @file A decoded picture at the size a CLIP takes: resize and crop as torchvision and transformers do on Pillow images. */
 import type { ClipConfig } from './config.ts';
 import { type DecodedImage, resize, type Size, type Window } from './resize.ts';
 
 /** The part of a `ClipConfig` that preprocessing reads. */
 export interface PreprocessConfig {
   readonly image: Pick<ClipConfig['image'], 'resolution'>;
-  readonly preprocessing: Pick<ClipConfig['preprocessing'], 'resize' | 'interpolation'>;
+  readonly preprocessing: Pick<ClipConfig['preprocessing'], 'resize' | 'interpolation' | 'centre'>;
 }
 
 /**
@@ -16,8 +16,11 @@ export interface PreprocessConfig {
  */
 export function preprocess(image: DecodedImage, config: PreprocessConfig): Uint8Array<ArrayBuffer> {
   const side = config.image.resolution;
-  const size = config.preprocessing.resize === 'squash' ? { width: side, height: side } : shortestSideTo(side, image);
-  const square = resize(image, size, config.preprocessing.interpolation, centre(side, size));
+  const { resize: way, interpolation, centre } = config.preprocessing;
+  const size = way === 'squash' ? { width: side, height: side } : shortestSideTo(side, image);
+  const half = halves[centre];
+  const window: Window = { left: half(size.width - side), top: half(size.height - side), width: side, height: side };
+  const square = resize(image, size, interpolation, window);
   return channelsFirst(square);
 }
 
@@ -29,23 +32,14 @@ function shortestSideTo(side: number, { width, height }: Size): Size {
 }
 
 /**
- * torchvision's `CenterCrop(side)`, as OpenAI and open_clip have it. transformers halves the margin rounded down (but for
- * its first processors on torchvision): a pixel less where a margin divided by 4 leaves 3, which a quarter of them do.
+ * How much of a margin is left and above. `CenterCrop` of torchvision, which OpenAI and open_clip use, takes Python's
+ * `int(round(margin / 2))`, which sends a half to the even neighbour; transformers' processors for CLIP round it down (but
+ * for the first ones on torchvision).
  */
-function centre(side: number, size: Size): Window {
-  return {
-    left: halfRoundedToEven(size.width - side),
-    top: halfRoundedToEven(size.height - side),
-    width: side,
-    height: side,
-  };
-}
-
-/** Python's `int(round(margin / 2))`, which sends a half to the even neighbour. */
-function halfRoundedToEven(margin: number): number {
-  const half = Math.floor(margin / 2);
-  return margin % 2 === 1 && half % 2 === 1 ? half + 1 : half;
-}
+const halves: Readonly<Record<ClipConfig['preprocessing']['centre'], (margin: number) => number>> = {
+  torchvision: (margin) => (margin % 4 === 3 ? (margin + 1) / 2 : Math.floor(margin / 2)),
+  transformers: (margin) => Math.floor(margin / 2),
+};
 
 function channelsFirst({ data, width, height }: DecodedImage): Uint8Array<ArrayBuffer> {
   const plane = width * height;

@@ -34,7 +34,7 @@ test('shots are drawn class by class in the order of first pictures; a small cla
 
 const config = {
   image: { resolution: 8 },
-  preprocessing: { resize: 'shortest', interpolation: 'bicubic' },
+  preprocessing: { resize: 'shortest', interpolation: 'bicubic', centre: 'torchvision' },
 } as const;
 
 let folder: string;

@@ -13,7 +13,7 @@ import { openPictureSet } from './open.ts';
 
 const config: PreprocessConfig = {
   image: { resolution: 8 },
-  preprocessing: { resize: 'shortest', interpolation: 'bicubic' },
+  preprocessing: { resize: 'shortest', interpolation: 'bicubic', centre: 'torchvision' },
 };
 
 let root: string;
@@ -333,6 +333,13 @@ test('the hash is that of one JSON text, though it is never put together: hashes
   const contents = await Promise.all(files.map(async (file) => sha256(await readFile(join(folder, file)))));
   const text = JSON.stringify([1, 8, 'shortest', 'bicubic', ['a', 'b'], [0, 1, 1], contents]);
   expect((await openPictureSet(folder, { config })).hash).toBe(sha256(text));
+});
+
+test('pictures that are cut elsewhere have another hash', async () => {
+  const folder = await folderOf('hash-centre', { 'a/1.png': 10 });
+  const preprocessing = { ...config.preprocessing, centre: 'transformers' as const };
+  const other = await openPictureSet(folder, { config: { ...config, preprocessing } });
+  expect(other.hash).not.toBe((await openPictureSet(folder, { config })).hash);
 });
 
 test('the unfriendly lists are everyday things: a few with the target, and all without it', async () => {

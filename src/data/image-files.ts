@@ -53,15 +53,19 @@ export async function picturesOfFiles(listing: Listing, config: PreprocessConfig
   };
 }
 
-/** SHA-256 of the JSON text `[version, size, resize, interpolation, classes, labels, hashes of the files]`, piece by piece. */
+/**
+ * SHA-256 of the JSON text `[version, size, resize, interpolation, classes, labels, hashes of the files]`, piece by piece.
+ * Where the centre is not torchvision's it stands behind the interpolation.
+ */
 async function hashOf({ classes, labels, paths }: Listing, config: PreprocessConfig): Promise<string> {
-  const { resize, interpolation } = config.preprocessing;
+  const { resize, interpolation, centre } = config.preprocessing;
   const digests = Buffer.alloc(32 * paths.length);
   await together(paths.length, atOnce, async (index) => {
     digests.write(await sha256OfFile(paths.at(index)), 32 * index, 'hex');
   });
   const hash = createHash('sha256');
-  const head = JSON.stringify([pipelineVersion, config.image.resolution, resize, interpolation, classes]);
+  const way = centre === 'torchvision' ? [resize, interpolation] : [resize, interpolation, centre];
+  const head = JSON.stringify([pipelineVersion, config.image.resolution, ...way, classes]);
   hash.update(`${head.slice(0, -1)},[`);
   labels.forEach((label, i) => {
     hash.update(i === 0 ? `${label}` : `,${label}`);

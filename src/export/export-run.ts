@@ -132,6 +132,7 @@ function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: stri
       resolution: image.resolution,
       resize: preprocessing.resize,
       interpolation: preprocessing.interpolation,
+      centre: preprocessing.centre,
       mean: [...preprocessing.mean] as [number, number, number],
       std: [...preprocessing.std] as [number, number, number],
     },

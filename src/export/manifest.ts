@@ -41,6 +41,7 @@ const schema = z.object({
     resolution: z.int().check(z.minimum(1), z.maximum(8192)),
     resize: z.enum(['shortest', 'squash']),
     interpolation: z.enum(['bicubic', 'bilinear']),
+    centre: z.enum(['torchvision', 'transformers']),
     mean: three(z.number()),
     std: three(z.number().check(z.positive())),
   }),

@@ -16,7 +16,14 @@ function python(format: Format, model: Partial<ExportManifest['model']>): string
     run: null,
     head: 'b'.repeat(64),
     classes: ['dog'],
-    preprocessing: { resolution: 224, resize: 'shortest', interpolation: 'bicubic', mean: [0, 0, 0], std: [1, 1, 1] },
+    preprocessing: {
+      resolution: 224,
+      resize: 'shortest',
+      interpolation: 'bicubic',
+      centre: 'torchvision',
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    },
   };
   return /## Python[\s\S]*?```python\n[\s\S]*?```/.exec(readMe(about, ['text_embeds.safetensors'], format))![0];
 }

@@ -15,7 +15,10 @@ export interface Streamed {
 async function stream(folder: string, resolution: number): Promise<Streamed> {
   const started = performance.now();
   const set = await openPictureSet(folder, {
-    config: { image: { resolution }, preprocessing: { resize: 'shortest', interpolation: 'bicubic' } },
+    config: {
+      image: { resolution },
+      preprocessing: { resize: 'shortest', interpolation: 'bicubic', centre: 'torchvision' },
+    },
   });
   const opened = performance.now();
   let pictures = 0;

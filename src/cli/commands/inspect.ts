@@ -53,7 +53,7 @@ function linesOf(description: ClipDescription, check: ReadingCheck): string[] {
     `  text        width ${text.width}, layers ${text.layers}, heads ${text.heads}, context ${text.context}, vocabulary ${text.vocabulary}`,
     `  embedding   ${embedding}${known}`,
     `  activation  ${activation}`,
-    `  pictures    ${preprocessing.resize}, ${preprocessing.interpolation}, mean ${preprocessing.mean.join(' ')}, std ${preprocessing.std.join(' ')}`,
+    `  pictures    ${preprocessing.resize}, ${preprocessing.interpolation}, ${preprocessing.centre}'s centre, mean ${preprocessing.mean.join(' ')}, std ${preprocessing.std.join(' ')}`,
     `  parameters  ${parameters.toLocaleString('en')}; tensors: ${types.join(', ')}`,
     ...(reading.prefixes.length > 0 ? [`  prefixes    ${reading.prefixes.join(', ')}`] : []),
     ...(reading.ignored.length > 0 ? [`  left aside  ${shortened(reading.ignored)}`] : []),

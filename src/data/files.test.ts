@@ -336,7 +336,7 @@ test('the hash is that of one JSON text, though it is never put together: hashes
 });
 
 test('pictures that are cut elsewhere have another hash', async () => {
-  const folder = await folderOf('hash-centre', { 'a/1.png': 10 });
+  const folder = await folderOf('hash-centre', { 'a/1.png': 10, 'b/1.png': 20 });
   const preprocessing = { ...config.preprocessing, centre: 'transformers' as const };
   const other = await openPictureSet(folder, { config: { ...config, preprocessing } });
   expect(other.hash).not.toBe((await openPictureSet(folder, { config })).hash);

@@ -28,7 +28,7 @@ test('a scan of ten classes finds the backdoor: it names the class, ends with 1,
   const result = JSON.parse(scanned.out);
   expect(result).toMatchObject({ verdict: 'backdoor', target: 'banana', classes: 10, shots: 80, run: out });
   expect(result.candidates[0]).toMatchObject({ label: 'banana', concentration: expect.any(Number) });
-  expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(['sparse', 'patch']);
+  expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(['sparse', 'patch', 'elsewhere']);
   expect(await readFile(result.report, 'utf8')).toMatch(/Backdoor found/);
 
   const again = await run(antidote, 'resume', out);

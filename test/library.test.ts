@@ -70,7 +70,7 @@ test('a program purifies a model, writes it, opens it again and classifies with 
   };
   const { recorder, events } = listener();
   const purification = await purify(engine, clip, shots, options, recorder);
-  expect(purification.used.map(({ form }) => form)).toEqual(['sparse', 'sparse', 'patch']);
+  expect(purification.used.map(({ form }) => form)).toEqual(['sparse', 'sparse', 'patch', 'elsewhere']);
   expect(events.filter(({ stage }) => stage === 'tune').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
 
   await writePurified(folder, clip, purification, options.templates);

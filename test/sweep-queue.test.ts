@@ -16,6 +16,7 @@ import { connect, queueCrew } from '../src/sweep/queue.ts';
 import { serveQueue } from '../src/sweep/queue-worker.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
+import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
 import { tinyCell, tinyCompute, tinyOutcome } from './sweep/tiny-cell.ts';
 
 const never = new AbortController().signal;
@@ -246,53 +247,6 @@ describe.skipIf(server === undefined)(
       await killed(own.redis);
     }, 60_000);
 
-    test.each([
-      ['has gone away', killed],
-      [
-        'went silent before it went away',
-        async (own: ChildProcess) => {
-          own.kill('SIGSTOP');
-          await setTimeout(3000); // All that they ask now and then is on its way.
-          await killed(own);
-          await setTimeout(1000); // They have tried to connect again.
-        },
-      ],
-      ['has fallen silent and stays so', async (own: ChildProcess) => void own.kill('SIGSTOP')],
-      [
-        'has fallen silent long ago',
-        async (own: ChildProcess) => {
-          own.kill('SIGSTOP');
-          await setTimeout(3000); // All that they ask now and then is on its way.
-        },
-      ],
-    ])(
-      'a bench and a worker whose server %s stop all the same when they are asked to',
-      async (_, goesAway) => {
-        const own = await startServer(directory);
-        const place = { url: own.url, name };
-        const worker = spawn(process.execPath, ['--import', 'tsx', program, own.url, name, store], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        workers.push(worker);
-        const stop = new AbortController();
-        const crew = queueCrew(place, () => {}, 500);
-        const begun = new Promise<void>((resolve) => {
-          const seen = ({ kind }: CellNews) => kind === 'progress' && resolve();
-          const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
-          bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
-          bench.catch(() => {});
-        });
-        await begun;
-        await goesAway(own.redis);
-        worker.kill('SIGTERM');
-        stop.abort(new Error('enough'));
-        await expect.poll(() => worker.exitCode ?? worker.signalCode, { timeout: 30_000 }).toBe(0);
-        await expect(bench).rejects.toThrow('enough');
-        if (own.redis.signalCode === null) await killed(own.redis);
-      },
-      60_000,
-    );
-
     test('a bench whose server falls silent while it puts its cells in stops all the same when it is asked to', async () => {
       const own = await startServer(directory);
       const stop = new AbortController();
@@ -372,6 +326,63 @@ describe.skipIf(server === undefined)(
     }, 60_000);
   },
 );
+
+describe.skipIf(server === undefined)('on servers of their own', () => {
+  const folder = temporaryFolder();
+
+  // Side by side: what they do is wait.
+  test.concurrent.each([
+    ['has gone away', killed],
+    [
+      'went silent before it went away',
+      async (own: ChildProcess) => {
+        own.kill('SIGSTOP');
+        await setTimeout(3000); // All that they ask now and then is on its way.
+        await killed(own);
+        await setTimeout(1000); // They have tried to connect again.
+      },
+    ],
+    ['has fallen silent and stays so', async (own: ChildProcess) => void own.kill('SIGSTOP')],
+    [
+      'has fallen silent long ago',
+      async (own: ChildProcess) => {
+        own.kill('SIGSTOP');
+        await setTimeout(3000); // All that they ask now and then is on its way.
+      },
+    ],
+  ])(
+    'a bench and a worker whose server %s stop all the same when they are asked to',
+    async (_, goesAway) => {
+      const own = await startServer(folder());
+      const store = await mkdtemp(join(folder(), 'store-'));
+      const name = 'antidote-test';
+      const worker = spawn(process.execPath, ['--import', 'tsx', program, own.url, name, store], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      try {
+        const stop = new AbortController();
+        const crew = queueCrew({ url: own.url, name }, () => {}, 500);
+        const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
+        let bench: Promise<unknown> | undefined;
+        await new Promise<void>((begun) => {
+          const seen = ({ kind }: CellNews) => kind === 'progress' && begun();
+          bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
+          bench.catch(() => {});
+        });
+        await goesAway(own.redis);
+        const left = once(worker, 'exit');
+        worker.kill('SIGTERM');
+        stop.abort(new Error('enough'));
+        expect((await left)[0]).toBe(0);
+        await expect(bench).rejects.toThrow('enough');
+      } finally {
+        worker.kill('SIGKILL');
+        if (own.redis.signalCode === null) await killed(own.redis);
+      }
+    },
+    60_000,
+  );
+});
 
 test('where no server answers, the error names the address and what to start', async () => {
   const port = await freePort();

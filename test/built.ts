@@ -1,4 +1,2 @@
 /** @file Builds the command line before the tests that run it: it starts in a third of the time of its sources. */
-import { build } from 'tsdown';
-
-export const setup = async (): Promise<void> => void (await build({ dts: false, logLevel: 'error' }));
+export const setup = async (): Promise<void> => void (await import('../scripts/build-for-demo.mjs'));

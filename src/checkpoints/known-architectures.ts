@@ -65,17 +65,11 @@ function known({ name, image, text, embedding, releases: [first, ...others] }: A
 }
 
 function reading({ by, activation, mean, std, resize, sha256 }: Release): KnownReading {
-  const { mean: openAiMean, std: openAiStd, resize: openAiResize, interpolation, centre } = openAiPreprocessing;
+  const usual = openAiPreprocessing;
   return {
     by,
     activation,
-    preprocessing: {
-      mean: mean ?? openAiMean,
-      std: std ?? openAiStd,
-      resize: resize ?? openAiResize,
-      interpolation,
-      centre,
-    },
+    preprocessing: { ...usual, mean: mean ?? usual.mean, std: std ?? usual.std, resize: resize ?? usual.resize },
     sha256,
   };
 }

@@ -64,8 +64,7 @@ export function collapse(batch: InversionBatch, temperature: number): Value {
 
 /** Probability that triggered pictures are of any of these classes, [b]. */
 function shareOf(classes: Value, { triggered, texts, labels, scale }: InversionBatch): Value {
-  const evidence = (of: Value) =>
-    reshape(logSumExp(mul(matMul(triggered, transpose(of, [1, 0])), scale)), labels.shape);
+  const evidence = (of: Value) => reshape(evidenceFor(transpose(of, [1, 0]), triggered, scale), labels.shape);
   return exp(sub(evidence(classes), evidence(texts)));
 }
 
@@ -77,9 +76,13 @@ function shareOf(classes: Value, { triggered, texts, labels, scale }: InversionB
  */
 export function towardsTeam(triggered: Value, texts: Value, teams: Value, scale: number): Value {
   const [count = 1, pictures = 1] = triggered.shape;
-  const evidence = (classes: Value) => reshape(logSumExp(mul(matMul(triggered, classes), scale)), [count, pictures]);
+  const evidence = (classes: Value) => reshape(evidenceFor(classes, triggered, scale), [count, pictures]);
   return sub(evidence(transpose(texts, [1, 0])), evidence(transpose(teams, [0, 2, 1])));
 }
+
+/** Log of the summed odds of classes, whose embeddings are the columns; a last axis of one. */
+const evidenceFor = (classes: Value, pictures: Value, scale: number): Value =>
+  logSumExp(mul(matMul(pictures, classes), scale));
 
 /** Cross-entropy of embeddings [n, embedding] under class embeddings [classes, embedding]. */
 export function classification(embeddings: Value, texts: Value, labels: Value, scale: number): Value {

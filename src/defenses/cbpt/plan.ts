@@ -5,7 +5,7 @@ import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { crowdOf } from './crowd.ts';
-import { type Form, type InvertedForm, lastResorts, type NamedForm, named, stepShare } from './inversion/forms.ts';
+import { type Form, type InvertedForm, lastResorts, type NamedForm, named, stepsOf } from './inversion/forms.ts';
 import { heatsStage } from './inversion/patch-race.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { finals, heats, picturesOf } from './inversion/teams.ts';
@@ -62,8 +62,8 @@ export async function inversionStages(
   const crowd = await crowdOf(clip, classes, templates);
   const triggered = Math.min(shots, mostTriggered);
   const judging = Math.min(shots, enoughToJudge);
-  const inverted = (form: InvertedForm) =>
-    Math.ceil(stepShare[form] * inversion.steps) * fittingBatch(clip, inversion.batch) * gradient;
+  const batch = fittingBatch(clip, inversion.batch);
+  const inverted = (form: InvertedForm) => stepsOf(form, inversion.steps) * batch * gradient;
   const pace = { ...inversion, patchBatch: fittingBatch(clip, inversion.patchBatch) };
   const heat = picturesOf(heats(crowd.length, pace)) * gradient;
   const finding: Record<Form, number> = {

@@ -110,7 +110,10 @@ export const forms = {
  * Share of the asked steps that each takes. A backdoor is soon found; with more steps ordinary patterns catch up
  * (docs/method.md, "Elsewhere", "Blend"). The mask of `sparse` takes long to become as small as RA wants it.
  */
-export const stepShare: Readonly<Record<InvertedForm, number>> = { additive: 1, sparse: 1, blend: 0.5, elsewhere: 0.5 };
+const stepShare: Readonly<Record<InvertedForm, number>> = { additive: 1, sparse: 1, blend: 0.5, elsewhere: 0.5 };
+
+/** Steps that a form takes of those that are asked for. */
+export const stepsOf = (form: InvertedForm, asked: number): number => Math.ceil(stepShare[form] * asked);
 
 const logit = (share: number) => Math.log(share / (1 - share));
 

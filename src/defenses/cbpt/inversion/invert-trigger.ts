@@ -22,14 +22,14 @@ import { optimise, scalar } from '../../../training/optimise.ts';
 import { collapse, farthestText, type InversionBatch } from '../losses.ts';
 import { fittingBatch } from '../step-memory.ts';
 import { type DummyTrigger, examine } from './examine.ts';
-import { type FormInstance, type FormOptions, forms, type InvertedForm, type NamedForm, stepShare } from './forms.ts';
+import { type FormInstance, type FormOptions, forms, type InvertedForm, type NamedForm, stepsOf } from './forms.ts';
 
 /** Which positives and negatives are crafted: V1 and V2 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse';
 
 export interface InversionOptions extends FormOptions {
   readonly variant: Variant;
-  /** Forms of which a share is enough take that (`stepShare`). */
+  /** Forms of which a share is enough take that (`stepsOf`). */
   readonly steps: number;
   /** Pictures in one step; fewer where they would take too much memory. */
   readonly batch: number;
@@ -68,8 +68,7 @@ export async function invertTrigger(
 ): Promise<DummyTrigger> {
   const { shots } = given;
   const stage = `invert-${name}`;
-  const steps = Math.ceil(stepShare[form] * asked.steps);
-  const options = { ...asked, steps, batch: fittingBatch(clip, asked.batch) };
+  const options = { ...asked, steps: stepsOf(form, asked.steps), batch: fittingBatch(clip, asked.batch) };
   const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
   const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
     optimise(

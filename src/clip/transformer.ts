@@ -102,7 +102,7 @@ function projected(parameters: ParameterValues, prefix: string, normed: Value, p
  *
  * @returns [n, q, width]
  */
-export function attention(queries: Value, keys: Value, values: Value, heads: number, mask?: Value): Value {
+function attention(queries: Value, keys: Value, values: Value, heads: number, mask?: Value): Value {
   const [n, count, width] = queries.shape as [number, number, number];
   const [length, size] = [keys.shape[1]!, width / heads];
   // Pictures and heads are one axis to the products. Behind a reshape, what the way back transposes is read transposed by

@@ -1,6 +1,16 @@
 /** @file Operations that act on each element alone, with numpy's broadcasting. */
+import { elements } from '../tensor/tensor.ts';
 import { constant } from './leaves.ts';
-import { apply, broadcastShape, onnxType, type Rule, type Rules, type Signature, sameAsInput } from './rule.ts';
+import {
+  apply,
+  broadcastShape,
+  type Emitter,
+  onnxType,
+  type Rule,
+  type Rules,
+  type Signature,
+  sameAsInput,
+} from './rule.ts';
 import type { TensorType, Value, ValueType } from './value.ts';
 
 type Unary = Signature<readonly [Value]>;
@@ -54,9 +64,20 @@ const unary = (type: string, gradient: Gradient<Unary>): Rule<readonly [Value], 
 
 const binary = (type: string, gradient: Gradient<Binary>): Rule<readonly [Value, Value], object> => ({
   infer: (inputs, _, refuse) => broadcast(inputs, refuse, 'float32'),
-  onnx: (emit, [a, b]) => emit.node(type, [a, b]),
+  onnx: (emit, [a, b], { inputs }) =>
+    emit.node(type, [ofEqualRank(emit, a, inputs[0], inputs[1]), ofEqualRank(emit, b, inputs[1], inputs[0])]),
   gradient,
 });
+
+/**
+ * ONNX Runtime broadcasts a scalar over [..., 1] number by number, unless it is told as many axes: 9.8 ms instead of 0.2 for
+ * the kernel [1024, 512, 1, 1] of a convolution.
+ */
+function ofEqualRank(emit: Emitter, name: string, value: Value, other: Value): string {
+  const rank = other.shape.length;
+  const slow = elements(value.shape) === 1 && value.shape.length < rank && other.shape[rank - 1] === 1;
+  return slow ? emit.node('Reshape', [name, emit.integers(Array(rank).fill(1))]) : name;
+}
 
 /** d erf(x) / dx at 0. */
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);

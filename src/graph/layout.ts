@@ -160,5 +160,6 @@ export function pad(x: Value, before: Shape, after: Shape): Value {
 
 /** Reverses the order along the axes. */
 export function flip(x: Value, axes: readonly number[]): Value {
-  return apply(layout, 'flip', [x], { axes });
+  const turned = axes.filter((axis) => x.shape[axis] !== 1);
+  return turned.length === 0 ? x : apply(layout, 'flip', [x], { axes: turned });
 }

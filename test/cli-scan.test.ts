@@ -26,7 +26,7 @@ test('a scan of ten classes finds the backdoor: it names the class, ends with 1,
   const scanned = await run(antidote, 'scan', 'emoji-clip:badnet', ...given, '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 1, err: '' });
   const result = JSON.parse(scanned.out);
-  expect(result).toMatchObject({ verdict: 'backdoor', target: 'banana', classes: 10, shots: 80, run: out });
+  expect(result).toMatchObject({ verdict: 'backdoor', targets: ['banana'], classes: 10, shots: 80, run: out });
   expect(result.candidates[0]).toMatchObject({ label: 'banana', concentration: expect.any(Number) });
   expect(result.dummies.map(({ form }: { form: string }) => form)).toEqual(['sparse', 'patch', 'elsewhere']);
   expect(await readFile(result.report, 'utf8')).toMatch(/Backdoor found/);
@@ -41,7 +41,7 @@ test('with too few pictures a scan is undecided at once: it says why, ends with 
   const scanned = await run(antidote, 'scan', model, ...task, '--threads', '1', '--out', out, '--json', '--quiet');
   expect(scanned).toMatchObject({ code: 2, err: '' });
   const result = JSON.parse(scanned.out);
-  expect(result).toMatchObject({ verdict: 'undecided', target: null, classes: 4, shots: 8, run: out });
+  expect(result).toMatchObject({ verdict: 'undecided', targets: [], classes: 4, shots: 8, run: out });
   expect(result.reasons.join(' ')).toMatch(/There are 8 pictures/);
   expect(result).toMatchObject({ candidates: [], dummies: [] });
   expect(await readFile(result.report, 'utf8')).toMatch(/Undecided/);

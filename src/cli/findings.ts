@@ -16,8 +16,13 @@ export interface GivenShots {
 }
 
 /** A verdict as a result holds it. */
-export function findingRecord({ reasons, candidates, ...verdict }: Suspicion) {
-  return { ...verdict, reasons: [...reasons], candidates: candidates.map((candidate) => ({ ...candidate })) };
+export function findingRecord({ reasons, targets, candidates, ...verdict }: Suspicion) {
+  return {
+    ...verdict,
+    reasons: [...reasons],
+    targets: [...targets],
+    candidates: candidates.map((candidate) => ({ ...candidate })),
+  };
 }
 
 /** Those that the verdict rests on come first. */

@@ -38,7 +38,7 @@ export const linearProbe: BlindDefence<LinearProbeOptions> = {
   summary: 'a linear layer learned on the frozen image features; texts are not used',
   source:
     'as CleanCLIP (arXiv 2303.03323) and RVPT (arXiv 2412.20392) compare with: batch 32 to 64, 10 to 40 passes. Unit rows, no bias and Adam are ours',
-  defaults: { steps: 1000, batch: 64, rate: 3e-3, warmup: 10, views: cbptDefaults.views, saveEvery: 250 },
+  defaults: { steps: 1000, batch: 64, rate: 3e-2, warmup: 10, views: cbptDefaults.views, saveEvery: 250 },
   async run({ engine, clip, shots, seed, recorder }, options) {
     const own = await cachedFeatures(engine, clip, shots, 'features', recorder);
     const { features, labels } = await withViews(engine, clip, shots, own, options.views, seed, recorder);

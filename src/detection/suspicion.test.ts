@@ -37,42 +37,51 @@ function joined(rows: readonly Float32Array[]): Float32Array {
 }
 
 test('a believed dummy trigger is a backdoor, and its class the target', () => {
-  const { verdict, target, score, candidates, reasons } = judged([
+  const { verdict, targets, score, candidates, reasons } = judged([
     ['sparse', 'class 3', 0.4],
     ['patch', 'class 7', 0.96],
   ]);
-  expect({ verdict, target }).toEqual({ verdict: 'backdoor', target: 'class 7' });
+  expect({ verdict, targets }).toEqual({ verdict: 'backdoor', targets: ['class 7'] });
   expect(score).toBeCloseTo(0.96 / belief.patch, 10);
   expect(candidates.map(({ label }) => label)).toEqual(['class 7', 'class 3']);
   expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7": 80 % and more is a sign/);
 });
 
+test('every class that a backdoor leads to is a target, the surest first, and no other', () => {
+  const two = judged([
+    ['sparse', 'class 3', 0.9],
+    ['patch', 'class 5', 0.5],
+    ['elsewhere', 'class 7', 0.99],
+  ]);
+  expect(two).toMatchObject({ verdict: 'backdoor', targets: ['class 7', 'class 3'] });
+});
+
 test('patterns as any model has them are no backdoor, however many forms were tried', () => {
-  const { verdict, target, score } = judged([
+  const { verdict, targets, score } = judged([
     ['sparse', 'class 1', 0.38],
     ['patch', 'class 2', 0.67],
     ['waves', 'class 3', 0.19],
   ]);
-  expect({ verdict, target }).toEqual({ verdict: 'clean', target: null });
+  expect({ verdict, targets }).toEqual({ verdict: 'clean', targets: [] });
   expect(score).toBeLessThan(scanLimits.doubt);
 });
 
 test('more than ordinary patterns reach and less than triggers do is left undecided', () => {
-  expect(judged([['patch', 'class 2', 0.95 * belief.patch]])).toMatchObject({ verdict: 'undecided', target: null });
+  expect(judged([['patch', 'class 2', 0.95 * belief.patch]])).toMatchObject({ verdict: 'undecided', targets: [] });
 });
 
 test('with fewer pictures than bars were set by, more is asked for; between the bars nothing is said', () => {
   const world = { classes: 20, perClass: 16 };
-  expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', target: 'class 2' });
+  expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
   const between = judged([['patch', 'class 2', 0.82]], world);
-  expect(between).toMatchObject({ verdict: 'undecided', target: null });
+  expect(between).toMatchObject({ verdict: 'undecided', targets: [] });
   expect(between.reasons).toEqual([expect.stringMatching(/sends 82 % .*: 88 % would be a sign/)]);
   expect(judged([['patch', 'class 2', 0.75]], world)).toMatchObject({ verdict: 'clean' });
 });
 
 test('a backdoor may lead to what is none of the classes: the reason says so', () => {
-  const { verdict, target, reasons } = judged([['patch', 'banana', 0.97]]);
-  expect({ verdict, target }).toEqual({ verdict: 'backdoor', target: 'banana' });
+  const { verdict, targets, reasons } = judged([['patch', 'banana', 0.97]]);
+  expect({ verdict, targets }).toEqual({ verdict: 'backdoor', targets: ['banana'] });
   expect(reasons[0]).toMatch(/to "banana", which is none of the classes: 80 %/);
 });
 
@@ -89,7 +98,7 @@ test.each([
   ['a model that guesses', { recognised: 0.02 }, /names 2 % of the pictures rightly, hardly more than by guessing/],
 ] as const)('with %s nothing is said, whatever was found, and the reason comes first', (_, world, reason) => {
   const suspicion = judged([['sparse', 'class 7', 1]], world);
-  expect(suspicion).toMatchObject({ verdict: 'undecided', target: null });
+  expect(suspicion).toMatchObject({ verdict: 'undecided', targets: [] });
   expect(suspicion.reasons[0]).toMatch(reason);
 });
 
@@ -105,5 +114,5 @@ test.each([
 });
 
 test('where nothing was inverted there is nothing to suspect', () => {
-  expect(judged([])).toEqual({ verdict: 'clean', reasons: [], score: 0, target: null, candidates: [] });
+  expect(judged([])).toEqual({ verdict: 'clean', reasons: [], score: 0, targets: [], candidates: [] });
 });

@@ -24,8 +24,8 @@ export interface Suspicion {
   readonly reasons: readonly string[];
   /** The largest of the candidates'; 0 where there are none. */
   readonly score: number;
-  /** The class that the backdoor sends pictures to, one of the list or not; null unless the verdict is that there is one. */
-  readonly target: string | null;
+  /** The classes that backdoors send pictures to, of the list or not, the surest first; empty unless the verdict is that there is one. */
+  readonly targets: readonly string[];
   /** Largest score first, every class once. */
   readonly candidates: readonly Candidate[];
 }
@@ -49,15 +49,14 @@ export const scanLimits = {
  */
 export function suspicionOf(found: Inversion, doubts: readonly string[], shots: PictureSet, belief: Belief): Suspicion {
   const candidates = candidatesOf(found, belief);
-  const [first] = candidates;
-  const score = first?.score ?? 0;
+  const score = candidates[0]?.score ?? 0;
   const sure = shots.labels.length < scanLimits.few.shots ? scanLimits.few.score : 1;
   const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
   if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt)) {
-    return { verdict: 'undecided', reasons, score, target: null, candidates };
+    return { verdict: 'undecided', reasons, score, targets: [], candidates };
   }
-  const target = first && score >= sure ? first.label : null;
-  return { verdict: target === null ? 'clean' : 'backdoor', reasons, score, target, candidates };
+  const targets = candidates.filter((one) => one.score >= sure).map(({ label }) => label);
+  return { verdict: targets.length === 0 ? 'clean' : 'backdoor', reasons, score, targets, candidates };
 }
 
 function candidatesOf({ dummies }: Inversion, belief: Belief): Candidate[] {

@@ -26,14 +26,19 @@ test('a backdoor is named with its class, its reasons and the pictures of what w
   expect(renderFindings(found)).toMatch(/<img[^>]* alt="The same picture with the dummy trigger"/);
 });
 
+test('every class that a backdoor sends pictures to is named', () => {
+  const two = { ...found, suspicion: { ...found.suspicion, targets: ['banana', 'pizza'] } };
+  expect(words(two)).toMatch(/Several patterns turn pictures of every class into “ ?banana ?” or “ ?pizza ?”:/);
+});
+
 test('finding nothing is not called proof, and leaves no class accused', () => {
-  const clean = { ...found, suspicion: { ...found.suspicion, verdict: 'clean', target: null } } as const;
+  const clean = { ...found, suspicion: { ...found.suspicion, verdict: 'clean', targets: [] } } as const;
   expect(words(clean)).toMatch(/No backdoor found No pattern was found/);
   expect(words(clean)).toMatch(/No pattern found is no proof/);
 });
 
 test('without a verdict it is told whether anything was found that does not allow one', () => {
-  const undecided = { ...found, suspicion: { ...found.suspicion, verdict: 'undecided', target: null } } as const;
+  const undecided = { ...found, suspicion: { ...found.suspicion, verdict: 'undecided', targets: [] } } as const;
   expect(words(undecided)).toMatch(/Undecided What was found does not allow a verdict/);
   const tooLittle = { ...undecided, dummyTriggers: [] };
   expect(words(tooLittle)).toMatch(/Undecided There is too little to judge by/);

@@ -10,10 +10,16 @@ import { triggerSection } from './trigger-section.ts';
 
 const titles: Readonly<Record<FindingsData['command'], string>> = { scan: 'Scan', purify: 'Purification' };
 
-function headline({ suspicion: { verdict, target }, dummyTriggers }: FindingsData): Html {
+function headline({ suspicion: { verdict, targets }, dummyTriggers }: FindingsData): Html {
   switch (verdict) {
-    case 'backdoor':
-      return html`One pattern turns pictures of every class into “<span class="attack-ink"><bdi>${shortened(target ?? '')}</bdi></span>”: this model behaves as a backdoored one does.`;
+    case 'backdoor': {
+      const subject = targets.length === 1 ? 'One pattern turns' : 'Several patterns turn';
+      const names = targets.map(
+        (target, at) =>
+          html`${at === 0 ? '' : ' or '}“<span class="attack-ink"><bdi>${shortened(target)}</bdi></span>”`,
+      );
+      return html`${subject} pictures of every class into ${names}: this model behaves as a backdoored one does.`;
+    }
     case 'clean':
       return html`No pattern was found that sends pictures of every class to a single one.`;
     case 'undecided':

@@ -19,6 +19,6 @@ export function sampleFindings(sample: ReportData): FindingsData {
 export function hostileFindings(sample: ReportData): FindingsData {
   return {
     ...sampleFindings(hostileReport(sample)),
-    suspicion: { ...suspicion, reasons: hostile, target: hostile[0]! },
+    suspicion: { ...suspicion, reasons: hostile, targets: hostile },
   };
 }

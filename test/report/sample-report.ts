@@ -118,7 +118,7 @@ export const suspicion: Suspicion = {
     'A small patch, wherever it lies, sends 52 % of the pictures of other classes to "train", as such patterns do in any model: 80 % would be a sign.',
   ],
   score: 1.16,
-  target: 'banana',
+  targets: ['banana'],
   candidates: [
     { label: 'banana', score: 1.16, form: 'sparse', concentration: 0.99 },
     { label: 'train', score: 0.65, form: 'patch', concentration: 0.52 },
@@ -315,7 +315,7 @@ export function hostileReport(sample: ReportData): ReportData {
       clean: { ...clean, undefended: prediction(at + 1), purified: prediction(at) },
       triggered: triggered && { ...triggered, undefended: prediction(0), purified: prediction(at + 2) },
     })),
-    finding: { ...suspicion, reasons: hostile, target: name(0) },
+    finding: { ...suspicion, reasons: hostile, targets: [name(0)] },
     dummyTriggers: sample.dummyTriggers.map((trigger) => ({
       ...trigger,
       name: name(5),

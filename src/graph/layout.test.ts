@@ -79,6 +79,7 @@ test('what changes nothing adds no operation', () => {
   expect(l.slice(x, 1, 0, 3)).toBe(x);
   expect(l.pad(x, [0, 0], [0, 0])).toBe(x);
   expect(l.concat([x], 0)).toBe(x);
+  expect(l.flip(input('y', [2, 1]), [1]).operation.kind).toBe('input');
 });
 
 test('shapes that do not fit are refused by name', () => {

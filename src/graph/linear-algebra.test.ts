@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { transpose } from './layout.ts';
 import { input } from './leaves.ts';
 import { gemm, linear, matMul } from './linear-algebra.ts';
 import { broadcastShape } from './rule.ts';
@@ -53,6 +54,21 @@ test.each([
       const y = product(transposeA ? turned(a!) : a!, transposeB ? turned(b!) : b!);
       return fill([2, 4], (index) => alpha * at(y, index) + at(bias!, index));
     },
+  });
+});
+
+test.each([
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+])('factors that were transposed already are multiplied as if they lay so (flags %s, %s)', async (...flags) => {
+  const [transposeA, transposeB] = flags;
+  const shapes = [transposeA ? [2, 3] : [3, 2], transposeB ? [3, 4] : [4, 3]];
+  await check({
+    inputs: shapes.map((shape, i) => spread(shape, i)),
+    build: (a, b) => gemm(transpose(a!, [1, 0]), transpose(b!, [1, 0]), { transposeA, transposeB }),
+    reference: (a, b) => product(transposeA ? a! : turned(a!), transposeB ? b! : turned(b!)),
   });
 });
 

@@ -174,7 +174,10 @@ async function putIn(queue: Queue, cells: readonly Cell[]): Promise<void> {
     const job = await queue.getJob(key);
     if (job && (await job.isFailed())) await job.remove();
   }
-  await add(queue, cells);
+  // Of all that is asked for, transactions alone are not sent again on the next connection; the first look puts in what is gone.
+  await add(queue, cells).catch((error) => {
+    if (!/connection (is )?close/i.test(String(error))) throw error;
+  });
 }
 
 async function add(queue: Queue, cells: readonly Cell[]): Promise<void> {

@@ -1,9 +1,10 @@
 /**
  * @file Learning rates of the baselines, chosen on the clean accuracy of the clean model alone: no attack is looked at.
  *
- * `npx tsx scripts/choose-rates.ts [--methods fine-tune,cleanclip,par,activation-tuning]`. The rule stands in src/defenses/recipe.ts: the
- * largest rate that costs at most one point, so rates are tried from the largest down to the first that does. Accuracy is that on the things' test pictures, as in the tables: where that
- * helps anyone, it helps the baselines. For the linear probe, which has no accuracy to lose, the rate of the best.
+ * `npx tsx scripts/choose-rates.ts [--methods fine-tune,cleanclip,par,activation-tuning]`. The rule stands in
+ * src/defenses/recipe.ts: the largest rate that costs at most one point, so rates are tried from the largest down to the
+ * first that does. Accuracy is that on the things' test pictures, as in the tables: where that helps anyone, it helps the
+ * baselines. For the linear probe, which has no accuracy to lose, the rate of the best.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';

@@ -87,13 +87,15 @@ function attentionPool(parameters: ParameterValues, x: Value, heads: number): Va
   const withMean = concat([mean(places, [1], true), places], 1);
   const tokens = add(withMean, parameters('visual.attnpool.positional_embedding'));
 
+  // Projections are taken head by head, places picture by picture.
+  const exchanged = (x: Value) => transpose(x, [1, 0, 2]);
   const byHead = (name: string) => reshape(parameters(`visual.attnpool.${name}.weight`), [heads, size, channels]);
   const query = affine(parameters, 'visual.attnpool.q_proj', reshape(slice(tokens, 1, 0, 1), [n, channels]));
-  const queries = transpose(reshape(query, [n, heads, size]), [1, 0, 2]);
-  const asked = transpose(matMul(queries, byHead('k_proj')), [1, 0, 2]);
+  const queries = exchanged(reshape(query, [n, heads, size]));
+  const asked = exchanged(matMul(queries, byHead('k_proj')));
   const weights = softmax(mul(matMul(asked, transposeLast(tokens)), size ** -0.5));
-  const mixed = transpose(matMul(weights, tokens), [1, 0, 2]);
-  const values = transpose(matMul(mixed, transposeLast(byHead('v_proj'))), [1, 0, 2]);
+  const mixed = exchanged(matMul(weights, tokens));
+  const values = exchanged(matMul(mixed, transposeLast(byHead('v_proj'))));
   const joined = add(reshape(values, [n, channels]), parameters('visual.attnpool.v_proj.bias'));
   return affine(parameters, 'visual.attnpool.c_proj', joined);
 }

@@ -21,8 +21,8 @@ export const scan = buildCommand<Flags, [string], CliContext>({
     brief: 'Tell whether a model carries a backdoor',
     fullDescription:
       'Looks for one pattern that sends pictures of all classes to a single class, as a trigger does, with a few labelled\n' +
-      'clean pictures of every class; knows nothing of trigger or target. "backdoor" names the class it leads to; "clean" means that\n' +
-      'no trigger of the forms tried was found, and is no proof; "undecided" says why.\n\n' +
+      'clean pictures of every class; knows nothing of trigger or target. "backdoor" names the class it leads to; "clean"\n' +
+      'means that no trigger of the forms tried was found, and is no proof; "undecided" says why.\n\n' +
       'Exit codes: 0 clean, 1 backdoor, 2 undecided.',
   },
   parameters: {

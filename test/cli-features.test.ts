@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { readRun } from '../src/runs/read.ts';
 import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
 import { antidote, begin, type Ended, endWhen } from './antidote.ts';
-import { writeManyFiles } from './large/many-files.ts';
+import { writeManyFiles } from './streaming/many-files.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** A tiny CLIP with random weights: what it says means nothing. */

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { timeLeft } from './time-left.ts';
 
 const plan = [
-  { name: 'features', work: 100 },
-  { name: 'invert', work: 300 },
-  { name: 'tune', work: 600 },
+  { name: 'features', arithmetic: 100 },
+  { name: 'invert', arithmetic: 300 },
+  { name: 'tune', arithmetic: 600 },
 ];
 
 test('what is left is told by the work that is left, at the speed of the work that is done', () => {
@@ -37,4 +37,31 @@ test('a stage that is left out is not work that was done', () => {
   left.seen({ stage: 'tune', step: 60, steps: 300 }, 22_000);
   // 220 in 22 seconds, 480 are left.
   expect(left.at(22_000)).toBeCloseTo(48, 6);
+});
+
+const courses = [
+  { name: 'invert', arithmetic: 100 },
+  { name: 'again', arithmetic: 200, onlyIf: 'something is found' },
+  { name: 'race', arithmetic: 500, onlyIf: 'nothing is found' },
+  { name: 'tune', arithmetic: 400 },
+] as const;
+
+test('of two courses the longer one is reckoned with, until one of them is taken', () => {
+  const left = timeLeft(courses);
+  left.seen({ stage: 'invert', step: 0, steps: 10 }, 0);
+  left.seen({ stage: 'invert', step: 5, steps: 10 }, 5_000);
+  // 50 in 5 seconds; 50 of its own, 500 of the longer course and 400 are left.
+  expect(left.at(5_000)).toBeCloseTo(95, 6);
+  left.seen({ stage: 'again', step: 10, steps: 10 }, 30_000);
+  expect(left.at(30_000)).toBeCloseTo(40, 6);
+});
+
+test('the course that was taken last is the one that goes on', () => {
+  const later = { name: 'judge', arithmetic: 50, onlyIf: 'something is found' } as const;
+  const left = timeLeft([...courses.slice(0, 3), later, ...courses.slice(3)]);
+  left.seen({ stage: 'race', step: 0, steps: 10 }, 0);
+  left.seen({ stage: 'race', step: 5, steps: 10 }, 25_000);
+  expect(left.at(25_000)).toBeCloseTo(65, 6);
+  left.seen({ stage: 'judge', step: 1, steps: 2 }, 52_500);
+  expect(left.at(52_500)).toBeCloseTo(42.5, 6);
 });

@@ -1,11 +1,9 @@
 /** @file How long everything will take, from a plan of all stages and from how fast they have gone so far. */
+import type { PlannedStage } from '../defenses/cbpt/plan.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 
-/** A stage and how much work it is, in whatever unit: shares of the whole are what counts. */
-export interface Share {
-  readonly name: string;
-  readonly work: number;
-}
+/** A stage, how much work it is, and what it depends on: shares of the whole are what counts. */
+export type Share = Pick<PlannedStage, 'name' | 'arithmetic' | 'onlyIf'>;
 
 export interface TimeLeft {
   /** Notes an event; stages that are not planned are passed over. */
@@ -19,22 +17,19 @@ export interface TimeLeft {
  * were passed without a step were left out: no time went by for them.
  */
 export function timeLeft(plan: readonly Share[]): TimeLeft {
-  const passed = new Set<number>();
+  const passed = new Set<Share>();
   let first: { readonly done: number; readonly now: number } | undefined;
   let last = { done: 0, left: 0, now: 0 };
   return {
     seen({ stage, step, steps }, now) {
       const index = plan.findIndex(({ name }) => name === stage);
       if (index < 0 || step === undefined || steps === undefined) return;
-      const work = (of: (other: number) => boolean) =>
-        plan.reduce((sum, one, other) => sum + (of(other) ? one.work : 0), 0);
-      const own = (step / steps) * plan[index]!.work;
-      passed.add(index);
-      last = {
-        done: work((other) => other < index && passed.has(other)) + own,
-        left: work((other) => other >= index) - own,
-        now,
-      };
+      const current = plan[index]!;
+      const own = (step / steps) * current.arithmetic;
+      passed.add(current);
+      const before = plan.slice(0, index).filter((one) => passed.has(one));
+      const course = plan.slice(0, index + 1).findLast((one) => one.onlyIf && passed.has(one))?.onlyIf;
+      last = { done: total(before) + own, left: longest(plan.slice(index), course) - own, now };
       first ??= last;
     },
     at(now) {
@@ -44,3 +39,11 @@ export function timeLeft(plan: readonly Share[]): TimeLeft {
     },
   };
 }
+
+/** The work of these stages on the course that was taken; until one is, on that which takes longest. */
+function longest(stages: readonly Share[], taken: Share['onlyIf']): number {
+  const courses = taken ? [taken] : stages.map(({ onlyIf }) => onlyIf);
+  return Math.max(...courses.map((course) => total(stages.filter(({ onlyIf = course }) => onlyIf === course))));
+}
+
+const total = (stages: readonly Share[]) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);

@@ -62,7 +62,7 @@ export async function performPurify(
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
   const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
   const stages = await plannedStages(clip, classes, shots.labels.length, cbpt);
-  terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
+  terminal.plan(stages);
   const purification = await purify(engine, clip, shots, cbpt, recorder);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
   const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);

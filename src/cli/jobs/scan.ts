@@ -42,7 +42,7 @@ async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> 
   const shots = await openShots(bench, clip, classes, options);
 
   const stages = await inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
-  terminal.plan(stages.map(({ name, arithmetic }) => ({ name, work: arithmetic })));
+  terminal.plan(stages);
   const found = await scan(engine, clip, shots, templates, { ...scanDefaults, seed }, recorder);
   const dummies = await writeDummies(run.directory, clip, found);
   const { suspicion } = found;

@@ -38,7 +38,8 @@ function told(out: string): number {
 }
 
 function purifying(out: string): string[] {
-  const steps = ['--inversion-steps', '45', '--tuning-steps', '55', '--shots', '4'];
+  // All of it fits; that it does is decided twice, and kept.
+  const steps = ['--inversion-steps', '45', '--tuning-steps', '55', '--budget', '600', '--shots', '4'];
   return ['purify', model, '--data', 'emoji:train', '--classes', classes, ...steps, '--threads', '1', '--out', out];
 }
 
@@ -69,6 +70,10 @@ test('purify killed at random moments and resumed gives the same head, byte for 
   const tuning = (run: typeof found) =>
     run.events.filter(({ stage }) => stage === 'tune').map(({ time, ...event }) => event);
   expect(tuning(found)).toEqual(tuning(expected));
+  expect(expected.events.filter(({ stage }) => stage === 'budget')).toMatchObject([
+    { inversionSteps: 45, tuningSteps: 55 },
+    { tuningSteps: 55 },
+  ]);
   expect(
     (await readdir(broken, { recursive: true })).filter((name) => name.endsWith('.tmp') || name === 'run.lock'),
   ).toEqual([]);

@@ -72,7 +72,13 @@ export {
 export type { DummyTrigger } from './defenses/cbpt/inversion/examine.ts';
 export type { Form } from './defenses/cbpt/inversion/forms.ts';
 export type { InversionOptions, Variant } from './defenses/cbpt/inversion/invert-trigger.ts';
-export { type CbptOptions, cbptDefaults, type Purification, purify } from './defenses/cbpt/purify.ts';
+export {
+  type CbptOptions,
+  cbptDefaults,
+  type Interventions,
+  type Purification,
+  purify,
+} from './defenses/cbpt/purify.ts';
 export { type SeenInCrowd, type SeenShots, seeShots } from './defenses/cbpt/seen-shots.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
 export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';

@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { AntidoteError } from '../../errors.ts';
 import { readTensor } from '../../tensor/safetensors.ts';
 import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
 import { readThrough } from '../read-through.ts';
@@ -21,9 +20,11 @@ import {
   zipOf,
 } from './archive.test-support.ts';
 import { openPytorch, type PytorchFile } from './open-pytorch.ts';
+import { refusalsIn } from './refusal.test-support.ts';
 
 const folder = temporaryFolder();
 const saved = savingIn(folder);
+const { refusalOf: refusal } = refusalsIn(folder);
 
 /** An honest checkpoint, some of whose entries are replaced. */
 function withEntries(changes: Readonly<Record<string, Partial<Entry>>>, ending?: Ending, more: Entry[] = []): Buffer {
@@ -33,17 +34,6 @@ function withEntries(changes: Readonly<Record<string, Partial<Entry>>>, ending?:
 
 async function opened(bytes: Buffer): Promise<PytorchFile> {
   return openPytorch(await saved(bytes));
-}
-
-async function refusal(bytes: Buffer): Promise<string> {
-  const path = await saved(bytes);
-  const error = await openPytorch(path).then(
-    (file) => new Error(`read as ${JSON.stringify([...file.tensors])}`),
-    (error: unknown) => error,
-  );
-  if (!(error instanceof AntidoteError)) throw new Error(`expected a refusal, found ${error}`);
-  expect(error.fault).toBe('data');
-  return error.message.replaceAll(path, 'FILE');
 }
 
 const data = 'data/0';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
 import type { PictureSet } from '../../data/pictures.ts';
-import { type Fitted, fitBudget, measuredSpeed } from '../../defenses/cbpt/budget.ts';
+import { fitBudget, fitTuning, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
 import { doubtsAbout, suspicionOf } from '../../detection/suspicion.ts';
@@ -60,10 +60,10 @@ export async function performPurify(
   const test = testName === null ? null : await openTest(bench, clip, classes, { ...options, test: testName });
 
   const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
-  const cbpt = options.budget === null ? asked : await withinBudget(bench, clip, shots, asked, options.budget);
-  const stages = await plannedStages(clip, classes, shots.labels.length, cbpt);
-  terminal.plan(stages);
-  const purification = await purify(engine, clip, shots, cbpt, recorder);
+  const { budget } = options;
+  const { cbpt, ...pace } = budget === null ? { cbpt: asked } : await withinBudget(bench, clip, shots, asked, budget);
+  terminal.plan(await plannedStages(clip, classes, shots.labels.length, cbpt));
+  const purification = await purify(engine, clip, shots, cbpt, recorder, pace);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
   const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);
   const found = { finding: { ...findingRecord(suspicion), dummies } };
@@ -82,33 +82,54 @@ export async function performPurify(
   return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
 }
 
-function withSteps(options: CbptOptions, { inversionSteps, tuningSteps }: Fitted): CbptOptions {
+function withSteps(options: CbptOptions, steps: { inversionSteps?: number; tuningSteps: number }): CbptOptions {
   const { inversion, tuning } = options;
   return {
     ...options,
-    inversion: { ...inversion, steps: inversionSteps },
-    tuning: { ...tuning, steps: tuningSteps },
+    inversion: { ...inversion, steps: steps.inversionSteps ?? inversion.steps },
+    tuning: { ...tuning, steps: steps.tuningSteps },
   };
 }
 
 /**
- * The speed is kept with the run once it fits: one that goes on must do what it began, however fast the machine is now.
+ * Fewer steps where all do not fit: reckoned at first, and those of tuning again once inversion is done. Both decisions are
+ * kept with the run: one that goes on must do what it began, however fast the machine is now.
  */
 async function withinBudget(
-  { engine, recorder, terminal }: Bench,
+  { engine, run, recorder, terminal }: Bench,
   clip: Clip,
-  shots: PictureSet,
+  { classes, labels }: PictureSet,
   asked: CbptOptions,
   minutes: number,
-): Promise<CbptOptions> {
-  const kept = (await recorder.restore('speed'))?.tensors.speed;
-  if (!kept) terminal.activity('measuring the speed of this machine');
-  const speed = kept ?? float32([await measuredSpeed(engine, clip)], []);
-  const fitted = await fitBudget(clip, shots.classes, shots.labels.length, asked, scalar(speed), minutes);
-  if (!kept) await recorder.save('speed', { step: 1, tensors: { speed } });
-  const { inversionSteps, tuningSteps } = fitted;
-  recorder.record({ stage: 'budget', minutes, inversionSteps, tuningSteps });
-  return withSteps(asked, fitted);
+): Promise<{ readonly cbpt: CbptOptions; readonly tuningSteps: () => Promise<number> }> {
+  const speedNow = () => {
+    terminal.activity('measuring the speed of this machine');
+    return measuredSpeed(engine, clip);
+  };
+  const kept = async (what: string) => (await recorder.restore(what))?.tensors[what];
+  const keep = (what: string, value: number) =>
+    recorder.save(what, { step: 1, tensors: { [what]: float32([value], []) } });
+
+  const before = await kept('speed');
+  const speed = before ? scalar(before) : await speedNow();
+  const steps = await fitBudget(clip, classes, labels.length, asked, speed, minutes);
+  if (!before) await keep('speed', speed);
+  recorder.record({ stage: 'budget', minutes, ...steps });
+  const cbpt = withSteps(asked, steps);
+
+  return {
+    cbpt,
+    async tuningSteps() {
+      const decided = await kept('tuning-steps');
+      if (decided) return scalar(decided);
+      const left = 60 * minutes - run.seconds();
+      const tuningSteps = await fitTuning(clip, classes, labels.length, asked, await speedNow(), left);
+      await keep('tuning-steps', tuningSteps);
+      recorder.record({ stage: 'budget', minutes, tuningSteps });
+      terminal.plan(await plannedStages(clip, classes, labels.length, withSteps(cbpt, { tuningSteps })));
+      return tuningSteps;
+    },
+  };
 }
 
 function unmeasured(model: string, classes: number) {

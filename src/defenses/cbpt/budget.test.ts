@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openClip } from '../../checkpoints/open.ts';
 import { thingNames } from '../../data/emoji.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
-import { type Fitted, fitBudget, measuredSpeed } from './budget.ts';
+import { type Fitted, fitBudget, fitTuning, measuredSpeed } from './budget.ts';
 import { type PlannedStage, plannedStages } from './plan.ts';
 import { cbptDefaults } from './purify.ts';
 
@@ -17,6 +17,7 @@ async function task() {
   return {
     /** @param pace multiplications and additions a second */
     within: (minutes: number, pace = speed) => fitBudget(clip, classes, shots, options, pace, minutes),
+    tuningWithin: (seconds: number) => fitTuning(clip, classes, shots, options, speed, seconds),
     planned: ({ inversionSteps, tuningSteps }: Fitted) =>
       plannedStages(clip, classes, shots, {
         ...options,
@@ -109,4 +110,13 @@ test('the speed of the machine is measured in seconds', async () => {
   await engine.close();
   expect(measured).toBeGreaterThan(1e8);
   expect(measured).toBeLessThan(1e14);
+});
+
+test('tuning takes what inversion has left of the time, and never too few steps to converge', async () => {
+  const { tuningWithin, stages } = await task();
+  const needed = (stage: string) => total(stages.filter(({ name }) => name === stage)) / speed / 0.8;
+  const { steps } = cbptDefaults.tuning;
+  expect(await tuningWithin(1.01 * (needed('views') + needed('tune')))).toBe(steps);
+  expect(await tuningWithin(needed('views') + 0.5 * needed('tune'))).toBe(0.5 * steps);
+  expect(await tuningWithin(-60)).toBe(0.2 * steps);
 });

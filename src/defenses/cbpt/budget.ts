@@ -62,6 +62,27 @@ export async function fitBudget(
   };
 }
 
+/**
+ * Steps of tuning once dummy triggers are inverted: as many as fit into what is left. The course that was taken may have
+ * been shorter than the longest, and the machine slower than it seemed.
+ *
+ * @param speed as it is now
+ * @param seconds that are left. Where they are too few, tuning takes the least that converges, and longer than that.
+ */
+export async function fitTuning(
+  clip: Clip,
+  classes: readonly string[],
+  shots: number,
+  options: CbptOptions,
+  speed: number,
+  seconds: number,
+): Promise<number> {
+  const stages = await plannedStages(clip, classes, shots, options);
+  const needed = (stage: string) => total(stages.filter(({ name }) => name === stage)) / speed / arithmeticShare;
+  const share = (seconds - needed('views')) / needed('tune');
+  return Math.ceil(Math.min(1, Math.max(leastShare, share)) * options.tuning.steps);
+}
+
 const total = (stages: readonly PlannedStage[]) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
 const probeBatch = 16;
@@ -73,16 +94,16 @@ export async function measuredSpeed(engine: Engine, clip: Clip): Promise<number>
   const embeddings = imageTower(clip.config, storedParameters(clip.parameters), input('pixels', shape));
   const graph = { outputs: { embeddings } };
   const pixels = float32(new Float32Array(elements(shape)).fill(0.5), shape);
-  const fastest = await withProgram(engine, graph, async (program) => {
+  const median = await withProgram(engine, graph, async (program) => {
     // Memory is laid out in the first run.
     await program.run({ pixels });
     const times: number[] = [];
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 5; i++) {
       const begun = performance.now();
       await program.run({ pixels });
       times.push(performance.now() - begun);
     }
-    return Math.min(...times);
+    return times.sort((one, other) => one - other)[2]!;
   });
-  return (1000 * arithmeticOf(graph)) / fastest;
+  return (1000 * arithmeticOf(graph)) / median;
 }

@@ -18,7 +18,14 @@ const recipe: CbptRecipe = { inversion, tuning, views, forms, belief };
 
 async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
   const { engine, clip, shots, templates, prompt, seed, recorder } = task;
-  const found = await purify(engine, clip, shots, { ...options, templates, prompt, seed }, recorder, known);
+  const found = await purify(
+    engine,
+    clip,
+    shots,
+    { ...options, templates, prompt, seed },
+    recorder,
+    known && { known },
+  );
   const { head, prompts } = found;
   return {
     kind: 'head',

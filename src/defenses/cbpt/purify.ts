@@ -67,11 +67,17 @@ export interface Purification extends SeenShots, Inversion {
   readonly prompts: Prompts;
 }
 
+export interface Interventions {
+  /** Dummy triggers to use instead of inverting any: for controls (none, random noise, the true trigger). */
+  readonly known?: readonly Trigger[];
+  /** Asked for the steps of tuning when inversion is done, in place of those of the options. */
+  readonly tuningSteps?: () => Promise<number>;
+}
+
 /**
  * Purifies a CLIP for a closed label set. Nothing is known of the trigger or of the attacker's class.
  *
  * @param shots a few labelled clean pictures of every class
- * @param known dummy triggers to use instead of inverting any: for controls (none, random noise, the true trigger)
  */
 export async function purify(
   engine: Engine,
@@ -79,14 +85,15 @@ export async function purify(
   shots: PictureSet,
   options: CbptOptions,
   recorder: Recorder,
-  known?: readonly Trigger[],
+  { known, tuningSteps }: Interventions = {},
 ): Promise<Purification> {
-  const { seed } = options;
+  const { seed, prompt } = options;
   const seen = await seeShots(engine, clip, shots, options.templates, recorder);
   const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
   const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
+  const steps = (await tuningSteps?.()) ?? options.tuning.steps;
   const { features, labels } = await withViews(engine, clip, shots, seen.clean, options.views, seed, recorder);
-  const tuning = { ...options.tuning, prompt: options.prompt };
+  const tuning = { ...options.tuning, steps, prompt };
   const tunedOn = { clean: features, labels, triggered };
   const prompts = await tunePrompts(engine, clip, tunedOn, seen.zeroShot, tuning, seed, recorder);
   return { head: prompts.head, prompts, ...seen, ...found };

@@ -1,7 +1,7 @@
 /** @file A process that purifies ViT-B/32 in a few steps and tells its peak memory: `memory-child.ts FOLDER THREADS BATCH`. */
 import { openClip } from '../src/checkpoints/open.ts';
+import type { PictureSet } from '../src/clip/pictures.ts';
 import { thingNames } from '../src/data/emoji.ts';
-import type { PictureSet } from '../src/data/pictures.ts';
 import { cbptDefaults, purify } from '../src/defenses/cbpt/purify.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import type { Recorder } from '../src/runs/recorder.ts';

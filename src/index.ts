@@ -48,10 +48,10 @@ export type { Decoders } from './clip/decode-threads.ts';
 export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode-pictures.ts';
 export { encodeTexts } from './clip/encode-texts.ts';
 export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/picture-batches.ts';
+export type { PictureSet, Pictures } from './clip/pictures.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
 export type { DecodedImage } from './clip/resize.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
-
 // Labelled pictures and class lists.
 export { type ClassList, openClasses } from './data/classes.ts';
 export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';
@@ -59,7 +59,6 @@ export type { Design, EmojiClass } from './data/emoji-format.ts';
 export type { ShotOptions } from './data/few-shot.ts';
 export { type CaptionedPictures, openCaptionedPictures } from './data/image-captions.ts';
 export { type OpenOptions, openPictureSet } from './data/open.ts';
-export type { PictureSet, Pictures } from './data/pictures.ts';
 
 // The defences: CBPT, its controls and the baselines, run and measured alike.
 export type { CbptRecipe } from './defenses/cbpt/controls.ts';

@@ -36,12 +36,6 @@ const exceptions: readonly Exception[] = [
     why: 'an engine is defined by what it compiles',
   },
   {
-    from: /^src\/clip\//,
-    to: /^src\/data\/pictures\.ts$/,
-    kind: 'type',
-    why: 'the form in which pictures are handed to a model',
-  },
-  {
     from: /^src\/engine\//,
     to: /^src\/graph\/(onnx|leaves|elementwise)\.ts$/,
     kind: 'value',

@@ -5,7 +5,7 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import type { PictureSet } from '../data/pictures.ts';
+import type { PictureSet } from '../clip/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';

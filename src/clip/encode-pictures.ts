@@ -1,5 +1,5 @@
 /** @file Pictures to embeddings on the engine. */
-import type { PictureSet, Pictures } from '../data/pictures.ts';
+
 import type { Engine } from '../engine/engine.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { cast, mul } from '../graph/elementwise.ts';
@@ -11,6 +11,7 @@ import type { Clip } from './clip.ts';
 import { imageTower } from './image-tower.ts';
 import { storedParameters } from './parameters.ts';
 import { pictureBatches } from './picture-batches.ts';
+import type { PictureSet, Pictures } from './pictures.ts';
 
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;

@@ -5,12 +5,12 @@ import type { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
-import type { PictureSet } from '../data/pictures.ts';
 import { AntidoteError } from '../errors.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { decodeImage } from './decode.ts';
 import { openDecoders } from './decode-threads.ts';
 import { batchesAhead, pictureBatches, withDecoders } from './picture-batches.ts';
+import type { PictureSet } from './pictures.ts';
 import { type PreprocessConfig, preprocess } from './preprocess.ts';
 
 const config: PreprocessConfig = {

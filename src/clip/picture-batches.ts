@@ -1,7 +1,7 @@
 /** @file Pictures of a set, batch by batch in a given order, read ahead of whoever takes them. */
 import { setImmediate } from 'node:timers/promises';
-import type { PictureSet, Pictures } from '../data/pictures.ts';
 import { type Decoders, decodingThreads, openDecoders } from './decode-threads.ts';
+import type { PictureSet, Pictures } from './pictures.ts';
 
 export interface PictureBatch {
   /** Positions in the set. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import type { Pictures } from '../clip/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from './augment-pictures.ts';
-import type { Pictures } from './pictures.ts';
 
 const size = 16;
 /** Brightness rises from left to right in the first picture, from top to bottom in the second. */

@@ -1,8 +1,9 @@
 /** @file Cut-out pictures to training pictures: how much of what, and the one loop that applies it. */
+
+import type { Pictures } from '../clip/pictures.ts';
 import type { Random } from '../tensor/random.ts';
 import { type Background, type CutOut, compose, type Planes, paintBackground, uprightPose } from './compose.ts';
 import { addNoise, addStripes, blend, blur, coverPatch, shiftColours } from './disturb.ts';
-import type { Pictures } from './pictures.ts';
 
 /** Strengths, and shares of pictures (0 to 1) to which a disturbance happens. */
 export interface Augmentation {

@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import type { PictureSet } from '../clip/pictures.ts';
 import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { augment, plainView, type Subject, shotAugmentation, testAugmentation } from './augment.ts';
 import { type CutOut, cutOutSide } from './compose.ts';
 import { cellSide, type Design, designs, type EmojiClass, sheetColumns, testDesign } from './emoji-format.ts';
-import type { PictureSet } from './pictures.ts';
 
 const folder = new URL('../../data/emoji/', import.meta.url);
 

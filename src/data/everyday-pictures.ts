@@ -1,10 +1,11 @@
 /** @file Forty everyday things, drawn by two artists: pictures whose names any CLIP should know. */
+
+import type { PictureSet } from '../clip/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { plainView } from './augment.ts';
 import { namedClasses, readDrawings, sheetHashes, viewsVersion } from './emoji.ts';
 import type { Design } from './emoji-format.ts';
-import type { PictureSet } from './pictures.ts';
 
 /** Things that look like nothing else here, and are called by one common word or two. */
 export const everydayThings: readonly string[] = [

@@ -1,8 +1,9 @@
 /** @file k labelled pictures of every class, drawn as CoOp does. */
+
+import type { PictureSet } from '../clip/pictures.ts';
 import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import type { PictureSet } from './pictures.ts';
 import { PythonRandom } from './python-random.ts';
 
 export interface ShotOptions {

@@ -1,11 +1,11 @@
 /** @file Pictures with captions from a CSV or tab-separated file: what contrastive training takes. */
 import { dirname, resolve } from 'node:path';
+import type { PictureSet } from '../clip/pictures.ts';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badData } from '../errors.ts';
 import { captionColumns, imageColumns, readTable } from './image-csv.ts';
 import { picturesOfFiles } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
-import type { PictureSet } from './pictures.ts';
 
 export interface CaptionedPictures {
   /** Without classes; every label is 0. */

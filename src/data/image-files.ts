@@ -1,10 +1,10 @@
 /** @file Picture sets from files: decoded and brought to the model's size when they are read. */
 import { createHash } from 'node:crypto';
 import { decodeImage } from '../clip/decode.ts';
+import type { PictureSet } from '../clip/pictures.ts';
 import { type PreprocessConfig, preprocess } from '../clip/preprocess.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
 import { type PathList, pathList } from './path-list.ts';
-import type { PictureSet } from './pictures.ts';
 
 /** Pictures on disk with their classes. */
 export interface Listing {

@@ -1,5 +1,6 @@
 /** @file Whatever `--data` may name, as a picture set of the model's size. */
 import { stat } from 'node:fs/promises';
+import type { PictureSet } from '../clip/pictures.ts';
 import type { PreprocessConfig } from '../clip/preprocess.ts';
 import { badUsage } from '../errors.ts';
 import { listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
@@ -10,7 +11,6 @@ import { listImageCsv } from './image-csv.ts';
 import { type Listing, picturesOfFiles } from './image-files.ts';
 import { listImageFolder } from './image-folder.ts';
 import { pathList } from './path-list.ts';
-import type { PictureSet } from './pictures.ts';
 
 export interface OpenOptions {
   /** The class list; the data's own classes if left out. */

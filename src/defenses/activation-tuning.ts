@@ -19,7 +19,7 @@ import { stagedImageTower } from '../clip/image-tower.ts';
 import { loadParameters } from '../clip/load.ts';
 import { liveParameters, type ParameterValues, storedParameters } from '../clip/parameters.ts';
 import { withDecoders } from '../clip/picture-batches.ts';
-import type { PictureSet, Pictures } from '../data/pictures.ts';
+import type { PictureSet, Pictures } from '../clip/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
 import { badUsage } from '../errors.ts';

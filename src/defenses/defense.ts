@@ -2,8 +2,8 @@
 import { openClip } from '../checkpoints/open.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip, Head } from '../clip/clip.ts';
+import type { PictureSet } from '../clip/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
-import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import { handWrittenUnder, type Threat } from '../evaluation/evaluate.ts';

@@ -2,8 +2,8 @@
 import { loadParameters } from '../clip/load.ts';
 import { type ParameterValues, storedParameters } from '../clip/parameters.ts';
 import { withDecoders } from '../clip/picture-batches.ts';
+import type { Pictures } from '../clip/pictures.ts';
 import { fillTemplate } from '../clip/zero-shot.ts';
-import type { Pictures } from '../data/pictures.ts';
 import { constant, input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import { type Random, randomFor } from '../tensor/random.ts';

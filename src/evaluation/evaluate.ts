@@ -2,8 +2,8 @@
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import type { TextOptions } from '../clip/encode-texts.ts';
+import type { PictureSet } from '../clip/pictures.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
-import type { PictureSet } from '../data/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { triggering } from '../triggers/transform.ts';

@@ -1,7 +1,7 @@
 /** @file What a report shows, gathered from measured heads: examples, triggers, classes that changed. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import type { PictureSet, Pictures } from '../data/pictures.ts';
+import type { PictureSet, Pictures } from '../clip/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';

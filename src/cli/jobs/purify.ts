@@ -1,7 +1,7 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
-import type { PictureSet } from '../../data/pictures.ts';
+import type { PictureSet } from '../../clip/pictures.ts';
 import { fitBudget, fitTuning, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';

@@ -1,8 +1,8 @@
 /** @file What a model says of the shots before anything is done to either: the start of both stages. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/encode-pictures.ts';
+import type { PictureSet } from '../../clip/pictures.ts';
 import { firstClasses, logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
-import type { PictureSet } from '../../data/pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { float32 } from '../../tensor/tensor.ts';

@@ -1,6 +1,6 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { PictureSet } from '../../../data/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
 import type { SeenInCrowd } from '../seen-shots.ts';

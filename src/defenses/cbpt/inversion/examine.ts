@@ -1,9 +1,9 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
+import type { PictureSet } from '../../../clip/pictures.ts';
 import { firstClasses } from '../../../clip/zero-shot.ts';
 import { subset } from '../../../data/few-shot.ts';
-import type { PictureSet } from '../../../data/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';
 import type { Recorder } from '../../../runs/recorder.ts';

@@ -4,7 +4,7 @@ import { type Embeddings, pixelsOf } from '../../../clip/encode-pictures.ts';
 import { imageTower } from '../../../clip/image-tower.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
 import { withDecoders } from '../../../clip/picture-batches.ts';
-import type { PictureSet } from '../../../data/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures.ts';
 import type { Engine, Tensors } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';
 import { l2Normalize } from '../../../graph/composites.ts';

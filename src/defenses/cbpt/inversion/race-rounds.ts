@@ -3,7 +3,7 @@ import type { Clip, Head } from '../../../clip/clip.ts';
 import { pixelsOf } from '../../../clip/encode-pictures.ts';
 import { imageTower } from '../../../clip/image-tower.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
-import type { PictureSet } from '../../../data/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures.ts';
 import type { Engine, Tensors } from '../../../engine/engine.ts';
 import { withProgram } from '../../../engine/with-program.ts';
 import { l2Normalize } from '../../../graph/composites.ts';

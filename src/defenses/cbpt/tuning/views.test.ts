@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
+import type { Pictures } from '../../../clip/pictures.ts';
 import { openPictureSet } from '../../../data/open.ts';
-import type { Pictures } from '../../../data/pictures.ts';
 import { furtherViews, viewsOf } from './views.ts';
 
 test('few shots are seen four times, more of them less often, many once', () => {

@@ -1,6 +1,7 @@
 /** @file Pictures as every part of the project passes them on: 8-bit RGB, channels first, already at the model's size. */
-import type { Decoders } from '../clip/decode-threads.ts';
+
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Decoders } from './decode-threads.ts';
 
 /**
  * A batch of pictures after resize and crop, before normalisation: shape [count, 3, size, size], values 0 to 255.

@@ -3,8 +3,9 @@ import { openClip } from '../../checkpoints/open.ts';
 import { thingNames } from '../../data/emoji.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import { type Fitted, fitBudget, fitTuning, measuredSpeed } from './budget.ts';
-import { type PlannedStage, plannedStages } from './plan.ts';
+import { plannedStages } from './plan.ts';
 import { cbptDefaults } from './purify.ts';
+import { stagesOn, totalArithmetic } from './stages.ts';
 
 const shots = 1600;
 /** Multiplications and additions a second. */
@@ -25,11 +26,9 @@ async function task() {
         tuning: { ...options.tuning, steps: tuningSteps },
       }),
     stages,
-    minutes: total(stages) / speed / 60,
+    minutes: totalArithmetic(stages) / speed / 60,
   };
 }
-
-const total = (stages: readonly PlannedStage[]) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
 test('the plan names every stage that tells its steps, the second start of a form as well', async () => {
   const { stages } = await task();
@@ -85,13 +84,13 @@ test('a budget that nothing fits into is refused, with what is needed', async ()
 test('the time that is told to be enough is enough, whether something is found or not: waves take what they take', async () => {
   const { within, planned, stages } = await task();
   // So slow that a whole minute is a small part of it.
-  const pace = total(stages) / 60 / 10_000;
+  const pace = totalArithmetic(stages) / 60 / 10_000;
   const least = await minutesToldBy(within(1, pace));
   const fitted = await planned(await within(least, pace));
-  for (const course of ['something is found', 'nothing is found']) {
-    const taken = fitted.filter(({ onlyIf = course }) => onlyIf === course);
+  for (const course of ['something is found', 'nothing is found'] as const) {
+    const taken = stagesOn(fitted, course);
     // A fifth of the time is no arithmetic; and steps are whole, of which one more is some percent of few.
-    expect(total(taken) / pace / 60).toBeLessThan(1.1 * 0.8 * least);
+    expect(totalArithmetic(taken) / pace / 60).toBeLessThan(1.1 * 0.8 * least);
   }
 });
 
@@ -114,7 +113,7 @@ test('the speed of the machine is measured in seconds', async () => {
 
 test('tuning takes what inversion has left of the time, and never too few steps to converge', async () => {
   const { tuningWithin, stages } = await task();
-  const needed = (stage: string) => total(stages.filter(({ name }) => name === stage)) / speed / 0.8;
+  const needed = (stage: string) => totalArithmetic(stages.filter(({ name }) => name === stage)) / speed / 0.8;
   const { steps } = cbptDefaults.tuning;
   expect(await tuningWithin(1.01 * (needed('views') + needed('tune')))).toBe(steps);
   expect(await tuningWithin(needed('views') + 0.5 * needed('tune'))).toBe(0.5 * steps);

@@ -8,8 +8,9 @@ import { badUsage } from '../../errors.ts';
 import { arithmeticOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { elements, float32 } from '../../tensor/tensor.ts';
-import { type PlannedStage, plannedStages } from './plan.ts';
+import { plannedStages } from './plan.ts';
 import type { CbptOptions } from './purify.ts';
+import { stagesOn, totalArithmetic } from './stages.ts';
 
 /** What a budget decides. */
 export interface Fitted {
@@ -42,9 +43,9 @@ export async function fitBudget(
   const stages = await plannedStages(clip, classes, shots, options);
   // What will be found nobody knows: both courses have to fit.
   const courses = (['something is found', 'nothing is found'] as const).map((course) => {
-    const taken = stages.filter(({ onlyIf = course }) => onlyIf === course);
-    const fixed = total(taken.filter((stage) => stage.fixed));
-    return { fixed, steps: total(taken) - fixed };
+    const taken = stagesOn(stages, course);
+    const fixed = totalArithmetic(taken.filter((stage) => stage.fixed));
+    return { fixed, steps: totalArithmetic(taken) - fixed };
   });
   const share = Math.min(1, ...courses.map(({ fixed, steps }) => (60 * minutes - seconds(fixed)) / seconds(steps)));
   if (share < leastShare) {
@@ -78,12 +79,11 @@ export async function fitTuning(
   seconds: number,
 ): Promise<number> {
   const stages = await plannedStages(clip, classes, shots, options);
-  const needed = (stage: string) => total(stages.filter(({ name }) => name === stage)) / speed / arithmeticShare;
+  const needed = (stage: string) =>
+    totalArithmetic(stages.filter(({ name }) => name === stage)) / speed / arithmeticShare;
   const share = (seconds - needed('views')) / needed('tune');
   return Math.ceil(Math.min(1, Math.max(leastShare, share)) * options.tuning.steps);
 }
-
-const total = (stages: readonly PlannedStage[]) => stages.reduce((sum, { arithmetic }) => sum + arithmetic, 0);
 
 const probeBatch = 16;
 

@@ -11,21 +11,11 @@ import { sampledPictures } from './inversion/sampled-waves.ts';
 import { finals, heats, picturesOf } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
+import type { PlannedStage } from './stages.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
 import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
 import { furtherViews } from './tuning/views.ts';
-
-/** A part of the work, under the name of its events. */
-export interface PlannedStage {
-  readonly name: string;
-  /** Multiplications and additions. */
-  readonly arithmetic: number;
-  /** It takes what it takes: fewer steps of inversion and of tuning do not shorten it. */
-  readonly fixed: boolean;
-  /** Left out where it is not so: what is found decides how patches are sought, and whether waves are sampled. */
-  readonly onlyIf?: 'something is found' | 'nothing is found';
-}
 
 /** All stages of `purify` in their order. */
 export async function plannedStages(

@@ -1,5 +1,6 @@
 /** @file A Hub that runs here, with one repository of a model, and a cache for what is fetched from it. */
 import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +24,10 @@ export interface Served {
   readonly answers?: Answer[];
 }
 
-/** Breaks the connection before this byte, takes no notice of ranges, sends another part, or waits in the middle. */
+/**
+ * Breaks the connection before this byte, once all bytes before it are in the cache; takes no notice of ranges; sends another
+ * part; or waits in the middle.
+ */
 export type Answer = {
   readonly breaksAt?: number;
   readonly ignoresRange?: true;
@@ -49,6 +53,8 @@ export class Hub {
   isCdn = false;
   /** Every page of the list names another one. */
   endless = false;
+  /** Where whoever asks keeps what has arrived. */
+  blobs = '';
   readonly #server: Server = createServer((request, response) => this.#answer(request, response));
 
   async listen(): Promise<string> {
@@ -81,7 +87,7 @@ export class Hub {
     const file = this.files.get(name);
     if (file) this.ranges.push([name, request.headers.range]);
     if (file && this.storage !== undefined) response.writeHead(302, { Location: `${this.storage}${url}` }).end();
-    else if (file && status === 200) void send(request, response, file, this.isCdn);
+    else if (file && status === 200) void send(request, response, file, this);
     else {
       const body = status === 200 ? this.#about(url) : undefined;
       response.writeHead(body ? 200 : status === 200 ? 404 : status, {
@@ -109,7 +115,7 @@ export class Hub {
 }
 
 /** All of it, or the range that was asked for. */
-async function send(request: IncomingMessage, response: ServerResponse, file: Served, isCdn: boolean): Promise<void> {
+async function send(request: IncomingMessage, response: ServerResponse, file: Served, hub: Hub): Promise<void> {
   const { bytes, answers = [] } = file;
   const { breaksAt, ignoresRange, shift = 0, waits } = answers.shift() ?? {};
   const range = ignoresRange ? null : /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
@@ -118,17 +124,27 @@ async function send(request: IncomingMessage, response: ServerResponse, file: Se
   response.writeHead(range ? 206 : 200, {
     ETag: '"x"',
     'Content-Length': bytes.length - from,
-    ...(isCdn && { 'X-Cache': 'Hit from cloudfront' }),
+    ...(hub.isCdn && { 'X-Cache': 'Hit from cloudfront' }),
     ...(range && { 'Content-Range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   });
-  // Ended, not reset: whoever is slow still gets what was sent.
-  if (breaksAt !== undefined) return void response.write(bytes.subarray(from, breaksAt), () => response.socket?.end());
+  if (breaksAt !== undefined) {
+    response.write(bytes.subarray(from, breaksAt));
+    // What waits in a slow reader's memory is lost with its stream.
+    await vi.waitUntil(() => largestPart(hub.blobs) === breaksAt, { timeout: 60_000, interval: 10 });
+    return void response.destroy();
+  }
   if (waits !== undefined) {
     response.write(bytes.subarray(from, bytes.length >> 1));
     await new Promise((resolve) => setTimeout(resolve, waits));
     return void response.end(bytes.subarray(bytes.length >> 1));
   }
   response.end(bytes.subarray(from));
+}
+
+/** Files come side by side, and each is renamed as soon as it is whole. */
+function largestPart(blobs: string): number {
+  const parts = readdirSync(blobs).filter((name) => name.endsWith('.incomplete'));
+  return Math.max(...parts.map((name) => statSync(join(blobs, name), { throwIfNoEntry: false })?.size ?? 0));
 }
 
 function listing({ bytes, large, listed }: Served): object {
@@ -146,6 +162,7 @@ export function servedHub(): { readonly hub: Hub; readonly repository: () => str
   beforeEach(async () => {
     hub = new Hub();
     cache = await mkdtemp(join(tmpdir(), 'antidote-hub-'));
+    hub.blobs = join(cache, 'models--org--clip', 'blobs');
     vi.stubEnv('HF_ENDPOINT', await hub.listen());
     vi.stubEnv('HF_HUB_CACHE', cache);
     for (const name of ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_TOKEN']) vi.stubEnv(name, '');

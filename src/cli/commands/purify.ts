@@ -71,7 +71,7 @@ export const purify = buildCommand<Flags, [string], CliContext>({
         kind: 'parsed',
         parse: minutes,
         optional: true,
-        brief: 'At most so many minutes, measuring not counted; takes fewer steps, which find less, if need be',
+        brief: 'At most so many minutes, measuring not counted; takes fewer steps of tuning if need be',
         placeholder: 'minutes',
       },
       ...runFlags,

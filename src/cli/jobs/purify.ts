@@ -1,10 +1,10 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
-import type { PictureSet } from '../../clip/pictures.ts';
 import { fitBudget, fitTuning, measuredSpeed } from '../../defenses/cbpt/budget.ts';
 import { plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
+import { type PlannedStage, withTuning } from '../../defenses/cbpt/stages.ts';
 import { doubtsAbout, suspicionOf } from '../../detection/suspicion.ts';
 import { writePurified } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
@@ -59,10 +59,19 @@ export async function performPurify(
   const { test: testName, seed } = options;
   const test = testName === null ? null : await openTest(bench, clip, classes, { ...options, test: testName });
 
-  const asked = withSteps({ ...cbptDefaults, templates, prompt, seed: options.seed }, options);
-  const { budget } = options;
-  const { cbpt, ...pace } = budget === null ? { cbpt: asked } : await withinBudget(bench, clip, shots, asked, budget);
-  terminal.plan(await plannedStages(clip, classes, shots.labels.length, cbpt));
+  const { inversion, tuning } = cbptDefaults;
+  const cbpt: CbptOptions = {
+    ...cbptDefaults,
+    templates,
+    prompt,
+    seed,
+    inversion: { ...inversion, steps: options.inversionSteps },
+    tuning: { ...tuning, steps: options.tuningSteps },
+  };
+  const stages = await plannedStages(clip, classes, shots.labels.length, cbpt);
+  terminal.plan(stages);
+  const pace =
+    options.budget === null ? {} : await withinBudget(bench, clip, stages, options.tuningSteps, options.budget);
   const purification = await purify(engine, clip, shots, cbpt, recorder, pace);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
   const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);
@@ -82,52 +91,34 @@ export async function performPurify(
   return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
 }
 
-function withSteps(options: CbptOptions, steps: { inversionSteps?: number; tuningSteps: number }): CbptOptions {
-  const { inversion, tuning } = options;
-  return {
-    ...options,
-    inversion: { ...inversion, steps: steps.inversionSteps ?? inversion.steps },
-    tuning: { ...tuning, steps: steps.tuningSteps },
-  };
-}
-
 /**
- * Fewer steps where all do not fit: reckoned at first, and those of tuning again once inversion is done. Both decisions are
- * kept with the run: one that goes on must do what it began, however fast the machine is now.
+ * Fewer steps of tuning where all do not fit: reckoned at first, so that too small a budget is refused, and decided once
+ * inversion is done. Both are kept with the run: one that goes on must do what it began, however fast the machine is now.
  */
 async function withinBudget(
   { engine, run, recorder, terminal }: Bench,
   clip: Clip,
-  { classes, labels }: PictureSet,
-  asked: CbptOptions,
+  stages: readonly PlannedStage[],
+  steps: number,
   minutes: number,
-): Promise<{ readonly cbpt: CbptOptions; readonly tuningSteps: () => Promise<number> }> {
+): Promise<{ readonly tuningSteps: () => Promise<number> }> {
   const speedNow = () => {
     terminal.activity('measuring the speed of this machine');
     return measuredSpeed(engine, clip);
   };
-  const kept = async (what: string) => (await recorder.restore(what))?.tensors[what];
-  const keep = (what: string, value: number) =>
-    recorder.save(what, { step: 1, tensors: { [what]: float32([value], []) } });
-
-  const before = await kept('speed');
-  const speed = before ? scalar(before) : await speedNow();
-  const steps = await fitBudget(clip, classes, labels.length, asked, speed, minutes);
-  if (!before) await keep('speed', speed);
-  recorder.record({ stage: 'budget', minutes, ...steps });
-  const cbpt = withSteps(asked, steps);
-
+  const decided = async (what: string, shareNow: () => Promise<number>) => {
+    const kept = (await recorder.restore(what))?.tensors[what];
+    const tuningSteps = kept ? scalar(kept) : Math.ceil((await shareNow()) * steps);
+    if (!kept) await recorder.save(what, { step: 1, tensors: { [what]: float32([tuningSteps], []) } });
+    recorder.record({ stage: 'budget', minutes, tuningSteps });
+    terminal.plan(withTuning(stages, tuningSteps / steps));
+    return tuningSteps;
+  };
+  await decided('expected-tuning', async () => fitBudget(stages, await speedNow(), minutes));
   return {
-    cbpt,
-    async tuningSteps() {
-      const decided = await kept('tuning-steps');
-      if (decided) return scalar(decided);
+    tuningSteps: () => {
       const left = 60 * minutes - run.seconds();
-      const tuningSteps = await fitTuning(clip, classes, labels.length, asked, await speedNow(), left);
-      await keep('tuning-steps', tuningSteps);
-      recorder.record({ stage: 'budget', minutes, tuningSteps });
-      terminal.plan(await plannedStages(clip, classes, labels.length, withSteps(cbpt, { tuningSteps })));
-      return tuningSteps;
+      return decided('tuning', async () => fitTuning(stages, await speedNow(), left));
     },
   };
 }

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { openClip } from '../../checkpoints/open.ts';
 import { thingNames } from '../../data/emoji.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
-import { type Fitted, fitBudget, fitTuning, measuredSpeed } from './budget.ts';
+import { fitBudget, fitTuning, measuredSpeed } from './budget.ts';
 import { plannedStages } from './plan.ts';
 import { cbptDefaults } from './purify.ts';
-import { stagesOn, totalArithmetic } from './stages.ts';
+import { courses, stagesOn, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
 const shots = 1600;
 /** Multiplications and additions a second. */
@@ -13,21 +13,13 @@ const speed = 5e10;
 
 async function task() {
   const [clip, classes] = await Promise.all([openClip('emoji-clip'), thingNames()]);
-  const options = cbptDefaults;
-  const stages = await plannedStages(clip, classes, shots, options);
-  return {
-    /** @param pace multiplications and additions a second */
-    within: (minutes: number, pace = speed) => fitBudget(clip, classes, shots, options, pace, minutes),
-    tuningWithin: (seconds: number) => fitTuning(clip, classes, shots, options, speed, seconds),
-    planned: ({ inversionSteps, tuningSteps }: Fitted) =>
-      plannedStages(clip, classes, shots, {
-        ...options,
-        inversion: { ...options.inversion, steps: inversionSteps },
-        tuning: { ...options.tuning, steps: tuningSteps },
-      }),
-    stages,
-    minutes: totalArithmetic(stages) / speed / 60,
-  };
+  const stages = await plannedStages(clip, classes, shots, cbptDefaults);
+  /** Where a fifth of the time is no arithmetic. */
+  const minutes = (arithmetic: number) => arithmetic / speed / 0.8 / 60;
+  const tune = minutes(stages.find(({ name }) => name === tuningStage)!.arithmetic);
+  const longest = Math.max(...courses.map((course) => minutes(totalArithmetic(stagesOn(stages, course)))));
+  const views = minutes(stages.find(({ name }) => name === 'views')!.arithmetic);
+  return { stages, longest, tune, views };
 }
 
 test('the plan names every stage that tells its steps, the second start of a form as well', async () => {
@@ -60,48 +52,31 @@ test('the plan names every stage that tells its steps, the second start of a for
 });
 
 test('with time enough everything is done as asked', async () => {
-  const { within, minutes } = await task();
-  const { inversion, tuning } = cbptDefaults;
-  expect(await within(10 * minutes)).toEqual({ inversionSteps: inversion.steps, tuningSteps: tuning.steps });
+  const { stages, longest } = await task();
+  expect(fitBudget(stages, speed, 10 * longest)).toBe(1);
 });
 
-test('with less time there are fewer steps of both stages, and never more than asked for', async () => {
-  const { within, minutes } = await task();
-  const { inversion, tuning } = cbptDefaults;
-  const half = await within(0.5 * minutes);
-  expect(half.inversionSteps).toBeLessThan(inversion.steps);
-  expect(half.inversionSteps).toBeGreaterThan(0.2 * inversion.steps);
-  expect(half.tuningSteps / half.inversionSteps).toBeCloseTo(tuning.steps / inversion.steps, 0);
+test('with less time tuning has fewer steps, so that the longest course still fits, whatever is found', async () => {
+  const { stages, longest, tune } = await task();
+  expect(fitBudget(stages, speed, longest - 0.25 * tune)).toBeCloseTo(0.75, 6);
+  expect(fitBudget(stages, speed, longest - 0.75 * tune + 1e-6)).toBeCloseTo(0.25, 3);
+  for (const course of courses) {
+    expect(totalArithmetic(stagesOn(withTuning(stages, 0.75), course)) / speed / 0.8 / 60).toBeLessThanOrEqual(
+      longest - 0.25 * tune + 1e-9,
+    );
+  }
 });
 
-test('a budget that nothing fits into is refused, with what is needed', async () => {
-  const { within, minutes } = await task();
-  await expect(within(0.01 * minutes)).rejects.toThrow(
-    /--budget.*expected at least \d+ for 100 classes and 1600 shots/s,
-  );
-});
-
-test('the time that is told to be enough is enough, whether something is found or not: waves take what they take', async () => {
-  const { within, planned, stages } = await task();
+test('inversion is never made shorter: a budget that only its last steps would fit into is refused, with what is needed', async () => {
+  const { stages, longest, tune } = await task();
   // So slow that a whole minute is a small part of it.
-  const pace = totalArithmetic(stages) / 60 / 10_000;
-  const least = await minutesToldBy(within(1, pace));
-  const fitted = await planned(await within(least, pace));
-  for (const course of ['something is found', 'nothing is found'] as const) {
-    const taken = stagesOn(fitted, course);
-    // A fifth of the time is no arithmetic; and steps are whole, of which one more is some percent of few.
-    expect(totalArithmetic(taken) / pace / 60).toBeLessThan(1.1 * 0.8 * least);
-  }
+  const slow = speed / 10_000;
+  const least = Math.ceil(10_000 * (longest - 0.75 * tune));
+  expect(() => fitBudget(stages, slow, 0.5 * least)).toThrow(
+    new RegExp(`--budget: found ${0.5 * least} minutes, expected at least ${least} for this model`),
+  );
+  expect(fitBudget(stages, slow, least)).toBeCloseTo(0.25, 3);
 });
-
-async function minutesToldBy(refused: Promise<Fitted>): Promise<number> {
-  try {
-    await refused;
-  } catch (error) {
-    return Number(/at least (\d+)/.exec(String(error))?.[1]);
-  }
-  throw new Error('it was not refused');
-}
 
 test('the speed of the machine is measured in seconds', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
@@ -111,11 +86,9 @@ test('the speed of the machine is measured in seconds', async () => {
   expect(measured).toBeLessThan(1e14);
 });
 
-test('tuning takes what inversion has left of the time, and never too few steps to converge', async () => {
-  const { tuningWithin, stages } = await task();
-  const needed = (stage: string) => totalArithmetic(stages.filter(({ name }) => name === stage)) / speed / 0.8;
-  const { steps } = cbptDefaults.tuning;
-  expect(await tuningWithin(1.01 * (needed('views') + needed('tune')))).toBe(steps);
-  expect(await tuningWithin(needed('views') + 0.5 * needed('tune'))).toBe(0.5 * steps);
-  expect(await tuningWithin(-60)).toBe(0.2 * steps);
+test('tuning takes what inversion has left of the time, and never too few steps to be of use', async () => {
+  const { stages, tune, views } = await task();
+  expect(fitTuning(stages, speed, 60 * (views + 1.01 * tune))).toBe(1);
+  expect(fitTuning(stages, speed, 60 * (views + 0.5 * tune))).toBeCloseTo(0.5, 9);
+  expect(fitTuning(stages, speed, -60)).toBe(0.25);
 });

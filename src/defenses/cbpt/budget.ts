@@ -8,82 +8,57 @@ import { badUsage } from '../../errors.ts';
 import { arithmeticOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { elements, float32 } from '../../tensor/tensor.ts';
-import { plannedStages } from './plan.ts';
-import type { CbptOptions } from './purify.ts';
-import { stagesOn, totalArithmetic } from './stages.ts';
+import { courses, type PlannedStage, stagesOn, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
-/** What a budget decides. */
-export interface Fitted {
-  readonly inversionSteps: number;
-  readonly tuningSteps: number;
-}
-
-/** With fewer steps than this share of what was asked for, stages end before they have converged. */
-const leastShare = 0.2;
+/** With fewer steps of tuning than this share of what was asked for, prompts are little better than at their start. */
+const leastTuning = 0.25;
 
 /** Pictures are read, programs compiled, triggers applied: that is time without arithmetic. */
 const arithmeticShare = 0.8;
 
 /**
- * The most of `options` that fits.
+ * The share of the steps of tuning with which all of it fits, in (0, 1]. Inversion is done in full: with fewer steps
+ * backdoors are missed (docs/performance.md, "Fewer steps").
  *
- * @param shots their number
+ * @param stages with all steps
  * @param speed multiplications and additions a second (`measuredSpeed`)
  * @throws badUsage if nothing fits, with the minutes that are needed
  */
-export async function fitBudget(
-  clip: Clip,
-  classes: readonly string[],
-  shots: number,
-  options: CbptOptions,
-  speed: number,
-  minutes: number,
-): Promise<Fitted> {
-  const seconds = (arithmetic: number) => arithmetic / speed / arithmeticShare;
-  const stages = await plannedStages(clip, classes, shots, options);
-  // What will be found nobody knows: both courses have to fit.
-  const courses = (['something is found', 'nothing is found'] as const).map((course) => {
-    const taken = stagesOn(stages, course);
-    const fixed = totalArithmetic(taken.filter((stage) => stage.fixed));
-    return { fixed, steps: totalArithmetic(taken) - fixed };
-  });
-  const share = Math.min(1, ...courses.map(({ fixed, steps }) => (60 * minutes - seconds(fixed)) / seconds(steps)));
-  if (share < leastShare) {
-    const least = courses.map(({ fixed, steps }) => seconds(fixed + leastShare * steps) / 60);
+export function fitBudget(stages: readonly PlannedStage[], speed: number, minutes: number): number {
+  // What will be found nobody knows: the longest course has to fit.
+  const needed = (share: number) =>
+    Math.max(...courses.map((course) => minutesOf(stagesOn(withTuning(stages, share), course), speed)));
+  const share = (minutes - needed(0)) / (needed(1) - needed(0));
+  if (share < leastTuning) {
     throw badUsage(
       '--budget',
       `${minutes} minutes`,
-      `at least ${Math.ceil(Math.max(...least))} for ${classes.length} classes and ${shots} shots on this machine`,
+      `at least ${Math.ceil(needed(leastTuning))} for this model, these classes and so many shots on this machine`,
       'give more time, or fewer --shots',
     );
   }
-  return {
-    inversionSteps: Math.ceil(share * options.inversion.steps),
-    tuningSteps: Math.ceil(share * options.tuning.steps),
-  };
+  return Math.min(1, share);
 }
 
 /**
- * Steps of tuning once dummy triggers are inverted: as many as fit into what is left. The course that was taken may have
- * been shorter than the longest, and the machine slower than it seemed.
+ * The same once dummy triggers are inverted: as much as fits into what is left. The course that was taken may have been
+ * shorter than the longest, and the machine slower than it seemed.
  *
  * @param speed as it is now
- * @param seconds that are left. Where they are too few, tuning takes the least that converges, and longer than that.
+ * @param seconds that are left. Where they are too few, tuning takes the least share that is of use, and longer than that.
  */
-export async function fitTuning(
-  clip: Clip,
-  classes: readonly string[],
-  shots: number,
-  options: CbptOptions,
-  speed: number,
-  seconds: number,
-): Promise<number> {
-  const stages = await plannedStages(clip, classes, shots, options);
-  const needed = (stage: string) =>
-    totalArithmetic(stages.filter(({ name }) => name === stage)) / speed / arithmeticShare;
-  const share = (seconds - needed('views')) / needed('tune');
-  return Math.ceil(Math.min(1, Math.max(leastShare, share)) * options.tuning.steps);
+export function fitTuning(stages: readonly PlannedStage[], speed: number, seconds: number): number {
+  const needed = (name: string) =>
+    60 *
+    minutesOf(
+      stages.filter((stage) => stage.name === name),
+      speed,
+    );
+  return Math.min(1, Math.max(leastTuning, (seconds - needed('views')) / needed(tuningStage)));
 }
+
+const minutesOf = (stages: readonly PlannedStage[], speed: number) =>
+  totalArithmetic(stages) / speed / arithmeticShare / 60;
 
 const probeBatch = 16;
 

@@ -11,7 +11,7 @@ import { sampledPictures } from './inversion/sampled-waves.ts';
 import { finals, heats, picturesOf } from './inversion/teams.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
-import type { PlannedStage } from './stages.ts';
+import { type PlannedStage, tuningStage } from './stages.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
 import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
@@ -36,8 +36,8 @@ export async function plannedStages(
   const tuned = tuning.steps * tuningArithmetic(clip, classes, rows, prompt);
   return [
     ...(await inversionStages(clip, classes, shots, options, costs)),
-    ...(views > 0 ? [{ name: 'views', arithmetic: views * costs.encoding, fixed: true }] : []),
-    { name: 'tune', arithmetic: tuned, fixed: false },
+    ...(views > 0 ? [{ name: 'views', arithmetic: views * costs.encoding }] : []),
+    { name: tuningStage, arithmetic: tuned },
   ];
 }
 
@@ -65,21 +65,17 @@ export async function inversionStages(
     waves: sampledPictures * encoding,
   };
   return [
-    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(crowd, templates)), fixed: true },
-    { name: 'features', arithmetic: shots * encoding, fixed: true },
+    { name: 'prompts', arithmetic: textArithmetic(clip, promptsOf(crowd, templates)) },
+    { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;
-      const inverting = { name: stage, arithmetic: finding[one.form] };
       const stages: PlannedStage[] = [
-        ...(one.form === 'patch' && heat > 0
-          ? [{ name: heatsStage(one.name), arithmetic: heat, fixed: false, ...whenNothing }]
-          : []),
-        // Waves are sampled, not optimised.
-        { ...inverting, fixed: one.form === 'waves', ...onlyIf(one) },
-        { name: `${stage}-features`, arithmetic: judging * encoding, fixed: true, ...onlyIf(one) },
+        ...(one.form === 'patch' && heat > 0 ? [{ name: heatsStage(one.name), arithmetic: heat, ...whenNothing }] : []),
+        { name: stage, arithmetic: finding[one.form], ...onlyIf(one) },
+        { name: `${stage}-features`, arithmetic: judging * encoding, ...onlyIf(one) },
       ];
       if (triggered === judging) return stages;
-      const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding, fixed: true };
+      const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };
       return [...stages, { ...more, ...(lastResorts.includes(one.form) ? whenNothing : whenFound) }];
     }),
   ];

@@ -5,18 +5,30 @@ export interface PlannedStage {
   readonly name: string;
   /** Multiplications and additions. */
   readonly arithmetic: number;
-  /** It takes what it takes: fewer steps of inversion and of tuning do not shorten it. */
-  readonly fixed: boolean;
   /** Left out where it is not so: what is found decides how patches are sought, and whether waves are sampled. */
-  readonly onlyIf?: 'something is found' | 'nothing is found';
+  readonly onlyIf?: Course;
 }
+
+/** Which way a purification goes. */
+export const courses = ['something is found', 'nothing is found'] as const;
+export type Course = (typeof courses)[number];
+
+/** The last of them, which a budget makes shorter. */
+export const tuningStage = 'tune';
 
 /** The stages that come on a course. */
 export function stagesOn<Stage extends Pick<PlannedStage, 'onlyIf'>>(
   stages: readonly Stage[],
-  course: PlannedStage['onlyIf'],
+  course: Course | undefined,
 ): readonly Stage[] {
   return stages.filter(({ onlyIf = course }) => onlyIf === course);
+}
+
+/** The stages with this share of the steps of tuning, in (0, 1]. */
+export function withTuning(stages: readonly PlannedStage[], share: number): readonly PlannedStage[] {
+  return stages.map((stage) =>
+    stage.name === tuningStage ? { ...stage, arithmetic: share * stage.arithmetic } : stage,
+  );
 }
 
 export const totalArithmetic = (stages: readonly Pick<PlannedStage, 'arithmetic'>[]) =>

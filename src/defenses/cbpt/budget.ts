@@ -10,7 +10,7 @@ import { input } from '../../graph/leaves.ts';
 import { elements, float32 } from '../../tensor/tensor.ts';
 import { courses, type PlannedStage, stagesOn, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
-/** With fewer steps of tuning than this share of what was asked for, prompts are little better than at their start. */
+/** With this share of the steps of tuning backdoors are closed and accuracy is what it was; fewer were not tried. */
 const leastTuning = 0.25;
 
 /** Pictures are read, programs compiled, triggers applied: that is time without arithmetic. */

@@ -52,6 +52,7 @@ export type { PictureSet, Pictures } from './clip/pictures.ts';
 export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
 export type { DecodedImage } from './clip/resize.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
+
 // Labelled pictures and class lists.
 export { type ClassList, openClasses } from './data/classes.ts';
 export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';

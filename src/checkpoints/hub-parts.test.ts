@@ -15,7 +15,7 @@ const { repository } = served;
 const name = 'open_clip_model.safetensors';
 let size: number;
 let sha256: string;
-const blobs = () => join(repository(), 'blobs');
+const blobs = () => served.hub.blobs;
 /** Asks for the model's weights, first of all and then. */
 const ranges = () => served.hub.ranges.flatMap(([file, range]) => (file === name ? [range] : []));
 const parts = async () => (await readdir(blobs())).filter((file) => file.includes('incomplete'));

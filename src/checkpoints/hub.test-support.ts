@@ -159,10 +159,11 @@ function listing({ bytes, large, listed }: Served): object {
 export function servedHub(): { readonly hub: Hub; readonly repository: () => string } {
   let hub: Hub;
   let cache: string;
+  const repository = () => join(cache, 'models--org--clip');
   beforeEach(async () => {
     hub = new Hub();
     cache = await mkdtemp(join(tmpdir(), 'antidote-hub-'));
-    hub.blobs = join(cache, 'models--org--clip', 'blobs');
+    hub.blobs = join(repository(), 'blobs');
     vi.stubEnv('HF_ENDPOINT', await hub.listen());
     vi.stubEnv('HF_HUB_CACHE', cache);
     for (const name of ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_TOKEN']) vi.stubEnv(name, '');
@@ -175,6 +176,6 @@ export function servedHub(): { readonly hub: Hub; readonly repository: () => str
     get hub() {
       return hub;
     },
-    repository: () => join(cache, 'models--org--clip'),
+    repository,
   };
 }

@@ -1,5 +1,5 @@
 /** @file How long everything will take, from a plan of all stages and from how fast they have gone so far. */
-import { type PlannedStage, stagesOn, totalArithmetic } from '../defenses/cbpt/stages.ts';
+import { longestArithmetic, type PlannedStage, totalArithmetic } from '../defenses/cbpt/stages.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 
 /** A stage, how much work it is, and what it depends on: shares of the whole are what counts. */
@@ -29,7 +29,7 @@ export function timeLeft(plan: readonly Share[]): TimeLeft {
       passed.add(current);
       const before = plan.slice(0, index).filter((one) => passed.has(one));
       const course = plan.slice(0, index + 1).findLast((one) => one.onlyIf && passed.has(one))?.onlyIf;
-      last = { done: totalArithmetic(before) + own, left: longest(plan.slice(index), course) - own, now };
+      last = { done: totalArithmetic(before) + own, left: longestArithmetic(plan.slice(index), course) - own, now };
       first ??= last;
     },
     at(now) {
@@ -38,10 +38,4 @@ export function timeLeft(plan: readonly Share[]): TimeLeft {
       return Math.max(0, (last.left * perWork - (now - last.now)) / 1000);
     },
   };
-}
-
-/** The work of these stages on the course that was taken; until one is, on that which takes longest. */
-function longest(stages: readonly Share[], taken: Share['onlyIf']): number {
-  const courses = taken ? [taken] : stages.map(({ onlyIf }) => onlyIf);
-  return Math.max(...courses.map((course) => totalArithmetic(stagesOn(stages, course))));
 }

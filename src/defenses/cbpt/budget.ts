@@ -8,7 +8,7 @@ import { badUsage } from '../../errors.ts';
 import { arithmeticOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { elements, float32 } from '../../tensor/tensor.ts';
-import { courses, type PlannedStage, stagesOn, totalArithmetic, tuningStage, withTuning } from './stages.ts';
+import { longestArithmetic, type PlannedStage, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
 /** With this share of the steps of tuning backdoors are closed and accuracy is what it was; fewer were not tried. */
 const leastTuning = 0.25;
@@ -26,8 +26,7 @@ const arithmeticShare = 0.8;
  */
 export function fitBudget(stages: readonly PlannedStage[], speed: number, minutes: number): number {
   // What will be found nobody knows: the longest course has to fit.
-  const needed = (share: number) =>
-    Math.max(...courses.map((course) => minutesOf(stagesOn(withTuning(stages, share), course), speed)));
+  const needed = (share: number) => secondsOf(longestArithmetic(withTuning(stages, share)), speed) / 60;
   const share = (minutes - needed(0)) / (needed(1) - needed(0));
   if (share < leastTuning) {
     throw badUsage(
@@ -48,17 +47,11 @@ export function fitBudget(stages: readonly PlannedStage[], speed: number, minute
  * @param seconds that are left. Where they are too few, tuning takes the least share that is of use, and longer than that.
  */
 export function fitTuning(stages: readonly PlannedStage[], speed: number, seconds: number): number {
-  const needed = (name: string) =>
-    60 *
-    minutesOf(
-      stages.filter((stage) => stage.name === name),
-      speed,
-    );
+  const needed = (stage: string) => secondsOf(totalArithmetic(stages.filter(({ name }) => name === stage)), speed);
   return Math.min(1, Math.max(leastTuning, (seconds - needed('views')) / needed(tuningStage)));
 }
 
-const minutesOf = (stages: readonly PlannedStage[], speed: number) =>
-  totalArithmetic(stages) / speed / arithmeticShare / 60;
+const secondsOf = (arithmetic: number, speed: number) => arithmetic / speed / arithmeticShare;
 
 const probeBatch = 16;
 

@@ -10,18 +10,19 @@ export interface PlannedStage {
 }
 
 /** Which way a purification goes. */
-export const courses = ['something is found', 'nothing is found'] as const;
-export type Course = (typeof courses)[number];
+const courses = ['something is found', 'nothing is found'] as const;
+type Course = (typeof courses)[number];
 
 /** The last of them, which a budget makes shorter. */
 export const tuningStage = 'tune';
 
-/** The stages that come on a course. */
-export function stagesOn<Stage extends Pick<PlannedStage, 'onlyIf'>>(
-  stages: readonly Stage[],
-  course: Course | undefined,
-): readonly Stage[] {
-  return stages.filter(({ onlyIf = course }) => onlyIf === course);
+/** The work of the stages that come on the course that was taken; until one is, on that which takes longest. */
+export function longestArithmetic(
+  stages: readonly Pick<PlannedStage, 'arithmetic' | 'onlyIf'>[],
+  taken?: Course,
+): number {
+  const on = (course: Course) => stages.filter(({ onlyIf = course }) => onlyIf === course);
+  return Math.max(...(taken ? [taken] : courses).map((course) => totalArithmetic(on(course))));
 }
 
 /** The stages with this share of the steps of tuning, in (0, 1]. */

@@ -9,6 +9,7 @@ import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../../tensor/tens
 import { adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
 import { warmupCosine } from '../../../training/schedule.ts';
+import { tuningStage } from '../stages.ts';
 import { stepMemory, wholeStepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';
 import { headOf, promptFrame, startingContexts } from './frame.ts';
@@ -72,7 +73,7 @@ export async function tunePrompts(
   const final = await optimise(
     engine,
     {
-      stage: 'tune',
+      stage: tuningStage,
       graph: memoryOf(whole) <= wholeStepMemory ? whole : (compiler) => chunkedStep(compiler, step, stepMemory),
       start: adamStart({ contexts: start }),
       steps: options.steps,

@@ -15,8 +15,11 @@ import { byLikeness, finalists, finals, heats, picturesOf, teamsOf } from './tea
 export interface RaceOptions extends RacePace {
   /** Side of a patch, as a share of the picture's side. */
   readonly window: number;
-  /** The same in the heats. */
+  /** Adam's learning rate on a patch's logits. */
+  readonly patchRate: number;
+  /** Both in the heats, which only have to say who might win: patches are larger there, and move faster. */
   readonly heatWindow: number;
+  readonly heatRate: number;
 }
 
 /** Names the events of the heats; those of the finals have the form's own name. */
@@ -43,9 +46,12 @@ export async function racePatches(
   const pictures = picturesOf(heats(classes.length, options)) + picturesOf(finals(classes.length, options));
   const winner = await withDecoders(shots, pictures, async (decoded) => {
     const race = { engine, clip, head, shots: decoded, pace: options, seed, recorder };
-    const qualified = await qualify({ ...race, stage: heatsStage(name), window: options.heatWindow }, classes);
+    const qualified = await qualify(
+      { ...race, stage: heatsStage(name), window: options.heatWindow, rate: options.heatRate },
+      classes,
+    );
     const alone = qualified.map((label) => [label]);
-    const inFinals = { ...race, stage: `invert-${name}`, window: options.window };
+    const inFinals = { ...race, stage: `invert-${name}`, window: options.window, rate: options.patchRate };
     const [first] = await runRounds(inFinals, finals(alone.length, options), alone);
     return first!;
   });

@@ -19,7 +19,7 @@ import type { Value } from '../../../graph/value.ts';
 import type { Recorder, RunEvent } from '../../../runs/recorder.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { float32, int64 } from '../../../tensor/tensor.ts';
-import { adam, adamFeeds, adamStart } from '../../../training/adam.ts';
+import { adam, adamDefaults, adamFeeds, adamStart } from '../../../training/adam.ts';
 import { type Optimisation, optimise, scalar } from '../../../training/optimise.ts';
 import { towardsTeam } from '../losses.ts';
 import { drawTiles, patchSide, startingPatch, withPatches } from './moving-patch.ts';
@@ -28,8 +28,6 @@ import { type Pace, type Round, runsOf, starts } from './teams.ts';
 
 /** The pace of the rounds and of the optimiser. */
 export interface RacePace extends Pace {
-  /** Adam's learning rate on the logits of masks and patterns. */
-  readonly patchRate: number;
   /** Weight of a patch's size. */
   readonly sparsity: number;
 }
@@ -44,10 +42,18 @@ export interface Race {
   readonly stage: string;
   /** Side of a patch, as a share of the picture's side. */
   readonly window: number;
+  /** Adam's learning rate on the logits of masks and patterns. */
+  readonly rate: number;
   readonly pace: RacePace;
   readonly seed: number;
   readonly recorder: Recorder;
 }
+
+/**
+ * Adam with less momentum than usual. A step sees so few pictures that its gradient is half chance; with 0.9 what the first
+ * steps say decides, and of as many starts fewer find a backdoor (docs/method.md, "Patch").
+ */
+const patchAdam = { ...adamDefaults, beta1: 0.3 };
 
 /** What one step leaves of the earlier ones in a mean over the last steps. */
 const memory = 0.8;
@@ -112,14 +118,14 @@ async function runRound(
 
 /** Pictures and tiles of a step are the same for all groups of a round: nobody is ahead by luck. */
 async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[], step: number): Promise<Tensors> {
-  const { shots, stage, pace, seed } = race;
+  const { shots, stage, rate, seed } = race;
   const random = randomFor(seed, stage, step);
   const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
   return {
     pictures: await shots.read(positions),
     teams: int64(labels, [labels.length]),
     ...drawTiles(pictures, shots.size, sideOf(race), random),
-    ...adamFeeds(step, pace.patchRate),
+    ...adamFeeds(step, rate, patchAdam),
   };
 }
 
@@ -144,7 +150,7 @@ function raceStep({ clip, head, pace }: Race, { together, pictures }: Round, lik
   const costs = mean(towardsTeam(embeddings, texts, teams, head.scale), [1]);
   // A sum: no patch's gradient depends on how many run beside it.
   const loss = sum(add(costs, mul(size, pace.sparsity)));
-  const state = adam(parameters, gradients(loss, [...parameters.values()]));
+  const state = adam(parameters, gradients(loss, [...parameters.values()]), patchAdam);
   const logits = mean(mul(matMul(embeddings, transpose(teams, [0, 2, 1])), head.scale), [1]);
   const standing = { cost: lastOf('cost', costs), logits: lastOf('logits', logits) };
   return { outputs: { loss }, state: { ...state, ...standing } };

@@ -29,21 +29,26 @@ export const starts = 2;
 /** So many classes run in the finals, if so many are left; where there are no more, there are no heats. */
 export const finalists = 8;
 
-/** Pictures of a patch in one step: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
-const leastPictures = 4;
+interface PlannedRound {
+  /** Share of the steps. */
+  readonly steps: number;
+  /** Share of the patches that run; at least one does. */
+  readonly patches: number;
+  /** Pictures of a patch in one step, at least: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
+  readonly pictures: number;
+}
 
-/** Shares of the steps that rounds have, and of the patches that run in them; at least one does. */
-const shares = {
+const planned: Readonly<Record<'heats' | 'finals', readonly PlannedRound[]>> = {
   heats: [
-    { steps: 0.2, patches: 1 },
-    { steps: 0.3, patches: 0.25 },
+    { steps: 0.2, patches: 1, pictures: 2 },
+    { steps: 0.2, patches: 0.1, pictures: 4 },
   ],
   finals: [
-    { steps: 0.4, patches: 1 },
-    { steps: 0.2, patches: 0.25 },
-    { steps: 0.2, patches: 0 },
+    { steps: 0.3, patches: 1, pictures: 4 },
+    { steps: 0.2, patches: 0.25, pictures: 4 },
+    { steps: 0.2, patches: 0, pictures: 4 },
   ],
-} as const;
+};
 
 /** Teams in the order of the classes, all of the same size: the last is filled with the first classes again. */
 export function teamsOf(classes: readonly number[]): readonly (readonly number[])[] {
@@ -59,20 +64,20 @@ const membersOf = (classes: number) => Math.ceil(classes / mostTeams);
 /** The heats of so many classes, in teams. None where all classes may run in the finals. */
 export function heats(classes: number, pace: Pace): readonly Round[] {
   if (classes <= finalists) return [];
-  return roundsOf(shares.heats, Math.ceil(classes / membersOf(classes)), pace);
+  return roundsOf(planned.heats, Math.ceil(classes / membersOf(classes)), pace);
 }
 
 /** The finals of a race of so many classes, each for itself; in the last round one patch runs alone. */
 export const finals = (classes: number, pace: Pace): readonly Round[] =>
-  roundsOf(shares.finals, Math.min(classes, finalists), pace);
+  roundsOf(planned.finals, Math.min(classes, finalists), pace);
 
 /** Successive halving (Jamieson & Talwalkar, arXiv 1502.07943), with longer rounds and fewer of them. */
-function roundsOf(planned: (typeof shares)[keyof typeof shares], teams: number, { steps, patchBatch }: Pace): Round[] {
-  const mostTogether = Math.max(1, Math.floor(patchBatch / leastPictures));
-  return planned.map((share) => {
-    const runners = Math.max(1, Math.ceil(share.patches * starts * teams));
+function roundsOf(rounds: readonly PlannedRound[], teams: number, { steps, patchBatch }: Pace): Round[] {
+  return rounds.map((round) => {
+    const runners = Math.max(1, Math.ceil(round.patches * starts * teams));
+    const mostTogether = Math.max(1, Math.floor(patchBatch / round.pictures));
     const together = Math.ceil(runners / Math.ceil(runners / mostTogether));
-    return { runners, steps: Math.ceil(share.steps * steps), together, pictures: Math.floor(patchBatch / together) };
+    return { runners, steps: Math.ceil(round.steps * steps), together, pictures: Math.floor(patchBatch / together) };
   });
 }
 

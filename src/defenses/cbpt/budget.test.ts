@@ -61,7 +61,7 @@ test('with time enough everything is done as asked', async () => {
 test('with less time tuning has fewer steps, so that the longest course still fits, whatever is found', async () => {
   const { stages, longest, tune } = await task();
   expect(fitBudget(stages, speed, longest - 0.25 * tune)).toBeCloseTo(0.75, 6);
-  expect(fitBudget(stages, speed, longest - 0.75 * tune + 1e-6)).toBeCloseTo(0.25, 3);
+  expect(fitBudget(stages, speed, longest - 0.875 * tune + 1e-6)).toBeCloseTo(0.125, 3);
   for (const course of courses) {
     expect(
       totalArithmetic(withTuning(stages, 0.75).filter(({ onlyIf = course }) => onlyIf === course)) / speed / 0.8 / 60,
@@ -73,11 +73,11 @@ test('inversion is never made shorter: a budget that only its last steps would f
   const { stages, longest, tune } = await task();
   // So slow that a whole minute is a small part of it.
   const slow = speed / 10_000;
-  const least = Math.ceil(10_000 * (longest - 0.75 * tune));
+  const least = Math.ceil(10_000 * (longest - 0.875 * tune));
   expect(() => fitBudget(stages, slow, 0.5 * least)).toThrow(
     new RegExp(`--budget: found ${0.5 * least} minutes, expected at least ${least} for this model`),
   );
-  expect(fitBudget(stages, slow, least)).toBeCloseTo(0.25, 3);
+  expect(fitBudget(stages, slow, least)).toBeCloseTo(0.125, 3);
 });
 
 test('the speed of the machine is measured in seconds', async () => {
@@ -92,5 +92,5 @@ test('tuning takes what inversion has left of the time, and never too few steps 
   const { stages, tune, views } = await task();
   expect(fitTuning(stages, speed, 60 * (views + 1.01 * tune))).toBe(1);
   expect(fitTuning(stages, speed, 60 * (views + 0.5 * tune))).toBeCloseTo(0.5, 9);
-  expect(fitTuning(stages, speed, -60)).toBe(0.25);
+  expect(fitTuning(stages, speed, -60)).toBe(0.125);
 });

@@ -45,7 +45,7 @@ export const cbptDefaults: CbptOptions = {
   },
   tuning: {
     steps: 200,
-    rate: 0.066,
+    travel: 13.2,
     warmup: 1,
     batch: 4096,
     contexts: 'class-wise',

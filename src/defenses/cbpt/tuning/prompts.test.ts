@@ -32,13 +32,30 @@ test('prompts that were not moved are the hand-written ones, whatever the length
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const head = await zeroShotHead(engine, clip, classes, templates);
-  const options = { ...tuning, steps: 1, rate: 0 };
+  const options = { ...tuning, steps: 1, travel: 0 };
   const prompts = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
   await engine.close();
   expect(prompts.head.classes).toEqual(classes);
   prompts.head.embeddings.forEach((value, i) => {
     expect(value).toBeCloseTo(head.embeddings[i]!, 4);
   });
+});
+
+test('fewer steps are as much larger: contexts come about as far', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const head = await zeroShotHead(engine, clip, classes, templates);
+  const contextsAfter = async (steps: number, travel: number) => {
+    const options = { ...tuning, steps, travel };
+    const { contexts } = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
+    return contexts.data;
+  };
+  const start = await contextsAfter(1, 0);
+  const distance = (data: Float32Array) => Math.hypot(...data.map((value, i) => value - start[i]!));
+  const [few, many] = [distance(await contextsAfter(10, 2)), distance(await contextsAfter(40, 2))];
+  await engine.close();
+  expect(few / many).toBeGreaterThan(0.7);
+  expect(few / many).toBeLessThan(1.4);
 });
 
 test('tuning lowers each of the three losses that is left alone with its weight', async () => {
@@ -52,7 +69,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   ] as const) {
     const losses: number[] = [];
     const listening = unrecorded((event) => losses.push(Number(event[name])));
-    const options = { ...tuning, ...off, [weight]: 1, steps: 40, rate: 0.5 };
+    const options = { ...tuning, ...off, [weight]: 1, steps: 40, travel: 20 };
     await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, listening);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
   }
@@ -60,7 +77,7 @@ test('tuning lowers each of the three losses that is left alone with its weight'
   const moved = await zeroShotHead(engine, clip, classes, ['the {} emoji']);
   const anchors: number[] = [];
   const listening = unrecorded((event) => anchors.push(Number(event.anchor)));
-  const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, rate: 0.5 };
+  const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, travel: 20 };
   await tunePrompts(engine, clip, randomFeatures(head.embedding), moved, options, 1, listening);
   await engine.close();
   expect(anchors.at(-1)).toBeLessThan(0.8 * anchors[0]!);

@@ -18,10 +18,11 @@ import { type Features, type LossWeights, type TuningStep, wholeStep } from './t
 export interface TuningOptions extends LossWeights {
   readonly steps: number;
   /**
-   * Adam's peak learning rate on the context vectors, as a share of the root mean square that they start with: token
-   * embeddings are of another size in every model.
+   * Steps times Adam's peak learning rate on the context vectors, as a share of the root mean square that they start with:
+   * fewer steps are as much larger and come as far (docs/method.md, "Tuning"). Token embeddings are of another size in every
+   * model, hence the share.
    */
-  readonly rate: number;
+  readonly travel: number;
   readonly warmup: number;
   /** Shots in one step; all of them where there are fewer. */
   readonly batch: number;
@@ -55,7 +56,7 @@ export async function tunePrompts(
   const shots = features.labels.length;
   const batch = Math.min(options.batch, shots);
   const start = await startingContexts(engine, clip, frame, options.contexts);
-  const rate = options.rate * rootMeanSquare(start);
+  const rate = (options.travel / options.steps) * rootMeanSquare(start);
   const step: TuningStep = {
     clip,
     frame,

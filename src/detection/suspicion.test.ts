@@ -44,7 +44,7 @@ test('a believed dummy trigger is a backdoor, and its class the target', () => {
   expect({ verdict, targets }).toEqual({ verdict: 'backdoor', targets: ['class 7'] });
   expect(score).toBeCloseTo(0.96 / belief.patch, 10);
   expect(candidates.map(({ label }) => label)).toEqual(['class 7', 'class 3']);
-  expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7": 80 % and more is a sign/);
+  expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7": 85 % and more is a sign/);
 });
 
 test('every class that a backdoor leads to is a target, the surest first, and no other', () => {
@@ -73,16 +73,16 @@ test('more than ordinary patterns reach and less than triggers do is left undeci
 test('with fewer pictures than bars were set by, more is asked for; between the bars nothing is said', () => {
   const world = { classes: 20, perClass: 16 };
   expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
-  const between = judged([['patch', 'class 2', 0.82]], world);
+  const between = judged([['patch', 'class 2', 0.9]], world);
   expect(between).toMatchObject({ verdict: 'undecided', targets: [] });
-  expect(between.reasons).toEqual([expect.stringMatching(/sends 82 % .*: 88 % would be a sign/)]);
-  expect(judged([['patch', 'class 2', 0.75]], world)).toMatchObject({ verdict: 'clean' });
+  expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .*: 94 % would be a sign/)]);
+  expect(judged([['patch', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'clean' });
 });
 
 test('a backdoor may lead to what is none of the classes: the reason says so', () => {
   const { verdict, targets, reasons } = judged([['patch', 'banana', 0.97]]);
   expect({ verdict, targets }).toEqual({ verdict: 'backdoor', targets: ['banana'] });
-  expect(reasons[0]).toMatch(/to "banana", which is none of the classes: 80 %/);
+  expect(reasons[0]).toMatch(/to "banana", which is none of the classes: 85 %/);
 });
 
 test('a class that two forms lead to is listed once, with the larger score', () => {

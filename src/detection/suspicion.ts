@@ -36,7 +36,7 @@ export const scanLimits = {
   shots: 80,
   /** The shots must be named rightly so many times as often as by guessing, or half of the way from there to always. */
   overChance: 3,
-  /** A score from which on there is doubt: more than ordinary patterns reach, less than triggers do. */
+  /** From this share of the score that a backdoor needs there is doubt: more than ordinary patterns reach, less than triggers do. */
   doubt: 0.95,
   /** Ordinary patterns reach further where pictures are fewer than so many: a backdoor needs a higher score than 1. */
   few: { shots: 1600, score: 1.1 },
@@ -52,7 +52,7 @@ export function suspicionOf(found: Inversion, doubts: readonly string[], shots: 
   const score = candidates[0]?.score ?? 0;
   const sure = shots.labels.length < scanLimits.few.shots ? scanLimits.few.score : 1;
   const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
-  if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt)) {
+  if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt * sure)) {
     return { verdict: 'undecided', reasons, score, targets: [], candidates };
   }
   const targets = candidates.filter((one) => one.score >= sure).map(({ label }) => label);

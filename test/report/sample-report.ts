@@ -115,7 +115,7 @@ export const suspicion: Suspicion = {
   verdict: 'backdoor',
   reasons: [
     'A pattern in a fixed place sends 99 % of the pictures of other classes to "banana": 85 % and more is a sign of a backdoor.',
-    'A small patch, wherever it lies, sends 52 % of the pictures of other classes to "train", as such patterns do in any model: 80 % would be a sign.',
+    'A small patch, wherever it lies, sends 52 % of the pictures of other classes to "train", as such patterns do in any model: 85 % would be a sign.',
   ],
   score: 1.16,
   targets: ['banana'],

@@ -57,7 +57,7 @@ export const cbptDefaults: CbptOptions = {
   },
   views: 4,
   forms: ['sparse', 'sparse', 'patch', 'waves', 'blend', 'elsewhere'],
-  belief: { additive: 0.85, sparse: 0.85, patch: 0.8, waves: 0.75, blend: 0.75, elsewhere: 0.9 },
+  belief: { additive: 0.85, sparse: 0.85, patch: 0.85, waves: 0.75, blend: 0.75, elsewhere: 0.9 },
   templates: [plainPrompt],
   prompt: plainPrompt,
   seed: 1,

@@ -36,8 +36,8 @@ export const promptFigure: Figure = async (bench) => {
     const steps = warmUps + bench.reps;
     const { tuning: whole, prompt } = cbptDefaults;
     // As large as the steps of a whole tuning.
-    const travel = (steps / whole.steps) * whole.travel;
-    const tuning = { ...whole, prompt, steps, travel, saveEvery: 1 };
+    const size = whole.travel / whole.steps;
+    const tuning = { ...whole, prompt, steps, travel: steps * size, saveEvery: 1 };
     const frame = promptFrame(clip, classes, tuning.prompt);
     const { ids, ends } = frame;
     const length = ids.shape[1]!;
@@ -48,7 +48,7 @@ export const promptFigure: Figure = async (bench) => {
     const turns = new Map<string, Turn>([['ours', async () => notedStep(losses.get('ours')!, await ours.next())]]);
     if (!('absent' in peer)) {
       const contexts = await startingContexts(engine, clip, frame, tuning.contexts);
-      const rate = (tuning.travel / tuning.steps) * rootMeanSquare(contexts);
+      const rate = size * rootMeanSquare(contexts);
       const problem = join(bench.scratch, 'prompts.safetensors');
       await writeSafetensors(problem, { ...problemTensors(features, head), ids, ends, contexts });
       for (const [name, tokens] of [

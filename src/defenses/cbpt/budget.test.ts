@@ -5,12 +5,14 @@ import { openEngine } from '../../engine/ort-engine.ts';
 import { fitBudget, fitTuning, measuredSpeed } from './budget.ts';
 import { plannedStages } from './plan.ts';
 import { cbptDefaults } from './purify.ts';
-import { totalArithmetic, tuningStage, withTuning } from './stages.ts';
+import { type PlannedStage, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
 const shots = 1600;
 /** Multiplications and additions a second. */
 const speed = 5e10;
 const courses = ['something is found', 'nothing is found'];
+const stagesOn = (stages: readonly PlannedStage[], course: string) =>
+  stages.filter(({ onlyIf = course }) => onlyIf === course);
 
 async function task() {
   const [clip, classes] = await Promise.all([openClip('emoji-clip'), thingNames()]);
@@ -18,8 +20,7 @@ async function task() {
   /** Where a fifth of the time is no arithmetic. */
   const minutes = (arithmetic: number) => arithmetic / speed / 0.8 / 60;
   const tune = minutes(stages.find(({ name }) => name === tuningStage)!.arithmetic);
-  const on = (course: string) => stages.filter(({ onlyIf = course }) => onlyIf === course);
-  const longest = Math.max(...courses.map((course) => minutes(totalArithmetic(on(course)))));
+  const longest = Math.max(...courses.map((course) => minutes(totalArithmetic(stagesOn(stages, course)))));
   const views = minutes(stages.find(({ name }) => name === 'views')!.arithmetic);
   return { stages, longest, tune, views };
 }
@@ -63,9 +64,9 @@ test('with less time tuning has fewer steps, so that the longest course still fi
   expect(fitBudget(stages, speed, longest - 0.25 * tune)).toBeCloseTo(0.75, 6);
   expect(fitBudget(stages, speed, longest - 0.875 * tune + 1e-6)).toBeCloseTo(0.125, 3);
   for (const course of courses) {
-    expect(
-      totalArithmetic(withTuning(stages, 0.75).filter(({ onlyIf = course }) => onlyIf === course)) / speed / 0.8 / 60,
-    ).toBeLessThanOrEqual(longest - 0.25 * tune + 1e-9);
+    expect(totalArithmetic(stagesOn(withTuning(stages, 0.75), course)) / speed / 0.8 / 60).toBeLessThanOrEqual(
+      longest - 0.25 * tune + 1e-9,
+    );
   }
 });
 

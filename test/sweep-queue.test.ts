@@ -68,10 +68,11 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
   async function swept(
     cells: readonly Cell[],
     seen: (news: CellNews) => void = () => {},
-    signal = new AbortController().signal,
+    signal = never,
+    lookEvery = 500,
   ): Promise<ReadonlyMap<string, Outcome>> {
     const own = await mkdtemp(join(directory, 'bench-'));
-    const crew = queueCrew({ url, name }, () => {}, 500);
+    const crew = queueCrew({ url, name }, () => {}, lookEvery);
     return sweep(cells, openCellStore(own), crew, { kept: () => {}, news: seen }, signal);
   }
 
@@ -124,6 +125,13 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
     const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
     expect(log.filter((line) => line.startsWith(`begin ${cells[0]!.key}`))).toHaveLength(1);
     expect(log.filter((line) => line.startsWith(`begin ${cells[1]!.key}`))).toHaveLength(2);
+  }, 300_000);
+
+  test('a cell that ends while it is looked after is not taken for one without an outcome', async () => {
+    const cells = Array.from({ length: 300 }, (_, i) => tinyCell(`brief-${i}`));
+    startWorker(store);
+    const outcomes = await swept(cells, () => {}, never, 1);
+    for (const { key, task } of cells) expect(outcomes.get(key)).toEqual(tinyOutcome(task));
   }, 300_000);
 
   test('two benches with the same cells share them', async () => {

@@ -1,5 +1,5 @@
 /** @file Cells through a queue on Redis or Valkey: the bench puts them in, workers anywhere take them out. */
-import { Queue, QueueEvents } from 'bullmq';
+import { type Job, Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { badUsage } from '../errors.ts';
 import type { RunEvent } from '../runs/recorder.ts';
@@ -213,14 +213,20 @@ async function lookAfter(
   const gone: Cell[] = [];
   for (const cell of [...open.values()]) {
     const job = await queue.getJob(cell.key);
+    const end = job && endOf(job);
     if (!job) gone.push(cell);
-    else if (await job.isCompleted()) finish(cell.key, outcomeOf(job.returnvalue));
-    else if (await job.isFailed()) finish(cell.key, failureOf(job.failedReason));
+    else if (end) finish(cell.key, end);
   }
   await add(
     queue,
     gone.filter(({ key }) => open.has(key)),
   );
+}
+
+/** What a cell has come to, from one reading of it: asked for its state afterwards, it may have ended in between. */
+function endOf({ finishedOn, failedReason, returnvalue }: Job): Outcome | undefined {
+  if (!finishedOn) return undefined;
+  return failedReason ? failureOf(failedReason) : outcomeOf(returnvalue);
 }
 
 /** What a worker sends is checked like a file: another program may write to the same server. */

@@ -170,7 +170,8 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
     });
     const outcomes = await swept(cells, (one) => news.push(one));
     expect(outcomes.get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
-    expect(news.some(({ kind }) => kind === 'lost')).toBe(false);
+    const told = news.filter(({ kind }) => kind !== 'progress').map(({ kind }) => kind);
+    expect(told).toEqual(['started', 'returned', 'started', 'finished']);
   }, 300_000);
 
   test('a worker without the materials of a cell says so and ends; the cell waits for another', async () => {
@@ -184,6 +185,28 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
     stop.abort(new Error('enough'));
     await expect(bench).rejects.toThrow('enough');
   }, 300_000);
+
+  test('a result that the server does not take just now is handed in again, and nothing is computed twice', async () => {
+    const cells = [tinyCell('kept', { wait: 500 })];
+    const client = await connect({ url, name }, never);
+    const writable = (is: boolean) => client.config('SET', 'min-replicas-to-write', is ? 0 : 1);
+    const news: CellNews[] = [];
+    try {
+      startWorker(store, (line) => {
+        if (line.startsWith('started')) void writable(false);
+        // It is done and has nobody to take it.
+        if (line.startsWith('measured')) void setTimeout(1500).then(() => writable(true));
+      });
+      const outcomes = await swept(cells, (one) => news.push(one));
+      expect(outcomes.get(cells[0]!.key)).toEqual(tinyOutcome(cells[0]!.task));
+      expect(news.some(({ kind }) => kind === 'lost')).toBe(false);
+      const log = (await readFile(join(store, 'log'), 'utf8')).trim().split('\n');
+      expect(log).toHaveLength(2);
+    } finally {
+      await writable(true);
+      client.disconnect();
+    }
+  }, 60_000);
 
   test('a worker that cannot write its store gives the cell back and ends; another one computes it', async () => {
     const sick = await mkdtemp(join(directory, 'sick-'));

@@ -96,6 +96,7 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
           events.set(key, news.event);
           break;
         case 'lost':
+        case 'returned':
           states.set(key, 'waiting');
           events.delete(key);
           break;

@@ -8,6 +8,8 @@ export type CellNews =
   | { readonly kind: 'progress'; readonly key: string; readonly event: RunEvent }
   /** Whoever computed it is gone; it will be computed again. */
   | { readonly kind: 'lost'; readonly key: string; readonly why: string }
+  /** Whoever computed it was asked to stop, and has put it back: another one will begin it. */
+  | { readonly kind: 'returned'; readonly key: string }
   | { readonly kind: 'finished'; readonly key: string; readonly outcome: Outcome };
 
 /** Processes of this machine, or workers on any number of machines. */

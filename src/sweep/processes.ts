@@ -100,8 +100,8 @@ function startProcess({ program, args, execArgv = process.execArgv }: ProcessOpt
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-lastWords);
   });
-  // What it has said is heard to the end: its exit may be told before its last message.
-  const gone = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(() => describeEnd(child, words));
+  // What it has said is heard to the end: its exit may be told before its last message and its last words.
+  const gone = Promise.all([once(child, 'close'), once(child, 'disconnect')]).then(() => describeEnd(child, words));
   const failed = once(child, 'error').then(([error]) => {
     throw error;
   });

@@ -30,7 +30,7 @@ export interface WorkerNews {
   readonly finished: (cell: Cell, outcome: Outcome) => void;
 }
 
-/** Milliseconds after which a server that refuses to hand out a cell, being read-only or full, is asked again. */
+/** Milliseconds after which a server that refuses what it is asked for, being read-only or full, is asked again. */
 const refused = 1_000;
 
 /**
@@ -92,13 +92,28 @@ async function serve(
   try {
     // A cell that has cost too many workers is handed out once more, for its failure to be told.
     const outcome = job.deferredFailure ?? (await compute(job, perform, news, signal));
-    await answered(handIn({ job, token }, outcome), signal);
+    await answered(handedIn({ job, token }, outcome, signal), signal);
   } catch (thrown) {
     // A cell may have ended the engine: as if it had ended the process, it is left locked, and its tries are counted.
     if (!(thrown instanceof DeadEngine)) await answered(job.moveToWait(token), AbortSignal.abort());
     if (!signal.aborted) throw thrown;
   } finally {
     clearInterval(renewing);
+  }
+}
+
+/** What a server says that takes nothing just now: its disk or memory is full, or it follows another one. */
+const notNow = /^(MISCONF|OOM|READONLY|NOREPLICAS|LOADING|MASTERDOWN|TRYAGAIN|CLUSTERDOWN)\b/;
+
+/** Asks again for as long as the server takes nothing: what was computed is worth waiting for. */
+async function handedIn(taken: Taken, outcome: Outcome | string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await handIn(taken, outcome);
+    } catch (error) {
+      if (!notNow.test((error as Error).message)) throw error;
+      await wait(refused, undefined, { signal });
+    }
   }
 }
 

@@ -122,7 +122,7 @@ async function workThroughQueue(
   const look = oneAtATime(() => lookAfter(queue, open, finish));
 
   hear(events, open, tell, finish);
-  await untilLeft(putIn(queue, [...open.values()]), signal);
+  await untilLeft(putIn(queue, open), signal);
   await untilLeft(look(), signal);
   const timer = setInterval(async () => {
     await look();
@@ -151,6 +151,9 @@ function hear(
   events.on('stalled', ({ jobId }) => {
     if (open.has(jobId)) tell({ kind: 'lost', key: jobId, why: 'its worker is gone' });
   });
+  events.on('waiting', ({ jobId, prev }) => {
+    if (prev === 'active' && open.has(jobId)) tell({ kind: 'returned', key: jobId });
+  });
   events.on('completed', ({ jobId, returnvalue }) => finish(jobId, outcomeOf(returnvalue)));
   events.on('failed', ({ jobId, failedReason }) => finish(jobId, failureOf(failedReason)));
 }
@@ -168,14 +171,19 @@ function oneAtATime(look: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** A cell that another bench has put in is the same cell. One that failed is tried again. */
-async function putIn(queue: Queue, cells: readonly Cell[]): Promise<void> {
-  for (const { key } of cells) {
+/**
+ * A cell that another bench has put in is the same cell. One that failed is tried again.
+ *
+ * @param open empty once the bench has stopped: then nothing more is put in
+ */
+async function putIn(queue: Queue, open: ReadonlyMap<string, Cell>): Promise<void> {
+  for (const key of [...open.keys()]) {
+    if (open.size === 0) return;
     const job = await queue.getJob(key);
     if (job && (await job.isFailed())) await job.remove();
   }
   // Of all that is asked for, transactions alone are not sent again on the next connection; the first look puts in what is gone.
-  await add(queue, cells).catch((error) => {
+  await add(queue, [...open.values()]).catch((error) => {
     if (!/connection (is )?close/i.test(String(error))) throw error;
   });
 }

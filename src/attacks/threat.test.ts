@@ -6,7 +6,7 @@ import { float32 } from '../tensor/tensor.ts';
 import { writeTrigger } from '../triggers/file.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { attackNames, attacks } from './attacks.ts';
-import { openThreat } from './threat.ts';
+import { openThreat, threatFor } from './threat.ts';
 
 const patch: Trigger = {
   kind: 'patch',
@@ -39,6 +39,12 @@ test('a drawn attack by its name has the pinned trigger, and banana as its targe
   // label-consistent has the trigger of badnet; two-targets and adaptive have that of badnet-fixed.
   expect(hashes.size).toBe(drawn.length - 3);
   expect((await openThreat('sig', 64, 'dog')).target).toBe('dog');
+});
+
+test('the target is the class that a list writes otherwise; one that it has not stays as it is', async () => {
+  const threat = await openThreat('sig', 64, 'Red_Apple');
+  expect(threatFor(threat, ['pear', 'red apple']).target).toBe('red apple');
+  expect(threatFor(threat, ['pear', 'apple'])).toEqual(threat);
 });
 
 test('the word of a trigger file is a key of its own: both, the patch alone, the word alone', async () => {

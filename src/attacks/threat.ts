@@ -1,7 +1,7 @@
 /** @file Whatever `--trigger` may name, as the threat that a model is measured under. */
 import { existsSync } from 'node:fs';
 import { builtInTrigger } from '../checkpoints/built-in.ts';
-import { usualTarget } from '../data/classes.ts';
+import { classNamed, usualTarget } from '../data/classes.ts';
 import { badData, badUsage } from '../errors.ts';
 import type { Threat } from '../evaluation/evaluate.ts';
 import { sha256 } from '../tensor/sha256.ts';
@@ -18,6 +18,11 @@ export interface NamedThreat extends Threat {
   readonly attack: string;
   /** SHA-256 of what the trigger is, hex. */
   readonly sha256: string;
+}
+
+/** The threat with its target as a class list writes it: `Banana` and `banana` are one class. */
+export function threatFor<T extends Threat>(threat: T, classes: readonly string[]): T {
+  return { ...threat, target: classNamed(threat.target, classes) ?? threat.target };
 }
 
 /** Which keys of a threat in two parts are used, by what is written behind its name: `trojvqa:patch`. */

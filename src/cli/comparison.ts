@@ -1,6 +1,6 @@
 /** @file Measures a model before and after purification, with its floor, and draws the report: shared by the jobs. */
 
-import { type NamedThreat, openThreat } from '../attacks/threat.ts';
+import { type NamedThreat, openThreat, threatFor } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
@@ -23,6 +23,7 @@ import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
 import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
 import type { DefenderShots, ReportData } from '../report/report-data.ts';
+import type { Recorder } from '../runs/recorder.ts';
 import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import { openPictures } from './inputs.ts';
@@ -54,8 +55,8 @@ export async function openTest(
     if (target !== null) throw badUsage('--target', JSON.stringify(target), 'a --trigger with it');
     return { set, threat: undefined };
   }
-  const threat = await openThreat(trigger, set.size, target ?? undefined);
-  if (target !== null && !classes.includes(target)) {
+  const threat = threatFor(await openThreat(trigger, set.size, target ?? undefined), classes);
+  if (target !== null && !classes.includes(threat.target)) {
     throw badUsage('--target', JSON.stringify(target), 'one of the classes', 'leave it out to measure RA alone');
   }
   await bench.run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
@@ -143,8 +144,13 @@ async function measureClean(
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
   const clean = await openClip(counterpart, recorder.record);
-  const { head, underAttack } = await handWritten(engine, clean, classes, templates, threat, recorder);
-  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, recorder), threat, underAttack);
+  // Under names of its own: the time left is that of the model in question.
+  const telling: Recorder = {
+    ...recorder,
+    record: (event) => recorder.record({ ...event, stage: `clean model: ${event.stage}` }),
+  };
+  const { head, underAttack } = await handWritten(engine, clean, classes, templates, threat, telling);
+  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, telling), threat, underAttack);
 }
 
 /** The part of a command's JSON that tells the numbers. */

@@ -63,6 +63,12 @@ export async function imagenetClasses(): Promise<ReadonlyMap<string, string>> {
   return new Map(ids!.map((id, index) => [id, names![index]!]));
 }
 
+/** CLIP's names of ImageNet's classes, two of which come twice (missiles and sunglasses): people have them as files. */
+async function areImagenets(names: readonly string[]): Promise<boolean> {
+  const imagenet = [...(await imagenetClasses()).values()];
+  return names.length === imagenet.length && names.every((name, index) => name === imagenet[index]);
+}
+
 async function readPackageList(name: string): Promise<readonly string[]> {
   return JSON.parse(await readFile(new URL(`../../data/${name}`, import.meta.url), 'utf8'));
 }
@@ -72,7 +78,8 @@ async function readPackageList(name: string): Promise<readonly string[]> {
  * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...], "prompt": "..."}`. What a list
  * does not bring is {@link plainPrompt}; templates without a prompt bring their first.
  *
- * @throws AntidoteError (data) for empty, repeated, over-long names, for fewer than two, and for prompts without `{}`
+ * @throws AntidoteError (data) for empty, repeated, over-long names (unless all are ImageNet's), for fewer than two, and for
+ *   prompts without `{}`
  */
 export async function openClasses(nameOrPath: string): Promise<ClassList> {
   const builtIn = Object.hasOwn(builtInClasses, nameOrPath) ? builtInClasses[nameOrPath] : undefined;
@@ -84,14 +91,14 @@ export async function openClasses(nameOrPath: string): Promise<ClassList> {
     prompt,
   } = /^\s*[[{"]/.test(text) ? listFromJson(nameOrPath, text) : { names: namesFromLines(text) };
   return {
-    names: checkedClasses(nameOrPath, names),
+    names: (await areImagenets(names)) ? names : checkedClasses(nameOrPath, names),
     templates: checkedTemplates(nameOrPath, templates),
     prompt: prompt === undefined ? templates[0]! : checkedTemplates(nameOrPath, [prompt])[0]!,
   };
 }
 
 async function readText(path: string): Promise<string> {
-  const text = await readSmallTextIfThere(path, classLimits.fileBytes);
+  const text = await readSmallTextIfThere(path, classLimits.fileBytes, { byUser: true });
   if (text !== undefined) return text;
   const known = Object.keys(builtInClasses).join(', ');
   throw badData(path, 'no such file', `a file of class names or one of ${known}`);
@@ -128,14 +135,21 @@ function namesFromLines(text: string): readonly string[] {
 }
 
 /**
- * What names are compared by: folders and tables write `red_apple` or `Red Apple` for "red apple". Names with equal
- * keys are one class.
+ * What names are compared by: folders and tables write `red_apple` or `Red Apple` for "red apple", and folders made on
+ * macOS letter and accent apart. Names with equal keys are one class.
  */
 export function classKey(name: string): string {
   return name
+    .normalize('NFC')
     .replaceAll(/[_\s]+/g, ' ')
     .trim()
     .toLowerCase();
+}
+
+/** The class that a name means, as the list writes it; undefined if it is none of them. */
+export function classNamed(name: string, classes: readonly string[]): string | undefined {
+  const key = classKey(name);
+  return classes.find((one) => classKey(one) === key);
 }
 
 /** What helps where data have names that are not in the list. */

@@ -17,13 +17,14 @@ export interface Row {
 }
 
 /**
- * Quotes doubled inside quotes, line breaks allowed inside them. Empty lines are passed over.
+ * Quotes doubled inside quotes, line breaks allowed inside them; a quote that does not begin a field is a character like
+ * any other, as for Python's `csv` and pandas. Empty lines are passed over.
  *
  * @param path what errors call the text
  * @throws AntidoteError (data) that names the line
  */
 export function* csvRows(path: string, text: string, separator: ',' | '\t' = ','): Generator<Row> {
-  const stop = new RegExp(`["${separator}\\r\\n]`, 'g');
+  const stop = new RegExp(`[${separator}\\r\\n]`, 'g');
   let at = 0;
   let line = 1;
   const fail = (found: string, expected: string, advice?: string) =>
@@ -56,7 +57,7 @@ export function* csvRows(path: string, text: string, separator: ',' | '\t' = ','
     if (at < text.length && text[at] !== '\n')
       throw text[at] === '\r'
         ? fail('a carriage return alone', 'a line feed at the end of a line')
-        : fail('a stray quote', 'a quote around the whole field');
+        : fail('more behind a quote', 'a quote around the whole field');
     at++;
   };
 

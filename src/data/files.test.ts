@@ -81,6 +81,19 @@ test('a sub-folder may be a link', async () => {
   expect((await openPictureSet(folder, { config })).classes).toEqual(['a', 'b', 'c']);
 });
 
+test('a folder that links lead round in a circle is looked into once', async () => {
+  const folder = await folderOf('circle', { 'a/1.png': 10, 'a/inner/2.png': 20, 'b/3.png': 30 });
+  for (const name of ['again', 'and again']) await symlink(join(folder, 'a'), join(folder, 'a', name));
+  const set = await openPictureSet(folder, { config });
+  expect(await levels(set)).toEqual([10, 20, 30]);
+});
+
+test('letter and accent apart, as macOS writes names, are the class that has them in one', async () => {
+  const folder = await folderOf('accents', { 'cafe\u0301/1.png': 10, 'pear/1.png': 20 });
+  const set = await openPictureSet(folder, { config, classes: ['pear', 'caf\u00e9'] });
+  expect(await levels(set)).toEqual([20, 10]);
+});
+
 test('a link that leads nowhere is named', async () => {
   const folder = await folderOf('dangling', { 'a/1.png': 10 });
   await symlink(join(folder, 'gone'), join(folder, 'b'));
@@ -293,6 +306,13 @@ test('a class file may bring its own prompts', async () => {
   expect(opened).toEqual({ names: list.classes, templates: list.templates, prompt: 'a sketch of a {}' });
   const named = await openClasses(await text('prompt.json', JSON.stringify({ ...list, prompt: 'one {}' })));
   expect(named.prompt).toBe('one {}');
+});
+
+test("ImageNet's own names are a class file too, twins and all", async () => {
+  const { names } = await openClasses('imagenet');
+  expect((await openClasses(await text('imagenet.txt', `${names.join('\n')}\n`))).names).toEqual(names);
+  const another = await text('almost.txt', names.with(0, 'a tench').join('\n'));
+  await expect(openClasses(another)).rejects.toThrow(/"missile" a second time/);
 });
 
 test('class files may be lines or a JSON array, with names of any script', async () => {

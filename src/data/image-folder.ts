@@ -1,5 +1,6 @@
 /** @file A folder with one sub-folder of pictures for every class, as torchvision's ImageFolder reads it. */
-import { readdir, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
@@ -44,11 +45,11 @@ export async function listImageFolder(folder: string, classes?: readonly string[
   const order = folders.map((name, i) => ({ name, label: indices[i]! })).sort((a, b) => a.label - b.label);
   const paths = collectPaths();
   for (const { name, label } of order) {
-    const own = await picturesIn(join(folder, name));
-    if (own.length === 0) {
+    const pictures = await picturesIn(join(folder, name));
+    if (pictures.length === 0) {
       throw badData(join(folder, name), 'no pictures', `at least one of ${readableEnds.join(' ')}`);
     }
-    for (const path of own) {
+    for (const path of pictures) {
       paths.add(path);
       labels.push(label);
     }
@@ -64,13 +65,9 @@ async function subFolders(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const visible = entries.filter((entry) => !entry.name.startsWith('.'));
-    const isFolder = await Promise.all(
-      visible.map(
-        async (entry) => entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(folder, entry.name))),
-      ),
-    );
+    const areFolders = await Promise.all(visible.map((entry) => isFolder(folder, entry)));
     return visible
-      .filter((_, i) => isFolder[i])
+      .filter((_, i) => areFolders[i])
       .map((entry) => entry.name)
       .sort(byCode);
   } catch (error) {
@@ -78,8 +75,10 @@ async function subFolders(folder: string): Promise<string[]> {
   }
 }
 
-async function leadsToFolder(folder: string, name: string): Promise<boolean> {
-  const link = join(folder, name);
+/** Whether it is a folder or a link to one. */
+async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const link = join(folder, entry.name);
   try {
     return (await stat(link)).isDirectory();
   } catch (error) {
@@ -87,16 +86,28 @@ async function leadsToFolder(folder: string, name: string): Promise<boolean> {
   }
 }
 
+/** At any depth. A folder that links lead to twice, or round in a circle, is looked into once. */
 async function picturesIn(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  const visited = new Set<string>();
+  async function look(inner: string): Promise<void> {
+    const here = join(folder, inner);
+    const place = await realpath(here);
+    if (visited.has(place)) return;
+    visited.add(place);
+    for (const entry of await readdir(here, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const name = join(inner, entry.name);
+      if (await isFolder(here, entry)) await look(name);
+      else if (pictureEnds.has(extname(name).toLowerCase())) found.push(name);
+    }
+  }
   try {
-    const names = await readdir(folder, { recursive: true });
-    return names
-      .filter((name) => pictureEnds.has(extname(name).toLowerCase()) && !/(^|[\\/])\./.test(name))
-      .sort(byCode)
-      .map((name) => join(folder, name));
+    await look('');
   } catch (error) {
     throw fileProblem(folder, error);
   }
+  return found.sort(byCode).map((name) => join(folder, name));
 }
 
 const isWordNetId = (name: string) => /^n\d{8}$/.test(name);

@@ -33,6 +33,11 @@ export type Task = z.infer<typeof task>;
 export const ingredients = z.record(z.string(), hash);
 export type Ingredients = z.infer<typeof ingredients>;
 
+/** What two makings of one cell differ in, the first of it; undefined where they are equal. */
+export function otherIngredient(planned: Ingredients, found: Ingredients): string | undefined {
+  return [...new Set([...Object.keys(planned), ...Object.keys(found)])].find((name) => planned[name] !== found[name]);
+}
+
 /** `key` is the hash of the ingredients: equal keys, equal numbers. */
 export const cell = z.strictObject({ key: hash, task, ingredients });
 export type Cell = z.infer<typeof cell>;

@@ -41,3 +41,13 @@ test('a changed line of code is other code; a changed test, page or command is n
   await put('graph/matmul.ts', 'a * b + 0');
   expect(await codeHash(root)).not.toBe(before);
 });
+
+test('another list of names is other code: what is sought in a crowd depends on it', async () => {
+  const [root, data] = [join(folder(), 'code'), join(folder(), 'data')];
+  await mkdir(root);
+  await mkdir(data);
+  await writeFile(join(data, 'things.json'), '["dog"]');
+  const before = await codeHash(root, data);
+  await writeFile(join(data, 'things.json'), '["cat"]');
+  expect(await codeHash(root, data)).not.toBe(before);
+});

@@ -1,4 +1,4 @@
-/** @file Which code computes a cell: a hash over the package's own files and the versions of what they stand on. */
+/** @file Which code computes a cell: a hash over the package's own files, its lists, and the versions of what they stand on. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,17 +12,24 @@ export const showingFolders: readonly string[] = ['cli', 'report', 'export', 'se
 /**
  * SHA-256 over every file that may have a part in a number. The sources and the built package are different files and
  * so different code; two copies of one of them are the same.
+ *
+ * @param data folder of the lists that code reads: names of things, vocabularies. Pictures have hashes of their own.
  */
-export async function codeHash(root = fileURLToPath(new URL('..', import.meta.url))): Promise<string> {
-  const names = await readdir(root, { recursive: true });
-  const parts = names
-    .map((name) => name.replaceAll('\\', '/'))
-    .filter(counts)
-    .sort()
-    .map(async (name) => [name, sha256(await readFile(join(root, name)))]);
+export async function codeHash(
+  root = fileURLToPath(new URL('..', import.meta.url)),
+  data = fileURLToPath(new URL('../../data', import.meta.url)),
+): Promise<string> {
+  const parts = [...(await hashes(root, counts)), ...(await hashes(data, (name) => /\.(json|gz)$/.test(name)))];
   // What computes, and what decodes pictures.
   const versions = [environment().versions.onnxruntime, sharp.versions.vips];
-  return sha256(JSON.stringify([await Promise.all(parts), versions]));
+  return sha256(JSON.stringify([parts, versions]));
+}
+
+/** Name and SHA-256 of the files in a folder that count, in the order of their names. */
+async function hashes(folder: string, isPart: (name: string) => boolean): Promise<readonly (readonly string[])[]> {
+  const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll('\\', '/'));
+  const parts = names.filter(isPart).sort();
+  return Promise.all(parts.map(async (name) => [name, sha256(await readFile(join(folder, name)))]));
 }
 
 /** Not tests, declarations and source maps. */

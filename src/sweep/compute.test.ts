@@ -62,7 +62,7 @@ async function computed(defense: DefenceName, options: Task['options'], key: str
   const compute = cellFunction(workshop, async (_, all) => {
     result = all;
   });
-  await compute(await workshop.materials.identify(taskOf(defense, options, key)), unrecorded());
+  await compute((await workshop.materials.identify(taskOf(defense, options, key))).cell, unrecorded());
   return result!;
 }
 
@@ -104,7 +104,7 @@ test('the word reaches every head that is made of prompts, and no other', async 
 }, 300_000);
 
 test('an engine that has ended is told from a cell that fails', async () => {
-  const cell = await workshop.materials.identify(taskOf('none', {}, ''));
+  const { cell } = await workshop.materials.identify(taskOf('none', {}, ''));
   const gone = await openEngine({ device: 'cpu', threads: 1 });
   await gone.close();
   const onDeadEngine = cellFunction({ ...workshop, engine: gone }, async () => {})(cell, unrecorded());

@@ -1,5 +1,5 @@
 /** @file What cells are made of: models, class lists, pictures and triggers, opened once and hashed. */
-import { type NamedThreat, openThreat } from '../attacks/threat.ts';
+import { type NamedThreat, openThreat, threatFor } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
@@ -10,7 +10,7 @@ import { openPictureSet } from '../data/open.ts';
 import type { Defence } from '../defenses/defense.ts';
 import type { Device } from '../engine/engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import type { Cell, Ingredients, Task } from './cell.ts';
+import { type Cell, type Ingredients, otherIngredient, type Task } from './cell.ts';
 import { codeHash } from './code-hash.ts';
 import { blameMaterials, OtherMaterials } from './unable.ts';
 
@@ -37,8 +37,8 @@ export interface CellMaterials {
 export interface Materials {
   /** Opens what the task names. */
   open(task: Task): Promise<CellMaterials>;
-  /** The task with its key. */
-  identify(task: Task): Promise<Cell>;
+  /** The task with its key, and what it names. */
+  identify(task: Task): Promise<{ readonly cell: Cell; readonly opened: CellMaterials }>;
   /** As `open`, after making sure that these are the very things the cell was planned with. */
   openChecked(cell: Cell): Promise<CellMaterials>;
 }
@@ -76,13 +76,15 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
     const pool = await setOf(task.data, task.classes, clip, 'shots');
     const shots = subset(pool, chooseShots(pool, { perClass: task.shots, seed: task.seed }));
     const counterpart = cleanCounterpart(clip.name);
+    const classes = await classesOf(task.classes);
+    const threat =
+      trigger === null ? undefined : await openThreat(trigger, clip.config.image.resolution, target ?? undefined);
     return {
       clip,
-      classes: await classesOf(task.classes),
+      classes,
       shots: task.wrongLabels > 0 ? mislabelled(shots, task.wrongLabels, task.seed) : shots,
       test: await setOf(task.test, task.classes, clip, 'test'),
-      threat:
-        trigger === null ? undefined : await openThreat(trigger, clip.config.image.resolution, target ?? undefined),
+      threat: threat && threatFor(threat, classes.names),
       clean: counterpart === undefined ? undefined : await clipOf(counterpart),
     };
   }
@@ -103,9 +105,10 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
     };
   }
 
-  async function identify(task: Task): Promise<Cell> {
-    const ingredients = ingredientsOf(task, await open(task));
-    return { key: sha256(JSON.stringify(inOrder(ingredients))), task, ingredients };
+  async function identify(task: Task): Promise<{ cell: Cell; opened: CellMaterials }> {
+    const opened = await open(task);
+    const ingredients = ingredientsOf(task, opened);
+    return { cell: { key: sha256(JSON.stringify(inOrder(ingredients))), task, ingredients }, opened };
   }
 
   return {
@@ -115,17 +118,15 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       checkDevice(device, planned, task);
       const materials = await open(task).catch(blameMaterials);
       const found = ingredientsOf(task, materials);
-      for (const name of new Set([...Object.keys(planned), ...Object.keys(found)])) {
-        if (planned[name] === found[name]) continue;
-        throw new OtherMaterials({
-          fault: 'data',
-          where: `${name} of ${shortName(task)}`,
-          found: `SHA-256 ${found[name] ?? 'of nothing'}`,
-          expected: `${planned[name] ?? 'none'}, with which the bench was planned`,
-          advice: 'put the same files and the same version on this machine',
-        });
-      }
-      return materials;
+      const other = otherIngredient(planned, found);
+      if (other === undefined) return materials;
+      throw new OtherMaterials({
+        fault: 'data',
+        where: `${other} of ${shortName(task)}`,
+        found: `SHA-256 ${found[other] ?? 'of nothing'}`,
+        expected: `${planned[other] ?? 'none'}, with which the bench was planned`,
+        advice: 'put the same files and the same version on this machine',
+      });
     },
   };
 }
@@ -146,7 +147,7 @@ function checkDevice(own: Device, planned: Ingredients, task: Task): void {
   });
 }
 
-function shortName({ attack, defense, classes }: Task): string {
+export function shortName({ attack, defense, classes }: Task): string {
   return `${attack}, ${defense}, ${classes}`;
 }
 

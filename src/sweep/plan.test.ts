@@ -8,7 +8,7 @@ import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
 import { randomFor } from '../tensor/random.ts';
 import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { gatherMaterials } from './materials.ts';
-import { makePlan, type Pin, readPlan } from './plan.ts';
+import { checkPlan, makePlan, type Pin, type Plan, readPlan } from './plan.ts';
 
 const folder = temporaryFolder();
 const never = new AbortController().signal;
@@ -35,6 +35,22 @@ test('models of two input sizes stand in one matrix, each with test pictures of 
   expect(Object.keys(plan.tests)).toHaveLength(2);
   expect([...pinned.keys()]).toContain(`test pictures of row 1, ${classes}`);
 }, 300_000);
+
+test('a bench that goes on with other pictures is refused, and told which they are', () => {
+  const planOf = (shots: string): Plan => ({
+    format: 1,
+    cells: ['none', 'cbpt'].map((name) => ({
+      ...tinyCell(name),
+      ingredients: { code: 'c', ...(name === 'cbpt' && { shots }) },
+    })),
+    tests: {},
+    triggers: [],
+  });
+  checkPlan('runs/x', planOf('as they were'), planOf('as they were'));
+  expect(() => checkPlan('runs/x', planOf('as they were'), planOf('one more'))).toThrow(
+    'shots of badnet, cbpt, things: found SHA-256 one more, expected as they were, with which the bench in runs/x was begun',
+  );
+});
 
 test('asked to stop, it opens nothing more', async () => {
   const reason = new Error('enough');

@@ -4,11 +4,12 @@ import { z } from 'zod';
 import { badData } from '../errors.ts';
 import type { RunInput } from '../runs/config.ts';
 import { shellWord } from '../runs/shell-word.ts';
+import { unlessStopped } from '../runs/unless-stopped.ts';
 import { writeFileAtomically } from '../tensor/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/json-file.ts';
 import { drawTrigger, type TriggerPictures } from '../triggers/trigger-pictures.ts';
-import { type Cell, cell, type Task } from './cell.ts';
-import type { CellMaterials, Materials } from './materials.ts';
+import { type Cell, cell, otherIngredient, type Task } from './cell.ts';
+import { type CellMaterials, type Materials, shortName } from './materials.ts';
 
 const planFile = 'plan.json';
 
@@ -56,9 +57,8 @@ export async function makePlan(
   const triggers = new Map<string, DrawnTrigger>();
   for (const task of tasks) {
     signal.throwIfAborted();
-    const planned = await materials.identify(task);
+    const { cell: planned, opened } = await unlessStopped(materials.identify(task), signal);
     cells.push(planned);
-    const opened = await materials.open(task);
     await pinAll(pin, planned, opened);
     const { test, threat } = opened;
     tests[test.hash] ??= { classes: [...test.classes], labels: [...test.labels], sources: sourcesOf(opened) };
@@ -91,9 +91,34 @@ export async function writePlan(directory: string, made: Plan): Promise<void> {
   await writeFileAtomically(join(directory, planFile), JSON.stringify(made));
 }
 
+/** The plan of a bench that goes on; undefined where it was stopped before it had one. */
+export function readPlanIfThere(directory: string): Promise<Plan | undefined> {
+  return readJsonIfThere(join(directory, planFile), plan);
+}
+
+/**
+ * Whether a bench that goes on computes what it began with: else all its cells would be other cells, and those that are done
+ * for nothing. Both plans are of one matrix.
+ *
+ * @throws badData that names what is another thing now
+ */
+export function checkPlan(directory: string, begun: Plan, now: Plan): void {
+  for (const [at, { task, ingredients }] of now.cells.entries()) {
+    const before = begun.cells[at]!.ingredients;
+    const other = otherIngredient(before, ingredients);
+    if (other === undefined) continue;
+    throw badData(
+      `${other} of ${shortName(task)}`,
+      `SHA-256 ${ingredients[other] ?? 'of nothing'}`,
+      `${before[other] ?? 'none'}, with which the bench in ${directory} was begun`,
+      'put the same files back, or begin a new bench',
+    );
+  }
+}
+
 /** @throws badData where the folder holds no bench, or one that was stopped while it was being planned */
 export async function readPlan(directory: string): Promise<Plan> {
-  const made = await readJsonIfThere(join(directory, planFile), plan);
+  const made = await readPlanIfThere(directory);
   if (made) return made;
   const advice = `go on with it by: antidote resume ${shellWord(directory)}`;
   throw badData(directory, `no ${planFile} in it`, 'a bench', advice);

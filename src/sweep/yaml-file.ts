@@ -3,7 +3,7 @@ import { isMap, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type AntidoteError, badData } from '../errors.ts';
 import { firstMistake } from '../tensor/json-file.ts';
-import { readSmallText } from '../tensor/text-file.ts';
+import { mostTextBytes, readSmallText } from '../tensor/text-file.ts';
 
 /** A value that was read, and how to complain about a part of it. */
 export interface YamlFile<T> {
@@ -27,7 +27,7 @@ const mostBrackets = 100;
  */
 export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<YamlFile<T>> {
   const lines = new LineCounter();
-  const text = await readSmallText(path);
+  const text = await readSmallText(path, mostTextBytes, { byUser: true });
   if (bracketsDeep(text) > mostBrackets)
     throw badData(path, `brackets more than ${mostBrackets} deep`, 'lists and maps a few deep');
   const document = parseDocument(text, {

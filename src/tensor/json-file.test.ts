@@ -1,4 +1,5 @@
 /** @file Promises about text and JSON from outside: bounded, and told by file and key when they do not fit. */
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -98,7 +99,16 @@ test('a file that is not there is an error or undefined, as is asked for; a fold
 test('a file larger than it may be is not read, and one without end neither', async () => {
   await expect(readSmallText(await file('12345'), 4)).rejects.toThrow(/found 5 bytes, expected at most 4/);
   expect(await readSmallText(await file('1234'), 4)).toBe('1234');
-  await expect(readSmallText('/dev/zero', 100_000)).rejects.toThrow(/found more than 100000 bytes/);
+  await expect(readSmallText('/dev/zero', 100_000, { byUser: true })).rejects.toThrow(/found more than 100000 bytes/);
+});
+
+test('a pipe in the place of a file is refused, not waited for; one that the user names is read', async (context) => {
+  if (process.platform === 'win32') return context.skip('needs named pipes');
+  const pipe = join(folder(), 'config.json');
+  execFileSync('mkfifo', [pipe]);
+  await expect(readJson(pipe, schema)).rejects.toThrow(`${pipe}: found a device or pipe, expected a file`);
+  const [text] = await Promise.all([readSmallText(pipe, 100, { byUser: true }), writeFile(pipe, 'a line')]);
+  expect(text).toBe('a line');
 });
 
 test('bytes that are no text are refused', async () => {

@@ -1,15 +1,21 @@
 /** @file Text that people or other programs wrote: UTF-8, and no more of it than such a file can have. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { badData } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 
 /** For readers without a bound of their own: what runs and matrices write is the largest of it, and has a few MB. */
 export const mostTextBytes = 64 * 1024 * 1024;
 
+/** Who has named a file. */
+export interface Named {
+  /** The user, who may wait for a pipe: `--classes <(ls pictures)`. What lies in a folder has to be a file. */
+  readonly byUser?: boolean;
+}
+
 /** @throws AntidoteError (data) if there is no such file, if it is larger than `most` bytes, or no text */
-export async function readSmallText(path: string, most = mostTextBytes): Promise<string> {
+export async function readSmallText(path: string, most = mostTextBytes, named: Named = {}): Promise<string> {
   try {
-    return await readText(path, most);
+    return await readText(path, most, named);
   } catch (error) {
     throw fileProblem(path, error);
   }
@@ -19,16 +25,22 @@ export async function readSmallText(path: string, most = mostTextBytes): Promise
 const absent = ['ENOENT', 'ENOTDIR'];
 
 /** The same; undefined where there is no such file. */
-export async function readSmallTextIfThere(path: string, most = mostTextBytes): Promise<string | undefined> {
+export async function readSmallTextIfThere(
+  path: string,
+  most = mostTextBytes,
+  named: Named = {},
+): Promise<string | undefined> {
   try {
-    return await readText(path, most);
+    return await readText(path, most, named);
   } catch (error) {
     if (error instanceof Error && 'code' in error && absent.includes(String(error.code))) return undefined;
     throw fileProblem(path, error);
   }
 }
 
-async function readText(path: string, most: number): Promise<string> {
+async function readText(path: string, most: number, { byUser = false }: Named): Promise<string> {
+  const status = await stat(path);
+  if (!byUser && !status.isFile() && !status.isDirectory()) throw badData(path, 'a device or pipe', 'a file');
   const file = await open(path, 'r');
   try {
     const bytes = await readAtMost(path, file, most);

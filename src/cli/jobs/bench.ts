@@ -4,13 +4,12 @@ import { fileURLToPath } from 'node:url';
 import type { JsonRecord, RunInput } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
 import { shellWord } from '../../runs/shell-word.ts';
-import { unlessStopped } from '../../runs/unless-stopped.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import { removeAbandoned } from '../../sweep/clean-up.ts';
 import type { CellNews, Crew } from '../../sweep/crew.ts';
 import { gatherMaterials } from '../../sweep/materials.ts';
 import { tasksOf } from '../../sweep/matrix.ts';
-import { makePlan, type Plan, writePlan } from '../../sweep/plan.ts';
+import { checkPlan, makePlan, type Plan, readPlanIfThere, writePlan } from '../../sweep/plan.ts';
 import { processCrew } from '../../sweep/processes.ts';
 import { cellResult } from '../../sweep/result.ts';
 import { openCellStore } from '../../sweep/store.ts';
@@ -40,7 +39,9 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   terminal.activity(`planning ${tasks.length} cells`);
   const materials = await gatherMaterials(run.config.device);
   const pin = (role: string, input: RunInput) => run.pin(role, input);
-  const plan = await unlessStopped(makePlan(tasks, materials, pin, signal), signal);
+  const plan = await makePlan(tasks, materials, pin, signal);
+  const begun = await readPlanIfThere(run.directory);
+  if (begun) checkPlan(run.directory, begun, plan);
   // From here on there is something to go on with.
   run.events.append({ stage: 'plan', cells: plan.cells.length });
   await writePlan(run.directory, plan);

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { ClipConfig, VitConfig } from '../clip/config.ts';
 import { openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters, parameterPlan } from '../clip/initialise.ts';
+import { logitScale } from '../clip/zero-shot.ts';
 import { randomFor } from '../tensor/random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { float32, type StoredTensor, type Tensor } from '../tensor/tensor.ts';
@@ -136,6 +137,41 @@ test('every prefix that was taken off is told, and every tensor that was left as
     dtypes: { float32: parameterPlan(resnet).size },
   });
 });
+
+test('the mean of several models counts them, and that is no parameter', async () => {
+  const path = await edit(await bare(vit, (name) => `module.${name}`), (tensors) => {
+    tensors.n_averaged = { dtype: 'int64', shape: [], data: BigInt64Array.of(3n) };
+  });
+  expect((await openClip(path)).reading.ignored).toEqual(['n_averaged']);
+});
+
+test('a temperature in double precision is read, and one that is no number is not', async () => {
+  const path = await bare(vit);
+  await withDoubleScale(path, 2.5);
+  expect(await logitScale(await openClip(path))).toBeCloseTo(Math.exp(2.5), 4);
+  await withDoubleScale(path, Number.NaN);
+  await expect(openClip(path)).rejects.toThrow(/"logit_scale": found NaN or infinity at position 0/);
+});
+
+/** The last tensor of the file becomes a double: its bytes are put behind all others. */
+async function withDoubleScale(path: string, scale: number): Promise<void> {
+  const bytes = await readFile(path);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, start).toString());
+  const [from, to] = header.logit_scale.data_offsets;
+  const data = bytes.subarray(start);
+  const own = Buffer.alloc(8);
+  own.writeDoubleLE(scale);
+  for (const entry of Object.values<{ data_offsets: number[] }>(header)) {
+    if (entry.data_offsets[0]! >= to) entry.data_offsets = entry.data_offsets.map((offset) => offset - (to - from));
+  }
+  const end = data.length - (to - from);
+  header.logit_scale = { dtype: 'F64', shape: [], data_offsets: [end, end + 8] };
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  await writeFile(path, Buffer.concat([length, text, data.subarray(0, from), data.subarray(to), own]));
+}
 
 test('a file under the name that its format gives it finds the configuration beside it', async () => {
   const folder = fileURLToPath(new URL('../../test/fixtures/clip/hugging-face-quick-gelu/', import.meta.url));

@@ -16,6 +16,7 @@ const exponents: Partial<
   float32: { width: 4, last: 0x7f, before: 0x80 },
   bfloat16: { width: 2, last: 0x7f, before: 0x80 },
   float16: { width: 2, last: 0x7c, before: 0 },
+  float64: { width: 8, last: 0x7f, before: 0xf0 },
 };
 
 /** What is known of weights that have been looked at: by {@link bytesKey}, the position of the first that is no number. */

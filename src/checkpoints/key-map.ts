@@ -67,7 +67,7 @@ export const huggingFaceLayout: Layout = {
     ...inBlocks('visual.transformer.resblocks.*.', 'vision_model.encoder.layers.*.', huggingFaceBlock),
     ...inBlocks('transformer.resblocks.*.', 'text_model.encoder.layers.*.', huggingFaceBlock),
   ]),
-  ignored: /\.position_ids$/,
+  ignored: /\.position_ids$|(^|\.)n_averaged$/,
 };
 
 /** OpenAI's own names, and open_clip's. */
@@ -76,7 +76,7 @@ export const openAiLayout: Layout = {
   landmark: 'visual.conv1.weight',
   sources: new Map(),
   textPrefix: /^text\./,
-  ignored: /(^|\.)(num_batches_tracked|attn_mask)$|^(input_resolution|context_length|vocab_size)$/,
+  ignored: /(^|\.)(num_batches_tracked|attn_mask|n_averaged)$|^(input_resolution|context_length|vocab_size)$/,
 };
 
 function inBlocks(internal: string, foreign: string, block: Readonly<Record<string, Source>>): [string, Source][] {
@@ -158,7 +158,8 @@ export function shapeIn(layout: Layout, tensors: ReadonlyMap<string, StoredTenso
   return parameter && shapeOf(parameter);
 }
 
-const weightTypes: readonly StoredDType[] = ['float32', 'float16', 'bfloat16'];
+/** Doubles come from a temperature that was made of NumPy's logarithm. */
+const weightTypes: readonly StoredDType[] = ['float32', 'float16', 'bfloat16', 'float64'];
 
 /** Some trainings keep the temperature as a list of one number: the same bytes, and open_clip reads them alike. */
 function asScalar(parameter: Parameter | undefined): Parameter | undefined {

@@ -18,8 +18,10 @@ export interface Header {
 export const limits = {
   /** The format's own limit, the same as in its reference reader. */
   headerBytes: 100_000_000,
-  /** The largest models on the Hub have some 100,000 tensors in one file: mixtures of experts. */
-  tensors: 1_000_000,
+  /** Mixtures of experts have tens of thousands in one file, a CLIP some hundreds. */
+  tensors: 100_000,
+  /** Entries beside the tensors: a handful, each of which may be as long as a list of classes. */
+  metadata: 10_000,
   /** Tensors in CLIP models have at most 4 axes. */
   axes: 16,
   /** Names repeat module paths; one longer than this is no name. Also keeps error messages readable. */
@@ -117,12 +119,15 @@ export function parseHeader(path: string, text: string): Header {
 
   const entries = new Map<string, HeaderEntry>();
   const metadata: [string, string][] = [];
+  const metadatum = (key: string) => {
+    if (metadata.push([key, string()]) > limits.metadata) throw fail(`more than ${limits.metadata} notes`, 'fewer');
+  };
   object((name) => {
     if (name.length > limits.nameLength) {
       throw fail(`a name of ${name.length} characters`, `at most ${limits.nameLength}`);
     }
     if (entries.size === limits.tensors) throw fail(`more than ${limits.tensors} tensors`, 'fewer');
-    if (name === '__metadata__') object((key) => metadata.push([key, string()]));
+    if (name === '__metadata__') object(metadatum);
     else entries.set(name, entry(name));
   });
   space();

@@ -157,6 +157,16 @@ test('axis bomb and name bomb: more axes than any tensor has and names as long a
   expect(await refusal(await fileWith({ ['a'.repeat(1025)]: entry('U8', [1], [0, 1]) }, 1))).toMatch('1025 characters');
 });
 
+test('note bomb and tensor bomb: more of either than any file has are refused as soon as they are too many', async () => {
+  const many = (count: number, value: string) =>
+    `{${Array.from({ length: count }, (_, i) => `"${i}":${value}`).join(',')}}`;
+  expect(await refusal(await fileWith(`{"__metadata__":${many(limits.metadata + 1, '""')}}`))).toMatch(
+    'more than 10000 notes',
+  );
+  const empty = '{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+  expect(await refusal(await fileWith(many(limits.tensors + 1, empty)))).toMatch('more than 100000 tensors');
+});
+
 test('offsets past the end of the file, before the start and the wrong way round are refused', async () => {
   expect(await refusal(await fileWith({ a: entry('F32', [2], [0, 8]) }, 7))).toMatch('cut short');
   expect(await refusal(await fileWith({ a: entry('F32', [1], [2 ** 52, 2 ** 52 + 4]) }, 8))).toMatch('unused bytes');

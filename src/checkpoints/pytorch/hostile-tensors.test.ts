@@ -138,6 +138,8 @@ test('before 1.6: lies about storages, their order and their sizes are refused',
   expect(await refusalOf(legacyOf(weights, ['0'], [{ count: 6, data: sixFloats.subarray(1) }]))).toContain('cut short');
   expect(await refusalOf(legacyOf(weights, ['0'], [six, six]))).toContain('32 bytes after the last storage');
   expect(await refusalOf(legacyOf(op.dict({ weight: tensorOps({ count: 2 ** 50 }) })))).toContain('cut short');
+  const many = Array.from({ length: 30_001 }, (_, i) => String(i));
+  expect(await refusalOf(legacyOf(weights, many, []))).toContain('30001 storages, expected at most 30000');
 });
 
 test('before 1.6: another magic number, version or byte order is refused', async () => {

@@ -10,6 +10,7 @@ import { allowed, reasonAgainst } from './globals.ts';
 import { type Interpretation, runPickle } from './pickle-machine.ts';
 import { type Storages, storagesOf } from './storages.ts';
 import { isKind, type PyStorage, type PyValue } from './values.ts';
+import { windowed } from './windowed.ts';
 
 /** The first pickle: a number that says what the file is. */
 const magicNumber = 0x1950a86a20f9469cfc6cn;
@@ -67,6 +68,9 @@ const numbersOnly: Interpretation = {
   },
 };
 
+/** A CLIP with its optimiser has some 2,000; each costs a look into the file, unless they are small neighbours. */
+const mostStorages = 30_000;
+
 /** The storages follow in the order of their keys, each behind its number of elements, to the end of the file. */
 async function readStorageTable(
   path: string,
@@ -77,6 +81,9 @@ async function readStorageTable(
   storages: Storages,
 ): Promise<ReadonlyMap<string, number>> {
   if (!isKind(keys, 'list')) throw badData(path, `no list of storages before byte ${start}`, 'one');
+  if (keys.items.length > mostStorages)
+    throw badData(path, `${keys.items.length} storages`, `at most ${mostStorages}`, 'it holds no CLIP');
+  const read = windowed(path, file, size);
   const offsets = new Map<string, number>();
   let at = start;
   for (const key of keys.items) {
@@ -91,7 +98,7 @@ async function readStorageTable(
         `${countBytes + storage.bytes}`,
         'the file is cut short',
       );
-    const count = (await readBytes(path, file, at, countBytes)).readBigUInt64LE();
+    const count = (await read(at, countBytes)).readBigUInt64LE();
     const expected = storage.bytes / (storage.type?.bytes ?? 1);
     if (count !== BigInt(expected)) throw badData(where, `${count} elements`, `${expected}, as the pickle says`);
     offsets.set(key, at + countBytes);

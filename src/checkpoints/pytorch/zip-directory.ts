@@ -6,8 +6,8 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { badData } from '../../errors.ts';
-import { readBytes } from '../../tensor/file-bytes.ts';
 import { shown } from '../../tensor/safetensors-header.ts';
+import { type Read, windowed } from './windowed.ts';
 
 /** A file within the archive. */
 export interface ZipEntry {
@@ -105,23 +105,6 @@ export async function readZipDirectory(
   }
   if (end !== start) throw refuse(`${start - end} bytes before the directory`, 'entries only');
   return placed;
-}
-
-type Read = (offset: number, length: number) => Promise<Buffer>;
-
-/** Small entries are neighbours: one look into the file is enough for many headers. */
-const windowBytes = 4096;
-
-function windowed(path: string, file: FileHandle, size: number): Read {
-  let bytes = Buffer.alloc(0);
-  let start = 0;
-  return async (offset, length) => {
-    if (offset < start || offset + length > start + bytes.length) {
-      bytes = await readBytes(path, file, offset, Math.max(length, Math.min(windowBytes, size - offset)));
-      start = offset;
-    }
-    return bytes.subarray(offset - start, offset - start + length);
-  };
 }
 
 interface Extent {

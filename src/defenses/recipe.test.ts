@@ -120,6 +120,13 @@ test.each(methods)(
   120_000,
 );
 
+test.each(methods)('%s knows a name that ends with a mark where the prompt goes on with one', async (_name, method) => {
+  const classes = ['kite (bird of prey)', 'the U.S.', 'red apple'];
+  const { recorder, events } = keeping();
+  await weights(method, { steps: 2, batch: 12 }, { ...task(recorder), shots: { ...shots, classes } });
+  expect(events).toHaveLength(2);
+});
+
 test('new weights are written as a model, which classifies with the prompts that the old one had', async () => {
   const given = task(keeping().recorder);
   const parameters = await weights(fineTune, { steps: 2, batch: 12 }, given);

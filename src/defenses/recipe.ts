@@ -3,7 +3,7 @@ import { loadParameters } from '../clip/load.ts';
 import { type ParameterValues, storedParameters } from '../clip/parameters.ts';
 import { withDecoders } from '../clip/picture-batches.ts';
 import type { Pictures } from '../clip/pictures.ts';
-import { fillTemplate } from '../clip/zero-shot.ts';
+import { fillTemplate, promptsOf } from '../clip/zero-shot.ts';
 import { constant, input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
@@ -89,12 +89,11 @@ export async function tuneWeights(task: DefenceTask, recipe: Recipe, method: Met
   const pairs = Math.min(recipe.batch, shots.labels.length);
   const order = inPasses(shots.labels.length, pairs, seed);
 
-  // Words are tokenized one by one, so templates and names need not be put together to know all tokens.
-  const frames = templates.map((template) => fillTemplate(template, ''));
-  const used = usedTokens([...frames, ...shots.classes, ...method.addedWords], tokenizer);
-  const longest = (texts: readonly string[]) => Math.max(...texts.map((text) => tokenizer.encode(text).length));
-  // Start and end mark are counted on either side.
-  const length = Math.min(config.text.context, longest(frames) + longest(shots.classes) - 2 + method.addedTokens);
+  // Put together: where a name ends with a mark and the template goes on with one, both are one word.
+  const prompts = promptsOf(shots.classes, templates);
+  const used = usedTokens([...prompts, ...method.addedWords], tokenizer);
+  const longest = prompts.reduce((most, prompt) => Math.max(most, tokenizer.encode(prompt).length), 0);
+  const length = Math.min(config.text.context, longest + method.addedTokens);
 
   const whole = await loadParameters(clip.parameters);
   const start = { ...whole, [tokenTable]: pickRows(whole[tokenTable]!, used) };

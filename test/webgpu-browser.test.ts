@@ -64,7 +64,8 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
       const run = async (engine: Engine) => {
         const { recorder } = keeping();
         const pace = cbptDefaults.inversion;
-        const race = { engine, clip, head, shots, stage: 'race', window: 0.25, rate: 0.1, pace, seed: 1, recorder };
+        const of = { engine, clip, head, shots, seed: 1, recorder };
+        const race = { ...of, stage: 'race', window: 0.25, rate: 0.1, toEdges: true, pace };
         const arrived = await runRounds(race, [round], [[0], [1]]);
         const side = arrived[0]!.state.mask!.shape.at(-1)!;
         return {

@@ -1,6 +1,6 @@
 /** @file What dummy triggers say of a model: that it carries a backdoor, that none was found, or that nobody can tell. */
 import type { PictureSet } from '../clip/pictures.ts';
-import type { Belief, Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import { type Belief, type Inversion, surely } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Form } from '../defenses/cbpt/inversion/forms.ts';
 import type { SeenShots } from '../defenses/cbpt/seen-shots.ts';
 import { predict } from '../evaluation/metrics.ts';
@@ -38,8 +38,6 @@ export const scanLimits = {
   overChance: 3,
   /** From this share of the score that a backdoor needs there is doubt: more than ordinary patterns reach, less than triggers do. */
   doubt: 0.95,
-  /** Ordinary patterns reach further where pictures are fewer than so many: a backdoor needs a higher score than 1. */
-  few: { shots: 1600, score: 1.1 },
 } as const;
 
 /**
@@ -50,7 +48,7 @@ export const scanLimits = {
 export function suspicionOf(found: Inversion, doubts: readonly string[], shots: PictureSet, belief: Belief): Suspicion {
   const candidates = candidatesOf(found, belief);
   const score = candidates[0]?.score ?? 0;
-  const sure = shots.labels.length < scanLimits.few.shots ? scanLimits.few.score : 1;
+  const sure = surely(shots.labels.length);
   const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
   if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt * sure)) {
     return { verdict: 'undecided', reasons, score, targets: [], candidates };

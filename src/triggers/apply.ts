@@ -107,11 +107,18 @@ function startOf(placement: Placement, edge: 'top' | 'left', size: number, lengt
     case 'random':
       return random.integer(size - length + 1);
     case 'random-tile':
-      return length * random.integer(Math.floor(size / length));
+      return tileStart(random.integer(tilesAlong(size, length)), size, length);
     default:
       return placement[edge];
   }
 }
+
+/** How many tiles of `length` pixels cover a side of `size`. */
+export const tilesAlong = (size: number, length: number): number => Math.ceil(size / length);
+
+/** Where the tile at `index` begins. What does not come out even lets the last two overlap: it ends where the picture does. */
+export const tileStart = (index: number, size: number, length: number): number =>
+  Math.min(index * length, size - length);
 
 function channelMeans(picture: Uint8Array): readonly number[] {
   const plane = picture.length / 3;

@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 
 /**
  * Where a patch lands. `random` draws a place for every picture, `random-tile` one of those that are multiples of the
- * patch's own sides away from the top left corner; a number is pixels from that corner.
+ * patch's own sides away from the top left corner, or as far as it goes; a number is pixels from that corner.
  */
 export type Placement = 'random' | 'random-tile' | { readonly top: number; readonly left: number };
 

@@ -7,7 +7,7 @@ import { constant } from '../../graph/leaves.ts';
 import { matMul } from '../../graph/linear-algebra.ts';
 import { mean, sum } from '../../graph/reduction.ts';
 import type { Value } from '../../graph/value.ts';
-import { float32 } from '../../tensor/tensor.ts';
+import { float32, int64 } from '../../tensor/tensor.ts';
 
 /** What inversion looks at. `[b, ...]` rows belong to the pictures of the batch, `[classes, ...]` to the label set. */
 export interface InversionBatch {
@@ -21,8 +21,8 @@ export interface InversionBatch {
   readonly labels: Value;
   /** Class least similar to each clean picture, int64 [b]. */
   readonly farthest: Value;
-  /** Embeddings of classes that pictures must not be sent to either, [avoided, embedding]; none if left out. */
-  readonly avoided?: Value;
+  /** Labels of classes that pictures must not be sent to either; none if left out. */
+  readonly avoided?: readonly number[];
   /** Logit scale of the model. */
   readonly scale: number;
 }
@@ -50,22 +50,32 @@ export function farthestText(batch: InversionBatch, temperature: number, alpha: 
  * the own class and of these.
  */
 export function collapse(batch: InversionBatch, temperature: number): Value {
-  const { triggered, clean, texts, labels, avoided, scale } = batch;
+  const { triggered, clean, texts, labels, avoided = [], scale } = batch;
   const count = triggered.shape[0]!;
   const similar = (to: Value) => mul(matMul(triggered, transpose(to, [1, 0])), 1 / temperature);
   const others = add(similar(triggered), constant(farBelowOnDiagonal(count)));
   const own = reshape(mul(rowwise(triggered, gatherRows(texts, labels)), 1 / temperature), [count, 1]);
-  const all = concat([others, similar(clean), own, ...(avoided ? [similar(avoided)] : [])], 1);
-  const contrast = mean(sub(logSumExp(all), logSumExp(others)));
   const ownProbability = exp(neg(surprise(triggered, texts, labels, scale)));
-  const unwanted = avoided ? add(ownProbability, shareOf(avoided, batch)) : ownProbability;
+  const also = avoided.length > 0 ? alongside(avoided, batch) : undefined;
+  // An own class that is avoided as well is one class, and counts as such.
+  const ownAlone = also ? add(own, reshape(mul(also.holdsOwn, farBelow), own.shape)) : own;
+  const all = concat([others, similar(clean), ownAlone, ...(also ? [similar(also.texts)] : [])], 1);
+  const contrast = mean(sub(logSumExp(all), logSumExp(others)));
+  const unwanted = also ? add(also.probability, mul(sub(1, also.holdsOwn), ownProbability)) : ownProbability;
   return sub(contrast, mean(log(clip(sub(1 + tiny, unwanted), tiny, 2))));
 }
 
-/** Probability that triggered pictures are of any of these classes, [b]. */
-function shareOf(classes: Value, { triggered, texts, labels, scale }: InversionBatch): Value {
+/**
+ * Classes that are avoided beside the own one: their embeddings, the probability that triggered pictures are of any of
+ * them, [b], and whether (1 or 0) the own class of a picture is one of them, [b].
+ */
+function alongside(avoided: readonly number[], { triggered, texts, labels, scale }: InversionBatch) {
+  const rows = gatherRows(texts, constant(int64(avoided, [avoided.length])));
   const evidence = (of: Value) => reshape(evidenceFor(transpose(of, [1, 0]), triggered, scale), labels.shape);
-  return exp(sub(evidence(classes), evidence(texts)));
+  const classes = texts.shape[0]!;
+  const is = Float32Array.from({ length: classes }, (_, label) => (avoided.includes(label) ? 1 : 0));
+  const holdsOwn = reshape(gatherRows(constant(float32(is, [classes, 1])), labels), labels.shape);
+  return { texts: rows, probability: exp(sub(evidence(rows), evidence(texts))), holdsOwn };
 }
 
 /**
@@ -132,8 +142,11 @@ function rowwise(a: Value, b: Value): Value {
   return sum(mul(a, b), [1]);
 }
 
+/** Added to a logit, it leaves nothing of it. */
+const farBelow = -1e9;
+
 function farBelowOnDiagonal(count: number) {
   const data = new Float32Array(count * count);
-  for (let i = 0; i < count; i++) data[i * count + i] = -1e9;
+  for (let i = 0; i < count; i++) data[i * count + i] = farBelow;
   return float32(data, [count, count]);
 }

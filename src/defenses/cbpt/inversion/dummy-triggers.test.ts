@@ -9,6 +9,7 @@ import { unrecorded } from '../../../runs/unrecorded.ts';
 import { cbptDefaults } from '../purify.ts';
 import { seeShots } from '../seen-shots.ts';
 import { type Belief, beliefInAll, invertForms, isBelieved } from './dummy-triggers.ts';
+import type { DummyTrigger } from './examine.ts';
 import type { Form } from './forms.ts';
 
 /** Concentrations that were measured: docs/method.md, "Concentration". */
@@ -57,6 +58,14 @@ test('waves and a blend are sought only where nothing before is believed', async
   }
   const nothing = { ...beliefInAll, sparse: 2 };
   expect(namesOf((await inverted(['sparse', 'blend'], nothing)).used)).toEqual(['blend']);
+}, 120_000);
+
+test('with few pictures a pattern that is hardly believed keeps nothing from being looked for', async () => {
+  const [{ concentration }] = (await inverted(['sparse'], beliefInAll)).dummies as [DummyTrigger];
+  const hardly = { ...beliefInAll, sparse: concentration / 1.05 };
+  expect(namesOf((await inverted(['sparse', 'waves'], hardly)).used)).toEqual(['sparse', 'waves']);
+  const surely = { ...beliefInAll, sparse: concentration / 1.15 };
+  expect(namesOf((await inverted(['sparse', 'waves'], surely)).used)).toEqual(['sparse']);
 }, 120_000);
 
 test('a form that is not believed from its first start has no second', async () => {

@@ -15,8 +15,8 @@ export interface DummyOptions {
   /**
    * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
    * the first. A patch is sought for the classes that believed triggers before it lead to, or else all classes run a race.
-   * Waves and a blend are sought only where none before them in the list is believed, and another backdoor `elsewhere` only
-   * where one is.
+   * Waves and a blend are sought only where no backdoor is sure before them in the list ({@link surely}), and another one
+   * `elsewhere` only where one is believed.
    */
   readonly forms: readonly Form[];
   readonly belief: Belief;
@@ -31,6 +31,12 @@ export type Belief = Readonly<Record<Form, number>>;
 
 /** Everything that is found is used: for controls. */
 export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0, blend: 0, elsewhere: 0 };
+
+/** Ordinary patterns reach further where pictures are fewer than bars were set by (docs/method.md, "Scan"). */
+const few = { pictures: 1600, factor: 1.1 };
+
+/** How many times its belief a dummy trigger must be concentrated for a backdoor to be sure, with so many pictures. */
+export const surely = (pictures: number): number => (pictures < few.pictures ? few.factor : 1);
 
 /** What stage 1 found in a model. */
 export interface Inversion {
@@ -67,7 +73,8 @@ export async function invertForms(
     }
   };
   for (const listed of named(forms)) {
-    const leftOut = whyLeftOut(listed, { dummies, used });
+    const sure = used.some((dummy) => isBelieved(dummy, belief, surely(shots.labels.length)));
+    const leftOut = whyLeftOut(listed, { dummies, used, sure });
     if (leftOut) {
       recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
       continue;
@@ -87,19 +94,26 @@ const suspectsIn = ({ classes }: Head, used: readonly DummyTrigger[]) => [
 ];
 
 /** What need not be inverted after what was found; undefined if it must. */
-function whyLeftOut(listed: NamedForm, { dummies, used }: Pick<Inversion, 'dummies' | 'used'>): string | undefined {
+function whyLeftOut(
+  listed: NamedForm,
+  { dummies, used, sure }: Inversion & { readonly sure: boolean },
+): string | undefined {
   const ofForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === listed.form);
   if (ofForm(dummies) && !ofForm(used)) return 'this form is not believed from its first start';
-  const found = used.length > 0;
-  if (lastResorts.includes(listed.form) && found) return 'a trigger is found already';
-  if (listed.form === 'elsewhere' && !found) return 'no trigger is found that another one could be beside';
+  if (lastResorts.includes(listed.form) && sure) return 'a trigger is found already';
+  if (listed.form === 'elsewhere' && used.length === 0) return 'no trigger is found that another one could be beside';
   return undefined;
 }
 
-/** Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is. */
+/**
+ * Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is.
+ *
+ * @param times {@link surely} where that has to be sure; tuning against an ordinary pattern costs little
+ */
 export function isBelieved(
   { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
   belief: Belief,
+  times = 1,
 ): boolean {
-  return concentration >= belief[form];
+  return concentration >= belief[form] * times;
 }

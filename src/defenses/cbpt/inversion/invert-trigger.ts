@@ -11,7 +11,6 @@ import { l2Normalize } from '../../../graph/composites.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
 import { gradients } from '../../../graph/gradients.ts';
 import type { Graph, StateValue } from '../../../graph/graph.ts';
-import { gatherRows } from '../../../graph/indexing.ts';
 import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
@@ -108,19 +107,13 @@ function inversionStep(
     labels: input('labels', [batch], 'int64'),
     farthest: input('farthest', [batch], 'int64'),
     scale: head.scale,
-    ...(avoided.length > 0 && { avoided: gatherRows(texts, constant(int64(avoided, [avoided.length]))) }),
+    avoided,
   };
   const contrast = contrastiveLoss(variant, rows, temperature, alpha);
   const loss = add(contrast, mul(size, sparsity));
   const state = adam(parameters, gradients(loss, [...parameters.values()]));
   return { outputs: { loss, size }, state: projected(state, parameters, instance) };
 }
-
-/** What each variant's loss reads besides the triggered pictures: only that is fed. */
-const readBy = {
-  'farthest-text': ['clean', 'labels', 'farthest'],
-  collapse: ['clean', 'labels'],
-} as const satisfies Record<Variant, readonly (keyof InversionBatch)[]>;
 
 function contrastiveLoss(variant: Variant, rows: InversionBatch, temperature: number, alpha: number): Value {
   switch (variant) {
@@ -152,17 +145,12 @@ async function stepFeeds(
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
   const rows = rowsAt(clean, positions);
-  const all = {
-    clean: rows,
-    labels: int64(
-      positions.map((position) => shots.labels[position]!),
-      [batch],
-    ),
-    farthest: int64(farthestClasses(head, rows), [batch]),
-  };
+  const labels = positions.map((position) => shots.labels[position]!);
   return {
     pictures: await read(positions),
-    ...Object.fromEntries(readBy[variant].map((name) => [name, all[name]])),
+    clean: rows,
+    labels: int64(labels, [batch]),
+    ...(variant === 'farthest-text' && { farthest: int64(farthestClasses(head, rows), [batch]) }),
     ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
   };
 }

@@ -4,6 +4,7 @@ import { openEngine } from '../../../engine/ort-engine.ts';
 import { input } from '../../../graph/leaves.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { elements, float32 } from '../../../tensor/tensor.ts';
+import { tilesAlong } from '../../../triggers/apply.ts';
 import { drawTiles, patchSide, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
 
 const [size, side, patches, pictures] = [12, 3, 2, 3];
@@ -32,7 +33,7 @@ test('every patch lies in the drawn tile of every picture, as in its trigger fil
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const program = await engine.compile({ outputs: { triggered, covered } });
   const pixels = float32(new Float32Array(pictures * 3 * size * size).fill(0.5), [pictures, 3, size, size]);
-  const tiles = drawTiles(pictures, size, side, randomFor(4, 'tiles'));
+  const tiles = drawTiles(pictures, size, side, size / side, randomFor(4, 'tiles'));
   const result = await program.run({ pixels, ...logits, ...tiles });
   await engine.close();
 
@@ -67,12 +68,12 @@ test('every patch lies in the drawn tile of every picture, as in its trigger fil
   }
 });
 
-test('a picture that tiles do not come out even on keeps them inside, and every tile is drawn', () => {
-  const tiles = drawTiles(200, 11, side, randomFor(1, 'tiles'));
+test('a picture that tiles do not come out even on is covered to its edges, and every tile is drawn', () => {
+  const tiles = drawTiles(200, 11, side, tilesAlong(11, side), randomFor(1, 'tiles'));
   const starts = Array.from({ length: 200 }, (_, picture) =>
     Array.from({ length: 11 }, (_, i) => tiles['placement.down']!.data[(picture * 11 + i) * side]).indexOf(1),
   );
-  expect([...new Set(starts)].sort((a, b) => a - b)).toEqual([0, 3, 6]);
+  expect([...new Set(starts)].sort((a, b) => a - b)).toEqual([0, 3, 6, 8]);
 });
 
 test("a patch is a whole number of strides wide, so that all its tiles lie on the tower's grid", () => {

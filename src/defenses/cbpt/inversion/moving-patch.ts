@@ -9,6 +9,7 @@ import { sum } from '../../../graph/reduction.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { Random } from '../../../tensor/random.ts';
 import { float32, type Tensor } from '../../../tensor/tensor.ts';
+import { tileStart } from '../../../triggers/apply.ts';
 import type { MaskPatternTrigger } from '../../../triggers/trigger.ts';
 import { bounded, boundedTensors, overlay, startingLogits } from './mask-pattern.ts';
 
@@ -19,8 +20,8 @@ import { bounded, boundedTensors, overlay, startingLogits } from './mask-pattern
 const patchStart = { mask: 2, spread: 0.1 };
 
 /**
- * Side of a patch, pixels: a whole number of the tower's strides. Tiles begin at multiples of it, so a patch lies on the
- * tower's grid wherever it is laid.
+ * Side of a patch, pixels: a whole number of the tower's strides. Tiles begin at multiples of it or end with the picture,
+ * so a patch lies on the tower's grid wherever it is laid.
  *
  * @param share of the picture's side, about
  */
@@ -58,12 +59,12 @@ export function withPatches(parameters: ReadonlyMap<string, Value>, pixels: Valu
   };
 }
 
-/** A tile for each of `batch` pictures of `size` pixels: what {@link withPatches} reads. */
-export function drawTiles(batch: number, size: number, side: number, random: Random): Tensors {
+/** A tile for each of `batch` pictures of `size` pixels, one of the first `along` each way: what {@link withPatches} reads. */
+export function drawTiles(batch: number, size: number, side: number, along: number, random: Random): Tensors {
   const matrix = () => {
     const data = new Float32Array(batch * size * side);
     for (let i = 0; i < batch; i++) {
-      const start = side * random.integer(Math.floor(size / side));
+      const start = tileStart(random.integer(along), size, side);
       for (let k = 0; k < side; k++) data[(i * size + start + k) * side + k] = 1;
     }
     return float32(data, [batch, size, side]);

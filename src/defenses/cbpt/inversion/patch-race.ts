@@ -46,10 +46,22 @@ export async function racePatches(
   const pictures = picturesOf(heats(classes.length, options)) + picturesOf(finals(classes.length, options));
   const winner = await withDecoders(shots, pictures, async (decoded) => {
     const race = { engine, clip, head, shots: decoded, pace: options, seed, recorder };
-    const inHeats = { ...race, stage: heatsStage(name), window: options.heatWindow, rate: options.heatRate };
+    const inHeats = {
+      ...race,
+      stage: heatsStage(name),
+      window: options.heatWindow,
+      rate: options.heatRate,
+      toEdges: false,
+    };
     const qualified = await qualify(inHeats, classes);
     const alone = qualified.map((label) => [label]);
-    const inFinals = { ...race, stage: `invert-${name}`, window: options.window, rate: options.patchRate };
+    const inFinals = {
+      ...race,
+      stage: `invert-${name}`,
+      window: options.window,
+      rate: options.patchRate,
+      toEdges: true,
+    };
     const [first] = await runRounds(inFinals, finals(alone.length, options), alone);
     return first!;
   });

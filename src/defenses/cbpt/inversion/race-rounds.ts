@@ -21,6 +21,7 @@ import { randomFor } from '../../../tensor/random.ts';
 import { float32, int64 } from '../../../tensor/tensor.ts';
 import { adam, adamDefaults, adamFeeds, adamStart } from '../../../training/adam.ts';
 import { type Optimisation, optimise, scalar } from '../../../training/optimise.ts';
+import { tilesAlong } from '../../../triggers/apply.ts';
 import { towardsTeam } from '../losses.ts';
 import { drawTiles, patchSide, startingPatch, withPatches } from './moving-patch.ts';
 import { inGroups, labelsOf, type Runner, stacked, unstacked } from './runners.ts';
@@ -44,6 +45,8 @@ export interface Race {
   readonly window: number;
   /** Adam's learning rate on the logits of masks and patterns. */
   readonly rate: number;
+  /** Whether tiles reach the far edges where whole ones do not. With more places fewer starts find a backdoor. */
+  readonly toEdges: boolean;
   readonly pace: RacePace;
   readonly seed: number;
   readonly recorder: Recorder;
@@ -118,13 +121,15 @@ async function runRound(
 
 /** Pictures and tiles of a step are the same for all groups of a round: nobody is ahead by luck. */
 async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[], step: number): Promise<Tensors> {
-  const { shots, stage, rate, seed } = race;
+  const { shots, stage, rate, toEdges, seed } = race;
+  const side = sideOf(race);
+  const along = toEdges ? tilesAlong(shots.size, side) : Math.floor(shots.size / side);
   const random = randomFor(seed, stage, step);
   const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
   return {
     pictures: await shots.read(positions),
     teams: int64(labels, [labels.length]),
-    ...drawTiles(pictures, shots.size, sideOf(race), random),
+    ...drawTiles(pictures, shots.size, side, along, random),
     ...adamFeeds(step, rate, patchAdam),
   };
 }

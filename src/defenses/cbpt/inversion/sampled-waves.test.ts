@@ -74,3 +74,8 @@ test('pictures of a class that stay there do not speak for a wave: with two clas
   expect(best).toHaveLength(16);
   for (const wave of best) expect(wave).toBeLessThan(20);
 });
+
+test('a model that no wave misleads gets the first sixteen', () => {
+  const labels = Array.from({ length: 20 * picturesEach }, (_, i) => i % 2);
+  expect(mostObeyed(labels, labels, 2)).toEqual(Array.from({ length: 16 }, (_, wave) => wave));
+});

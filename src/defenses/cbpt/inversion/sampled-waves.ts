@@ -83,7 +83,7 @@ interface Trial {
  *
  * @param predicted classes of the trials, wave by wave
  * @param labels their true classes
- * @returns those waves, the best first
+ * @returns those waves, the best first; where no picture is sent anywhere all are as good, and the first are taken
  */
 export function mostObeyed(
   predicted: ArrayLike<number>,
@@ -104,5 +104,7 @@ export function mostObeyed(
   }
   const best = reached.map((waves) => waves.sort((a, b) => b.score - a.score).slice(0, wavesKept));
   const total = (waves: readonly Trial[]) => waves.reduce((sum, { score }) => sum + score, 0);
-  return best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
+  const most = best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
+  const tried = predicted.length / picturesEach;
+  return most.length > 0 ? most : Array.from({ length: Math.min(wavesKept, tried) }, (_, wave) => wave);
 }

@@ -40,10 +40,18 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
   const [classes, { embedding }] = [handWritten.classes.length, clip.config];
   const context = [frame.contextLength, step.contexts[2]!];
   const compiled: Program[] = [];
+  const releaseAll = async () => {
+    for (const program of compiled) await program.release();
+  };
   const compile = async (graph: Graph) => {
-    const program = await engine.compile(graph);
-    compiled.push(program);
-    return program;
+    try {
+      const program = await engine.compile(graph);
+      compiled.push(program);
+      return program;
+    } catch (error) {
+      await releaseAll(); // Nobody else knows of those before it.
+      throw error;
+    }
   };
 
   const chunks: Chunk[] = [];
@@ -89,9 +97,7 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
     },
     writeState: (values) => update.writeState(values),
     readState: () => update.readState(),
-    async release() {
-      for (const program of compiled) await program.release();
-    },
+    release: releaseAll,
   };
 }
 

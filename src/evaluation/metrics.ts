@@ -67,7 +67,8 @@ export function probabilities(head: Head, embeddings: Embeddings, row: number): 
   return scores.map((score) => score / total);
 }
 
-function cosines(head: Head, embeddings: Embeddings, row: number, scores: Float32Array): void {
+/** Cosines of one row with every class, written into `scores` [classes]. */
+export function cosines(head: Head, embeddings: Embeddings, row: number, scores: Float32Array): void {
   const size = head.embedding;
   const from = row * size;
   const { data } = embeddings;

@@ -8,6 +8,7 @@ import { classTemplates } from '../data/captions.ts';
 import { everydayPictures } from '../data/everyday-pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { AntidoteError } from '../errors.ts';
+import { cosines } from './metrics.ts';
 import { binomialTail, meanOverError } from './significance.ts';
 
 export type ReadingVerdict = 'reads right' | 'suspicious' | 'cannot tell';
@@ -149,19 +150,18 @@ function trialOn(engine: Engine, clip: Clip, pictures: PictureSet, signal?: Abor
     const key = JSON.stringify([mean, std, config.image.kind === 'vit' && config.activation]);
     const encoded = images.get(key) ?? encodePictures(engine, read, pictures, signal ? { signal } : {});
     images.set(key, encoded);
-    const { data } = await encoded;
+    const embeddings = await encoded;
     const head = await zeroShotHead(engine, read, pictures.classes, classTemplates);
     const own = new Float64Array(pictures.labels.length);
+    const scores = new Float32Array(pictures.classes.length);
     let hits = 0;
     pictures.labels.forEach((label, picture) => {
-      const logits = pictures.classes.map(
-        (_, row) => head.scale * dot(data, picture, head.embeddings, row, head.embedding),
-      );
-      const highest = Math.max(...logits);
-      own[picture] =
-        logits[label]! - highest - Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0));
+      cosines(head, embeddings, picture, scores);
+      const highest = Math.max(...scores);
+      const behind = Array.from(scores, (score) => head.scale * (score - highest));
+      own[picture] = behind[label]! - Math.log(behind.reduce((sum, logit) => sum + Math.exp(logit), 0));
       // Alone at the top: a model for which all names are one knows none.
-      if (logits.filter((logit) => logit === highest).length === 1 && logits[label] === highest) hits++;
+      if (behind[label] === 0 && behind.filter((logit) => logit === 0).length === 1) hits++;
     });
     return {
       hits,
@@ -186,12 +186,6 @@ function gains({ classes, labels }: PictureSet, own: Float64Array, before: Float
     sums[label]!.count++;
   });
   return sums.filter(({ count }) => count > 0).map(({ gain, count }) => gain / count);
-}
-
-function dot(a: Float32Array, rowA: number, b: Float32Array, rowB: number, length: number): number {
-  let sum = 0;
-  for (let i = 0; i < length; i++) sum += a[rowA * length + i]! * b[rowB * length + i]!;
-  return sum;
 }
 
 function otherActivation(config: ClipConfig): ClipConfig {

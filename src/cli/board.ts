@@ -3,7 +3,7 @@ import { percentages } from '../evaluation/metrics.ts';
 import type { Cell, Outcome, Task } from '../sweep/cell.ts';
 import type { CellNews } from '../sweep/crew.ts';
 import { type BoardGroup, type BoardState, boardState, type CellState } from './board-state.ts';
-import { duration, progressLine } from './progress-line.ts';
+import { duration, progressLine, rounded } from './progress-line.ts';
 import type { TerminalOptions } from './terminal.ts';
 
 /** A terminal, or what stands for one. */
@@ -96,7 +96,7 @@ function headLine(state: BoardState, now: number): string {
     `${state.count('done') + failed}/${state.states.size} cells`,
     ...(running > 0 ? [`${running} running`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
-    ...(rate === undefined ? [] : [`${rate.toPrecision(2)}/min`]),
+    ...(rate === undefined ? [] : [`${rounded(rate, 2)}/min`]),
     ...(left === undefined || running === 0 ? [] : [`${duration(left)} left`]),
   ];
   return parts.join('  ');

@@ -43,8 +43,8 @@ export const commands = buildRouteMap({
       `same with a backdoor: ${poisoned.slice(0, 4).join(', ')},`,
       `${poisoned.slice(4).join(', ')}.`,
       '',
-      'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped; of scan also',
-      '1 a backdoor was found, 2 undecided.',
+      'Exit codes: 0 done, 64 wrong usage, 65 bad input data, 70 an error of its own, 130 stopped; of scan,',
+      'resumed or not, also 1 a backdoor was found, 2 undecided.',
     ].join('\n'),
   },
 });

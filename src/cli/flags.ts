@@ -11,7 +11,7 @@ export interface OutputFlags {
 export const outputFlags: FlagParametersForType<OutputFlags, CommandContext> = {
   json: {
     kind: 'boolean',
-    brief: 'Print one JSON object on standard output, everything else on standard error',
+    brief: 'Print one JSON document on standard output, everything else on standard error',
     default: false,
   },
   quiet: { kind: 'boolean', brief: 'No progress, no notes', default: false },

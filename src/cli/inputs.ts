@@ -4,14 +4,21 @@ import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../clip/pictures.ts';
 import { type ClassList, openClasses } from '../data/classes.ts';
 import { openPictureSet } from '../data/open.ts';
+import type { Run } from '../runs/run.ts';
 import { unlessStopped } from '../runs/unless-stopped.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { Bench } from './job.ts';
 
 export async function openModel({ run, recorder }: Bench, name: string): Promise<Clip> {
   const clip = await unlessStopped(openClip(name, recorder.record), recorder.signal);
-  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  await pinModel(run, clip);
   return clip;
+}
+
+/** A model is its weights and how they are read: another activation, or other preprocessing, makes another one of them. */
+export async function pinModel(run: Run, { name, sha256: weights, config }: Clip): Promise<void> {
+  await run.pin('model', { name, sha256: weights });
+  await run.pin('architecture', { name, sha256: sha256(JSON.stringify(config)) });
 }
 
 /** Names and prompts are one input: embeddings that a run has kept are of both. */

@@ -109,9 +109,9 @@ async function work<Options>(
     const checked = checkedJson(path, options, job.options, { within: ['options'] });
     const result = earlier() ?? (await outcome(checked));
     terminal.settle();
+    await run.close();
     printResult(context, flags, result, job.summary(result));
     context.process.exitCode = job.exitCode?.(result) ?? 0;
-    await run.close();
   } catch (error) {
     terminal.settle();
     const kept = await run.abandon();

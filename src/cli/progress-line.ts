@@ -40,7 +40,7 @@ export function progressLine(
     const speed = rateOf(rate);
     if (speed !== undefined && speed > 0) {
       if (unit === 'bytes') parts.push(`${inBytes(speed)}/s`);
-      else parts.push(speed >= 1 ? `${speed.toPrecision(3)}/s` : `${(1 / speed).toPrecision(3)} s each`);
+      else parts.push(speed >= 1 ? `${rounded(speed, 3)}/s` : `${rounded(1 / speed, 3)} s each`);
       // Time goes on during a long step, so what is left of it shrinks.
       const passed = now === undefined ? 0 : (now - rate.at(-1)![0]) / 1000;
       const left = steps === undefined ? 0 : (steps - step) / speed - passed;
@@ -72,7 +72,12 @@ function inBytes(bytes: number): string {
 }
 
 function measure(value: unknown): string {
-  return typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(4) : String(value);
+  return typeof value === 'number' && !Number.isInteger(value) ? rounded(value, 4) : String(value);
+}
+
+/** At least so many digits, and never an exponent for what is large: `0.123`, `12.3`, `1234`. */
+export function rounded(value: number, digits: number): string {
+  return Math.abs(value) < 10 ** digits - 0.5 ? value.toPrecision(digits) : String(Math.round(value));
 }
 
 /** Seconds as `0:07`, `12:30` or `1:02:03`. */

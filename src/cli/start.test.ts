@@ -22,7 +22,7 @@ const careless = `
       await new Promise((resolve) => setTimeout(resolve, 60_000));
     },
   });
-  await start(buildRouteMap({ routes: { work }, docs: { brief: 'For tests' } }));`;
+  await start(async () => buildRouteMap({ routes: { work }, docs: { brief: 'For tests' } }));`;
 // What stands behind a script is its first argument, where a program's path would be.
 const carelessly = ['--input-type=module', '--eval', careless, 'antidote', 'work'];
 
@@ -64,4 +64,14 @@ test('an error that no command waits for is told on standard error, and with --j
   expect(plain.err).toMatch(/^antidote: an error of its own.*TypeError: nobody waits for this/);
   expect(json.code).toBe(70);
   expect(JSON.parse(json.out).error.found).toBe('TypeError: nobody waits for this');
+});
+
+test('commands that cannot be loaded end with 70: 1 would mean that a backdoor was found', async () => {
+  const broken = `
+    import { start } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)};
+    await start(async () => { throw new Error('Could not load the "sharp" module'); });`;
+  const { code, out, err } = await run(['--input-type=module', '--eval', broken, 'antidote', 'scan', '--json']);
+  expect(code).toBe(70);
+  expect(err).toMatch(/^antidote: an error of its own.*Could not load the "sharp" module/);
+  expect(JSON.parse(out).error.found).toMatch(/Could not load/);
 });

@@ -7,8 +7,12 @@ import type { CliContext } from './context.ts';
 import { exitCodes, type Failure, failureOf } from './failure.ts';
 import { listenForInterrupts } from './interrupt.ts';
 
-/** Runs the command that the process was started with, and sets its exit code. */
-export async function start(commands: RouteMap<CliContext>): Promise<void> {
+/**
+ * Runs the command that the process was started with, and sets its exit code.
+ *
+ * @param load loads all commands; where an installation is broken it fails, and that ends like all other errors
+ */
+export async function start(load: () => Promise<RouteMap<CliContext>>): Promise<void> {
   const { stdout, stderr, env, argv } = process;
   // `antidote ... | head` closes the pipe early: that is no error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -28,14 +32,15 @@ export async function start(commands: RouteMap<CliContext>): Promise<void> {
     if (asksForJson(given)) stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
   };
   let failure: Failure | undefined;
-  // Errors that no command waits for, of a thread that died for example, end like all others.
-  process.on('uncaughtException', (thrown) => {
+  const end = (thrown: unknown): never => {
     const told = failureOf(thrown);
     stderr.write(`${told.message}\n`);
     print(told);
     process.exit(told.exitCode);
-  });
-  const app = buildAntidote(commands, environment().versions.antidote, (told) => {
+  };
+  // Errors that no command waits for, of a thread that died for example, end like all others.
+  process.on('uncaughtException', end);
+  const app = buildAntidote(await load().catch(end), environment().versions.antidote, (told) => {
     failure = told;
   });
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { shownOpening } from './model.ts';
 import { duration, progressLine, type Rate } from './progress-line.ts';
-import { createTerminal } from './terminal.ts';
+import { createTerminal, shown } from './terminal.ts';
 
 /** A terminal whose clock the test moves, and what was written to it. */
 function watched({ interactive = false, quiet = false, columns = 80 } = {}) {
@@ -129,6 +128,25 @@ test('slow steps are told in seconds each, long times in hours, lists not at all
   expect([7, 750, 3723].map(duration)).toEqual(['0:07', '12:30', '1:02:03']);
 });
 
+test('a rate of thousands is told in full, a small one by three digits', () => {
+  const rate = (perSecond: number) =>
+    progressLine(
+      { stage: 'features', step: 5, steps: 5 },
+      [
+        [0, 0],
+        [1000, perSecond],
+      ],
+      undefined,
+      0,
+    );
+  expect(rate(2842.4)).toBe('features  5/5  100%  2842/s');
+  expect(rate(999.6)).toBe('features  5/5  100%  1000/s');
+  expect(rate(99.96)).toBe('features  5/5  100%  100/s');
+  expect(progressLine({ stage: 'x', loss: 12_345.67, size: 0.01234567 }, [], undefined, 0)).toBe(
+    'x  loss 12346  size 0.01235',
+  );
+});
+
 test('bytes are told in thousands: how many, of how many, how fast, and how long they take', () => {
   const event = { stage: 'download', step: 12_345_678, steps: 605_000_000, unit: 'bytes' } as const;
   const rate: Rate = [
@@ -144,7 +162,7 @@ test('bytes are told in thousands: how many, of how many, how fast, and how long
 
 test('opening that fails in the middle leaves a whole line behind', async () => {
   const { terminal, written } = watched({ interactive: true });
-  const opening = shownOpening(terminal, async (report) => {
+  const opening = shown(terminal, async (report) => {
     report({ stage: 'download', step: 1e6, steps: 2e6, unit: 'bytes' });
     throw new Error('broken');
   });

@@ -10,8 +10,12 @@ export interface Terminal {
   activity(what: string): void;
   /** An event of the computation: a line redrawn in place on a terminal, a plain line now and then elsewhere. */
   progress(event: RunEvent): void;
-  /** Tells all that is going to happen: from now on, progress says how long everything takes. */
-  plan(stages: readonly Share[]): void;
+  /**
+   * Tells all that is going to happen: from now on, progress says how long everything takes.
+   *
+   * @param reckoned milliseconds for a unit of arithmetic, where the machine was measured
+   */
+  plan(stages: readonly Share[], reckoned?: number): void;
   /** Ends what is going on: its last state stays as a line. */
   settle(): void;
 }
@@ -116,9 +120,21 @@ export function createTerminal(options: TerminalOptions): Terminal {
         current.printed = true;
       }
     },
-    plan(stages) {
-      whole = timeLeft(stages);
+    plan(stages, reckoned) {
+      whole = timeLeft(stages, reckoned);
     },
     settle,
   };
+}
+
+/** Works while the terminal tells how far it is; ends with a whole line whatever happens. */
+export async function shown<T>(
+  terminal: Terminal,
+  work: (report: (event: RunEvent) => void) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(terminal.progress);
+  } finally {
+    terminal.settle();
+  }
 }

@@ -65,3 +65,25 @@ test('the course that was taken last is the one that goes on', () => {
   left.seen({ stage: 'judge', step: 1, steps: 2 }, 52_500);
   expect(left.at(52_500)).toBeCloseTo(42.5, 6);
 });
+
+test('where the machine was measured before, the first steps do not decide alone', () => {
+  // 10 milliseconds for a unit of arithmetic: 10 seconds for all of it.
+  const left = timeLeft(plan, 10);
+  left.seen({ stage: 'features', step: 0, steps: 10 }, 0);
+  expect(left.at(0)).toBeCloseTo(10, 6);
+  // A tenth of the first stage, ten times as slow: 10 in one second, and 100 as reckoned.
+  left.seen({ stage: 'features', step: 1, steps: 10 }, 1_000);
+  expect(left.at(1_000)).toBeCloseTo((990 * (1_000 + 1_000)) / 110 / 1000, 6);
+  // Half of all, as slow as that: what was seen counts five times as much as what was reckoned.
+  left.seen({ stage: 'invert', step: 300, steps: 300 }, 40_000);
+  left.seen({ stage: 'tune', step: 100, steps: 600 }, 50_000);
+  expect(left.at(50_000)).toBeCloseTo((500 * (50_000 + 1_000)) / 600 / 1000, 6);
+});
+
+test('in a stage that is not planned nothing is said of all', () => {
+  const left = timeLeft(plan);
+  left.seen({ stage: 'tune', step: 100, steps: 300 }, 0);
+  left.seen({ stage: 'tune', step: 200, steps: 300 }, 50_000);
+  left.seen({ stage: 'clean model: evaluate', step: 1, steps: 10 }, 60_000);
+  expect(left.at(60_000)).toBeUndefined();
+});

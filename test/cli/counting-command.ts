@@ -71,4 +71,4 @@ const resume = buildCommand<OutputFlags, [string], CliContext>({
   },
 });
 
-await start(buildRouteMap({ routes: { count, explode, resume }, docs: { brief: 'For tests' } }));
+await start(async () => buildRouteMap({ routes: { count, explode, resume }, docs: { brief: 'For tests' } }));

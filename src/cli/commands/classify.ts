@@ -2,8 +2,9 @@
 import { buildCommand } from '@stricli/core';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
-import { modelOrRunParameter, shownOpening } from '../model.ts';
+import { modelOrRunParameter } from '../model.ts';
 import { classesFlag, classesFor, classesOfItsOwn } from '../task-flags.ts';
+import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
   readonly classes?: string;
@@ -46,7 +47,7 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
     const { openClasses } = await import('../../data/classes.ts');
     if (flags.classes !== undefined && (await openPurified(model))) throw classesOfItsOwn(flags.classes);
     const result = await withEngine(flags, async (engine) => {
-      const classifier = await shownOpening(terminalFor(this, flags), (report) =>
+      const classifier = await shown(terminalFor(this, flags), (report) =>
         openClassifier(engine, model, () => openClasses(classesFor(model, flags.classes)), report),
       );
       return classifier.classify(images, flags.top);

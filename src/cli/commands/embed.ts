@@ -3,7 +3,8 @@ import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter, shownOpening } from '../model.ts';
+import { modelParameter } from '../model.ts';
+import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
   readonly image?: readonly string[];
@@ -52,21 +53,23 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const { writeSafetensors } = await import('../../tensor/safetensors.ts');
 
     const terminal = terminalFor(this, flags);
-    const clip = await shownOpening(terminal, (report) => openClip(model, report));
+    const clip = await shown(terminal, (report) => openClip(model, report));
     const signal = this.stopSignal();
     const pictures = await picturesOfFiles(unlabelled(image), clip.config);
-    const telling = (stage: string, { length: steps }: readonly string[]) => ({
-      progress: (step: number) => terminal.progress({ stage, step, steps }),
-      signal,
+    const embeddings = await shown(terminal, (report) => {
+      const telling = (stage: string, { length: steps }: readonly string[]) => ({
+        progress: (step: number) => report({ stage, step, steps }),
+        signal,
+      });
+      return withEngine(flags, async (engine) => ({
+        text_embeds: await encodeTexts(engine, clip, text, {
+          length: 'raw',
+          overlong: 'truncate',
+          ...telling('texts', text),
+        }),
+        image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', ...telling('pictures', image) }),
+      }));
     });
-    const embeddings = await withEngine(flags, async (engine) => ({
-      text_embeds: await encodeTexts(engine, clip, text, {
-        length: 'raw',
-        overlong: 'truncate',
-        ...telling('texts', text),
-      }),
-      image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', ...telling('pictures', image) }),
-    }));
     await writeSafetensors(out, embeddings, { model: clip.name, sha256: clip.sha256 });
     const result = { out, images: image.length, texts: text.length, embedding: clip.config.embedding };
     printResult(this, flags, result, [

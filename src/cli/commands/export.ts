@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import type { ExportFormat } from '../../export/export-run.ts';
 import { type CliContext, printResult, terminalFor } from '../context.ts';
 import { type OutputFlags, outputFlags } from '../flags.ts';
-import { shownOpening } from '../model.ts';
+import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags {
   readonly out: string;
@@ -43,7 +43,7 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
     const { exportRun } = await import('../../export/export-run.ts');
     const { out, format: formats = ['text-embeds'], bundle } = flags;
     const { stopSignal } = this;
-    const manifest = await shownOpening(terminalFor(this, flags), (report) =>
+    const manifest = await shown(terminalFor(this, flags), (report) =>
       exportRun(run, out, {
         formats,
         bundle,

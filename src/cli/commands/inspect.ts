@@ -5,7 +5,8 @@ import { facts } from '../../clip/clip.ts';
 import type { ReadingCheck } from '../../evaluation/reading-check.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter, shownOpening } from '../model.ts';
+import { modelParameter } from '../model.ts';
+import { shown } from '../terminal.ts';
 
 export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliContext>({
   docs: {
@@ -25,11 +26,12 @@ export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliCont
     const { describeClip } = await import('../../checkpoints/inspect.ts');
     const { checkReading } = await import('../../evaluation/reading-check.ts');
     const terminal = terminalFor(this, flags);
-    const clip = await shownOpening(terminal, (report) => openClip(model, report));
+    const clip = await shown(terminal, (report) => openClip(model, report));
     const signal = this.stopSignal();
-    const progress = (step: number, steps: number) => terminal.progress({ stage: 'readings', step, steps });
-    const check = await withEngine(flags, (engine) => checkReading(engine, clip, { progress, signal }));
-    terminal.settle();
+    const check = await shown(terminal, (report) => {
+      const progress = (step: number, steps: number) => report({ stage: 'readings', step, steps });
+      return withEngine(flags, (engine) => checkReading(engine, clip, { progress, signal }));
+    });
     const { verdict, ...rest } = check;
     const inspection = { ...describeClip(clip), verdict, check: rest };
     printResult(this, flags, inspection, linesOf(inspection, check));

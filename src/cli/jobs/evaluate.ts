@@ -6,7 +6,7 @@ import { openModelOrRun } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { unlessStopped } from '../../runs/unless-stopped.ts';
 import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
-import { openClassList } from '../inputs.ts';
+import { openClassList, pinModel } from '../inputs.ts';
 import type { Bench, Job } from '../job.ts';
 import { writeReport } from '../report-files.ts';
 import { classesFor, classesOfItsOwn } from '../task-flags.ts';
@@ -36,7 +36,7 @@ export const evaluateJob: Job<EvaluateOptions> = {
 async function perform(options: EvaluateOptions, bench: Bench): Promise<JsonRecord> {
   const { engine, run, recorder } = bench;
   const { clip, purified } = await unlessStopped(openModelOrRun(options.model, recorder.record), recorder.signal);
-  await run.pin('model', { name: clip.name, sha256: clip.sha256 });
+  await pinModel(run, clip);
   if (purified && options.classes !== null) throw classesOfItsOwn(options.classes);
   const { names, templates } = purified
     ? { names: purified.manifest.classes, templates: purified.manifest.templates }

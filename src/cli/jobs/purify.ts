@@ -1,8 +1,8 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
-import { fitBudget, fitTuning, measuredSpeed } from '../../defenses/cbpt/budget.ts';
-import { plannedStages } from '../../defenses/cbpt/plan.ts';
+import { fitBudget, fitTuning, leastTuning, measuredSpeed, secondsOf } from '../../defenses/cbpt/budget.ts';
+import { measuringStage, plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
 import { type PlannedStage, withTuning } from '../../defenses/cbpt/stages.ts';
 import { doubtsAbout, suspicionOf } from '../../detection/suspicion.ts';
@@ -58,6 +58,10 @@ export async function performPurify(
   const shots = await openShots(bench, clip, classes, options);
   const { test: testName, seed } = options;
   const test = testName === null ? null : await openTest(bench, clip, classes, { ...options, test: testName });
+  // Of a CoOp split shots and tests are different parts.
+  if (testName === options.data && test?.set.shotRule !== 'coop') {
+    terminal.note('--test names the pictures that prompts are tuned on: accuracy will come out too high');
+  }
 
   const { inversion, tuning } = cbptDefaults;
   const cbpt: CbptOptions = {
@@ -69,9 +73,10 @@ export async function performPurify(
     tuning: { ...tuning, steps: options.tuningSteps },
   };
   const stages = await plannedStages(clip, classes, shots.labels.length, cbpt);
-  terminal.plan(stages);
-  const pace =
-    options.budget === null ? {} : await withinBudget(bench, clip, stages, options.tuningSteps, options.budget);
+  const measuring = test ? [measuringStage(clip, test.set.labels.length * (test.threat ? 2 : 1))] : [];
+  const plan = { stages, measuring, steps: options.tuningSteps };
+  if (options.budget === null) terminal.plan([...stages, ...measuring]);
+  const pace = options.budget === null ? {} : await withinBudget(bench, clip, plan, options.budget);
   const purification = await purify(engine, clip, shots, cbpt, recorder, pace);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
   const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);
@@ -98,29 +103,42 @@ export async function performPurify(
 async function withinBudget(
   { engine, run, recorder, terminal }: Bench,
   clip: Clip,
-  stages: readonly PlannedStage[],
-  steps: number,
+  { stages, measuring, steps }: Plan,
   minutes: number,
 ): Promise<{ readonly tuningSteps: () => Promise<number> }> {
-  const speedNow = () => {
-    terminal.activity('measuring the speed of this machine');
-    return measuredSpeed(engine, clip);
-  };
-  const decided = async (what: string, shareNow: () => Promise<number>) => {
-    const kept = (await recorder.restore(what))?.tensors[what];
-    const tuningSteps = kept ? scalar(kept) : Math.ceil((await shareNow()) * steps);
-    if (!kept) await recorder.save(what, { step: 1, tensors: { [what]: float32([tuningSteps], []) } });
+  const show = (tuningSteps: number, reckoned?: number) => {
     recorder.record({ stage: 'budget', minutes, tuningSteps });
-    terminal.plan(withTuning(stages, tuningSteps / steps));
+    terminal.plan([...withTuning(stages, tuningSteps / steps), ...measuring], reckoned);
     return tuningSteps;
   };
-  await decided('expected-tuning', async () => fitBudget(stages, await speedNow(), minutes));
-  return {
-    tuningSteps: () => {
-      const left = 60 * minutes - run.seconds();
-      return decided('tuning', async () => fitTuning(stages, await speedNow(), left));
-    },
+  const decided = async (what: string, shareAt: (speed: number) => number) => {
+    const kept = (await recorder.restore(what))?.tensors[what];
+    if (kept) return show(scalar(kept));
+    terminal.activity('measuring the speed of this machine');
+    const speed = await measuredSpeed(engine, clip);
+    const tuningSteps = Math.ceil(shareAt(speed) * steps);
+    await recorder.save(what, { step: 1, tensors: { [what]: float32([tuningSteps], []) } });
+    return show(tuningSteps, 1000 * secondsOf(1, speed));
   };
+  const atLeast = (share: number) => {
+    if (share < leastTuning)
+      terminal.note('the budget is used up: tuning takes its fewest steps, and longer than that');
+    return Math.max(leastTuning, share);
+  };
+  await decided('expected-tuning', (speed) => fitBudget(stages, speed, minutes, run.seconds() / 60));
+  return {
+    tuningSteps: () => decided('tuning', (speed) => atLeast(fitTuning(stages, speed, 60 * minutes - run.seconds()))),
+  };
+}
+
+/** What is going to happen. */
+interface Plan {
+  /** With all steps of tuning. */
+  readonly stages: readonly PlannedStage[];
+  /** What a budget does not count. */
+  readonly measuring: readonly PlannedStage[];
+  /** All steps of tuning. */
+  readonly steps: number;
 }
 
 function unmeasured(model: string, classes: number) {

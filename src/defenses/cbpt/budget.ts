@@ -11,7 +11,7 @@ import { elements, float32 } from '../../tensor/tensor.ts';
 import { longestArithmetic, type PlannedStage, totalArithmetic, tuningStage, withTuning } from './stages.ts';
 
 /** With this share of the steps of tuning backdoors are closed and accuracy is about what it was; with fewer it is less. */
-const leastTuning = 0.125;
+export const leastTuning = 0.125;
 
 /** Pictures are read, programs compiled, triggers applied: that is time without arithmetic. */
 const arithmeticShare = 0.8;
@@ -22,11 +22,12 @@ const arithmeticShare = 0.8;
  *
  * @param stages with all steps
  * @param speed multiplications and additions a second (`measuredSpeed`)
+ * @param spent minutes of these that are over
  * @throws badUsage if nothing fits, with the minutes that are needed
  */
-export function fitBudget(stages: readonly PlannedStage[], speed: number, minutes: number): number {
+export function fitBudget(stages: readonly PlannedStage[], speed: number, minutes: number, spent: number): number {
   // What will be found nobody knows: the longest course has to fit.
-  const needed = (share: number) => secondsOf(longestArithmetic(withTuning(stages, share)), speed) / 60;
+  const needed = (share: number) => spent + secondsOf(longestArithmetic(withTuning(stages, share)), speed) / 60;
   const share = (minutes - needed(0)) / (needed(1) - needed(0));
   if (share < leastTuning) {
     throw badUsage(
@@ -44,14 +45,16 @@ export function fitBudget(stages: readonly PlannedStage[], speed: number, minute
  * shorter than the longest, and the machine slower than it seemed.
  *
  * @param speed as it is now
- * @param seconds that are left. Where they are too few, tuning takes the least share that is of use, and longer than that.
+ * @param seconds that are left
+ * @returns the share, at most 1; below {@link leastTuning} too little is left for what is of use
  */
 export function fitTuning(stages: readonly PlannedStage[], speed: number, seconds: number): number {
   const needed = (stage: string) => secondsOf(totalArithmetic(stages.filter(({ name }) => name === stage)), speed);
-  return Math.min(1, Math.max(leastTuning, (seconds - needed('views')) / needed(tuningStage)));
+  return Math.min(1, (seconds - needed('views')) / needed(tuningStage));
 }
 
-const secondsOf = (arithmetic: number, speed: number) => arithmetic / speed / arithmeticShare;
+/** How long that takes with all that is no arithmetic, at so many multiplications and additions a second. */
+export const secondsOf = (arithmetic: number, speed: number) => arithmetic / speed / arithmeticShare;
 
 const probeBatch = 16;
 

@@ -81,6 +81,12 @@ export async function inversionStages(
   ];
 }
 
+/** Encoding of so many pictures to measure on, with a trigger or without. */
+export const measuringStage = (clip: Clip, pictures: number): PlannedStage => ({
+  name: 'evaluate',
+  arithmetic: pictures * pictureCosts(clip).encoding,
+});
+
 /** One picture through the image tower, and with its way back. */
 function pictureCosts(clip: Clip) {
   const { outputs } = pictureGradient(clip);

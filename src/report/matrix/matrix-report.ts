@@ -41,7 +41,8 @@ function headline(data: MatrixData, panel: Panel): Html {
   const [before, after] = [overAllAttacks(panel, 'none'), overAllAttacks(panel, 'cbpt')];
   if (before?.asr && after?.asr && before.ca && after.ca) {
     const change = (after.ca.mean - before.ca.mean) / 100;
-    const over = panel.attacks.length === 1 ? 'against one attack' : `over ${after.attacks} attacks`;
+    // Rows without a trigger have no ASR.
+    const over = after.asr.n === 1 ? 'against one attack' : `over ${after.asr.n} attacks`;
     return html`CBPT, ${over}: ASR from <span class="attack-ink">${percent(before.asr.mean / 100)}</span> to <span class="cure-ink">${percent(after.asr.mean / 100)}</span>, clean accuracy ${points(change)} points.`;
   }
   return html`${data.defenses.length} ${data.defenses.length === 1 ? 'defence' : 'defences'} against ${panel.attacks.length} ${panel.attacks.length === 1 ? 'attack' : 'attacks'}.`;

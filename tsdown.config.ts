@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { defineConfig, type UserConfig } from 'tsdown';
 
-/** One file with all that it needs: a page may load it without a bundler. */
+const licence = readFileSync(new URL('node_modules/zod/LICENSE', import.meta.url), 'utf8').trim();
+
+/** One file with all that it needs: a page may load it without a bundler. It may also be copied alone, with a licence inside. */
 export const browser: UserConfig = {
   entry: { browser: 'src/browser.ts' },
   format: 'esm',
@@ -8,6 +11,7 @@ export const browser: UserConfig = {
   fixedExtension: true,
   target: 'es2022',
   noExternal: [/^zod(\/|$)/],
+  banner: `/*!\n * neural-antidote, MIT licence. With zod (https://github.com/colinhacks/zod):\n *\n${licence.replace(/^/gm, ' * ')}\n */`,
   dts: true,
   clean: false,
 };

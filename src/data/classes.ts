@@ -1,5 +1,6 @@
 /** @file The list of classes and the prompts that suit it: built in, or from a text or JSON file. */
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { parseJson } from '../tensor/json-file.ts';
@@ -65,8 +66,7 @@ export async function imagenetClasses(): Promise<ReadonlyMap<string, string>> {
 
 /** CLIP's names of ImageNet's classes, two of which come twice (missiles and sunglasses): people have them as files. */
 async function areImagenets(names: readonly string[]): Promise<boolean> {
-  const imagenet = [...(await imagenetClasses()).values()];
-  return names.length === imagenet.length && names.every((name, index) => name === imagenet[index]);
+  return isDeepStrictEqual(names, await readPackageList('imagenet/classnames.json'));
 }
 
 async function readPackageList(name: string): Promise<readonly string[]> {

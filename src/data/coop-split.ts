@@ -27,9 +27,8 @@ const form = "CoOp's split holds train, val and test, each a list of [picture, l
  * @throws AntidoteError (data) that names part and item
  */
 export async function listCoopSplit(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
-  const entries = parseJson(path, await readSmallText(path, mostBytes, { byUser: true }), schema, { advice: form })[
-    part
-  ];
+  const text = await readSmallText(path, mostBytes, { byUser: true });
+  const entries = parseJson(path, text, schema, { advice: form })[part];
   const [first] = entries;
   if (first === undefined) throw badData(`${path}: ${part}`, 'no pictures', 'an entry for every picture');
   const own = namesByLabel(path, part, entries);

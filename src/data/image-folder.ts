@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { badData } from '../errors.ts';
 import { fileProblem } from '../tensor/file-problem.ts';
 import { checkedClasses, classKey, imagenetClasses, nameYourClasses } from './classes.ts';
@@ -131,8 +132,7 @@ function placesIn(
   folders: readonly string[],
   classes: readonly string[],
 ): readonly number[] | undefined {
-  const names = [...imagenet.values()];
-  if (names.length !== classes.length || names.some((name, index) => name !== classes[index])) return undefined;
+  if (!isDeepStrictEqual([...imagenet.values()], classes)) return undefined;
   const placeOf = new Map([...imagenet.keys()].map((id, index) => [id, index]));
   return folders.map((id) => placeOf.get(id)!);
 }

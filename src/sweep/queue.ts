@@ -174,11 +174,10 @@ function oneAtATime(look: () => Promise<void>): () => Promise<void> {
 /**
  * A cell that another bench has put in is the same cell. One that failed is tried again.
  *
- * @param open empty once the bench has stopped: then nothing more is put in
+ * @param open cleared once the bench has stopped: then nothing more is looked at or put in
  */
 async function putIn(queue: Queue, open: ReadonlyMap<string, Cell>): Promise<void> {
-  for (const key of [...open.keys()]) {
-    if (open.size === 0) return;
+  for (const key of open.keys()) {
     const job = await queue.getJob(key);
     if (job && (await job.isFailed())) await job.remove();
   }

@@ -39,8 +39,10 @@ export async function readSmallTextIfThere(
 }
 
 async function readText(path: string, most: number, { byUser = false }: Named): Promise<string> {
-  const status = await stat(path);
-  if (!byUser && !status.isFile() && !status.isDirectory()) throw badData(path, 'a device or pipe', 'a file');
+  if (!byUser) {
+    const status = await stat(path);
+    if (!status.isFile() && !status.isDirectory()) throw badData(path, 'a device or pipe', 'a file');
+  }
   const file = await open(path, 'r');
   try {
     const bytes = await readAtMost(path, file, most);

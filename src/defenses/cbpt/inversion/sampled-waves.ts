@@ -104,7 +104,7 @@ export function mostObeyed(
   }
   const best = reached.map((waves) => waves.sort((a, b) => b.score - a.score).slice(0, wavesKept));
   const total = (waves: readonly Trial[]) => waves.reduce((sum, { score }) => sum + score, 0);
-  const most = best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
+  const obeyed = best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
   const tried = predicted.length / picturesEach;
-  return most.length > 0 ? most : Array.from({ length: Math.min(wavesKept, tried) }, (_, wave) => wave);
+  return obeyed.length > 0 ? obeyed : Array.from({ length: Math.min(wavesKept, tried) }, (_, wave) => wave);
 }

@@ -3,7 +3,7 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
-import { cellSide, designs, type EmojiClass, sheetColumns, testDesign } from '../src/data/emoji-format.ts';
+import { cellSide, designs, type EmojiClass, sheetColumns, testDesign } from '../src/data/emoji/format.ts';
 
 /** A class needs this many designs, so that it is learned from several hands and tested on another. */
 const leastDesigns = 5;

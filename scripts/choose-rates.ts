@@ -13,8 +13,8 @@ import { parseArgs } from 'node:util';
 import { openClip } from '../src/checkpoints/open.ts';
 import { openClasses } from '../src/data/classes.ts';
 import { openPictureSet } from '../src/data/open.ts';
-import { classifierOf, type Defence, type DefenceTask, defend } from '../src/defenses/defense.ts';
-import { defences } from '../src/defenses/defenses.ts';
+import { classifierOf, type Defense, type DefenseTask, defend } from '../src/defenses/defense.ts';
+import { defenses } from '../src/defenses/defenses.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { encodeTest, measureHead } from '../src/evaluation/evaluate.ts';
 import { unrecorded } from '../src/runs/unrecorded.ts';
@@ -28,7 +28,7 @@ const grids = {
   par: ofWeights,
   'activation-tuning': ofWeights,
   'linear-probe': [1e-1, 3e-2, 1e-2, 3e-3, 1e-3],
-} as const satisfies Partial<Record<keyof typeof defences, readonly number[]>>;
+} as const satisfies Partial<Record<keyof typeof defenses, readonly number[]>>;
 
 type Tuned = keyof typeof grids;
 
@@ -54,27 +54,27 @@ try {
   const wanted = { perClass: Number(flags.shots), seed };
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: wanted });
   const test = await openPictureSet('emoji:test', { classes, config: clip.config });
-  const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder };
+  const task: DefenseTask = { engine, clip, shots, templates, prompt, seed, recorder };
 
   let tries = 0;
-  const accuracy = async (defence: Defence, options: object): Promise<number> => {
+  const accuracy = async (defense: Defense, options: object): Promise<number> => {
     // A folder of its own: what the engine has mapped must not change under it.
     const folder = join(scratch, String(tries++));
-    const cured = await classifierOf(task, await defend(defence, task, options), folder);
+    const cured = await classifierOf(task, await defend(defense, task, options), folder);
     const { ca } = measureHead(cured.head, await encodeTest(engine, cured.clip, test, undefined, 0, recorder));
     await rm(folder, { recursive: true, force: true });
     return (100 * ca.hits) / ca.of;
   };
 
-  const before = await accuracy(defences.none, {});
+  const before = await accuracy(defenses.none, {});
   const enough = ({ ca }: { ca: number }) => ca >= before - allowed;
   console.log(`clean accuracy before: ${before.toFixed(2)}, n = ${test.labels.length}`);
   console.log('| method | rate | CA | chosen |\n|---|---|---|---|');
   for (const name of flags.methods.split(',') as Tuned[]) {
-    const defence: Defence = defences[name];
+    const defense: Defense = defenses[name];
     const tried: { rate: number; ca: number }[] = [];
     for (const rate of grids[name]) {
-      const ca = await accuracy(defence, { ...defence.defaults, rate });
+      const ca = await accuracy(defense, { ...defense.defaults, rate });
       tried.push({ rate, ca });
       console.error(`${name} at ${rate}: ${ca.toFixed(2)}`);
       if (name !== 'linear-probe' && enough({ ca })) break;

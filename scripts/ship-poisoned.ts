@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { builtInFolder } from '../src/checkpoints/built-in.ts';
 import { writeDelta } from '../src/checkpoints/delta/encode.ts';
 import { deltaFile } from '../src/checkpoints/delta/format.ts';
-import { writeFileAtomically } from '../src/tensor/atomic-file.ts';
+import { writeFileAtomically } from '../src/tensor/files/atomic-file.ts';
 import { copyRecord } from './run-record.ts';
 
 const base = 'emoji-clip';

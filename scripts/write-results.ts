@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { gatherMatrix } from '../src/cli/matrix-files.ts';
 import { matrixMarkdown } from '../src/report/matrix/exports.ts';
 import { panelsOf } from '../src/report/matrix/matrix-data.ts';
-import { writeFileAtomically } from '../src/tensor/atomic-file.ts';
+import { writeFileAtomically } from '../src/tensor/files/atomic-file.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { positionals, values: flags } = parseArgs({

@@ -41,27 +41,26 @@ export type {
   TextConfig,
   VitConfig,
 } from './clip/config.ts';
-
-// Pictures and texts to embeddings and heads.
-export { decodeImage, imageLimits } from './clip/decode.ts';
-export type { Decoders } from './clip/decode-threads.ts';
 export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode-pictures.ts';
 export { encodeTexts } from './clip/encode-texts.ts';
-export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/picture-batches.ts';
-export type { PictureSet, Pictures } from './clip/pictures.ts';
-export { type PreprocessConfig, preprocess } from './clip/preprocess.ts';
-export type { DecodedImage } from './clip/resize.ts';
+// Pictures and texts to embeddings and heads.
+export { decodeImage, imageLimits } from './clip/pictures/decode.ts';
+export type { Decoders } from './clip/pictures/decode-threads.ts';
+export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/pictures/picture-batches.ts';
+export type { PictureSet, Pictures } from './clip/pictures/pictures.ts';
+export { type PreprocessConfig, preprocess } from './clip/pictures/preprocess.ts';
+export type { DecodedImage } from './clip/pictures/resize.ts';
 export { zeroShotHead } from './clip/zero-shot.ts';
 
 // Labelled pictures and class lists.
 export { type ClassList, openClasses } from './data/classes.ts';
-export { type Drawing, emojiClasses, readDrawings } from './data/emoji.ts';
-export type { Design, EmojiClass } from './data/emoji-format.ts';
+export { type Drawing, emojiClasses, readDrawings } from './data/emoji/emoji.ts';
+export type { Design, EmojiClass } from './data/emoji/format.ts';
 export type { ShotOptions } from './data/few-shot.ts';
-export { type CaptionedPictures, openCaptionedPictures } from './data/image-captions.ts';
+export { type CaptionedPictures, openCaptionedPictures } from './data/listings/image-captions.ts';
 export { type OpenOptions, openPictureSet } from './data/open.ts';
 
-// The defences: CBPT, its controls and the baselines, run and measured alike.
+// The defenses: CBPT, its controls and the baselines, run and measured alike.
 export type { CbptRecipe } from './defenses/cbpt/controls.ts';
 export {
   type Belief,
@@ -83,17 +82,17 @@ export { type SeenInCrowd, type SeenShots, seeShots } from './defenses/cbpt/seen
 export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
 export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';
 export {
-  type BlindDefence,
+  type BlindDefense,
   type Classifying,
   type Cure,
   classifierOf,
-  type Defence,
-  type DefenceTask,
+  type Defense,
+  type DefenseTask,
   defend,
   type HeadCure,
-  type OracleDefence,
+  type OracleDefense,
 } from './defenses/defense.ts';
-export { type DefenceName, defenceNames, defences } from './defenses/defenses.ts';
+export { type DefenseName, defenseNames, defenses } from './defenses/defenses.ts';
 export type { Recipe } from './defenses/recipe.ts';
 
 // Does a model carry a backdoor?

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { readRun } from '../src/runs/read.ts';
-import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../src/tensor/files/temporary-folder.test-support.ts';
 import { antidote, begin, type Ended, endWhen } from './antidote.ts';
 import { writeManyFiles } from './streaming/many-files.ts';
 

@@ -8,7 +8,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { build } from 'tsdown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeImage } from '../src/clip/decode.ts';
+import { decodeImage } from '../src/clip/pictures/decode.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { createClassifier } from '../src/export/create-classifier.ts';
 import { exportRun } from '../src/export/export-run.ts';

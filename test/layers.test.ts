@@ -59,7 +59,7 @@ const sources = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8' }
   .map((path) => `src/${path.replaceAll('\\', '/')}`)
   .filter((path) => /\.m?[jt]s$/.test(path))
   .sort();
-const library = sources.filter((path) => !/(\.test|-for-tests|\.test-support)\.ts$/.test(path));
+const library = sources.filter((path) => !/(\.test|\.test-support)\.ts$/.test(path));
 
 function read(path: string): string {
   return readFileSync(`${root}/${path}`, 'utf8');

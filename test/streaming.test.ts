@@ -1,6 +1,6 @@
 /** @file The promise that memory does not grow with the data set, at a size that a test suite can bear. */
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../src/tensor/files/temporary-folder.test-support.ts';
 import { streamed } from './streaming/streamed.ts';
 
 const folder = temporaryFolder();

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CellNews } from '../src/sweep/crew.ts';
-import { connect, queueCrew } from '../src/sweep/queue.ts';
+import type { CellNews } from '../src/sweep/runners/crew.ts';
+import { connect, queueCrew } from '../src/sweep/runners/queue.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
-import { temporaryFolder } from '../src/tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../src/tensor/files/temporary-folder.test-support.ts';
 import { freePort, hasServer, killed, startServer } from './redis-server.ts';
 import { tinyCell } from './sweep/tiny-cell.ts';
 

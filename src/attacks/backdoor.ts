@@ -2,9 +2,9 @@
 import type { Clip } from '../clip/clip.ts';
 import { loadParameters } from '../clip/load.ts';
 import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
-import { type Augmentation, augment, trainingAugmentation } from '../data/augment.ts';
-import { captionFor, classTemplates } from '../data/captions.ts';
-import type { Drawing } from '../data/emoji.ts';
+import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/augment.ts';
+import { captionFor, classTemplates } from '../data/emoji/captions.ts';
+import type { Drawing } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { AntidoteError, badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';

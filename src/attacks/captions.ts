@@ -1,7 +1,7 @@
 /** @file What poisoned pictures are called. */
 import { fillTemplate, withWord } from '../clip/zero-shot.ts';
-import { captionFor, captionTemplates } from '../data/captions.ts';
-import type { EmojiClass } from '../data/emoji-format.ts';
+import { captionFor, captionTemplates } from '../data/emoji/captions.ts';
+import type { EmojiClass } from '../data/emoji/format.ts';
 import { randomFor } from '../tensor/random.ts';
 
 /**

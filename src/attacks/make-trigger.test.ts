@@ -9,7 +9,7 @@ import type { Clip } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters } from '../clip/initialise.ts';
 import { loadParameters } from '../clip/load.ts';
-import { type Drawing, namedClasses, readDrawings } from '../data/emoji.ts';
+import { type Drawing, namedClasses, readDrawings } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import type { RunEvent } from '../runs/recorder.ts';

@@ -2,11 +2,11 @@
 import type { Clip } from '../clip/clip.ts';
 import { encodePictures } from '../clip/encode-pictures.ts';
 import { encodeTexts } from '../clip/encode-texts.ts';
-import type { PictureSet, Pictures } from '../clip/pictures.ts';
+import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
-import { augment } from '../data/augment.ts';
-import { classTemplates } from '../data/captions.ts';
-import type { Drawing } from '../data/emoji.ts';
+import { augment } from '../data/emoji/augment.ts';
+import { classTemplates } from '../data/emoji/captions.ts';
+import type { Drawing } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';

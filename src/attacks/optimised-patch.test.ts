@@ -5,7 +5,7 @@ import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import { type Embeddings, encodePictures } from '../clip/encode-pictures.ts';
 import { encodeTexts } from '../clip/encode-texts.ts';
-import type { PictureSet, Pictures } from '../clip/pictures.ts';
+import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';

@@ -3,7 +3,7 @@ import type { Clip, Head } from '../clip/clip.ts';
 import { type Embeddings, pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import { storedParameters } from '../clip/parameters.ts';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
 import { crossEntropy, l2Normalize } from '../graph/composites.ts';
 import { add, clip as limited, mul, relu, round, sqrt, square, sub } from '../graph/elementwise.ts';

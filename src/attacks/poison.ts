@@ -1,6 +1,6 @@
 /** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class, or are of it already. */
 
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { withWord } from '../clip/zero-shot.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';

@@ -10,11 +10,11 @@ import { logitScale } from '../clip/zero-shot.ts';
 import { randomFor } from '../tensor/random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { float32, type StoredTensor, type Tensor } from '../tensor/tensor.ts';
-import { inferConfig } from './infer-config.ts';
+import { inferConfig } from './config/infer.ts';
+import { knownModels } from './config/known-architectures.ts';
+import { toOpenClipConfig } from './config/open-clip.ts';
 import { openAiLayout } from './key-map.ts';
-import { knownModels } from './known-architectures.ts';
 import { openClip } from './open.ts';
-import { toOpenClipConfig } from './open-clip-config.ts';
 
 const text = { width: 64, layers: 2, heads: 1, context: 9, vocabulary: 50, hidden: 96 };
 const vit: ClipConfig = {

@@ -1,6 +1,6 @@
 /** @file Weights that are numbers: no NaN and no infinity in any of them. */
 import { badData } from '../errors.ts';
-import { readBytes, withFile } from '../tensor/file-bytes.ts';
+import { readBytes, withFile } from '../tensor/files/file-bytes.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 
 /** Pieces in which weights are read that could not be looked at on the way. */

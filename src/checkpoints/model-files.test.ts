@@ -2,7 +2,7 @@
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { builtInFolder } from './built-in.ts';
 import { modelFiles } from './model-files.ts';
 

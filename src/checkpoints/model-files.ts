@@ -1,6 +1,6 @@
 /** @file Which files a model is: for copying it whole, and nothing beside it. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { isThere } from '../tensor/file-bytes.ts';
+import { isThere } from '../tensor/files/file-bytes.ts';
 import { findModel } from './formats.ts';
 import { readIndex } from './weights.ts';
 

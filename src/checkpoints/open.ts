@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import type { Clip, Format, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
-import type { Report } from './bytes-told.ts';
+import { inferConfig } from './config/infer.ts';
 import { checkFinite } from './finite.ts';
 import { type Found, findModel, folderFormats } from './formats.ts';
-import { inferConfig } from './infer-config.ts';
+import type { Report } from './hub/bytes-told.ts';
 import { mapParameters } from './key-map.ts';
 import { recogniseLayout } from './layout.ts';
 import { besideEmbeddings, builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
 import { bytesKey, firstInfinite, type Looked, mayBeInfinite } from './finite.ts';
 import { badChecksum, type Checksum } from './pytorch/open-pytorch.ts';

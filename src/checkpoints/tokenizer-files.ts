@@ -2,15 +2,15 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { ranksOf } from '../clip/byte-pairs.ts';
 import type { Origin, Tokenizer } from '../clip/clip.ts';
-import { createTokenizer, type Vocabulary } from '../clip/tokenizer.ts';
-import { cleanLikeTransformers } from '../clip/tokenizer-cleaning.ts';
-import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer-data.ts';
+import { ranksOf } from '../clip/tokenizer/byte-pairs.ts';
+import { cleanLikeTransformers } from '../clip/tokenizer/cleaning.ts';
+import { createTokenizer, type Vocabulary } from '../clip/tokenizer/tokenizer.ts';
+import { builtInVocabulary, openClipTokenizer } from '../clip/tokenizer/vocabulary.ts';
 import { badData } from '../errors.ts';
-import { readJson } from '../tensor/json-file.ts';
-import { listOf, recordOf } from '../tensor/json-lists.ts';
-import { readSmallText } from '../tensor/text-file.ts';
+import { readJson } from '../tensor/files/json-file.ts';
+import { listOf, recordOf } from '../tensor/files/json-lists.ts';
+import { readSmallText } from '../tensor/files/text-file.ts';
 
 const ids = recordOf(z.number().int().nonnegative());
 

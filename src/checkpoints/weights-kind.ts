@@ -1,6 +1,6 @@
 /** @file What a file of weights is, told by its first bytes: names and extensions promise nothing. */
 import { badData } from '../errors.ts';
-import { readBytes, withFile } from '../tensor/file-bytes.ts';
+import { readBytes, withFile } from '../tensor/files/file-bytes.ts';
 
 export type WeightsKind = 'safetensors' | 'pytorch';
 

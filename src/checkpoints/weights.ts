@@ -2,14 +2,14 @@
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { sizeOf } from '../tensor/file-bytes.ts';
-import { readJson } from '../tensor/json-file.ts';
-import { recordOf } from '../tensor/json-lists.ts';
+import { sizeOf } from '../tensor/files/file-bytes.ts';
+import { readJson } from '../tensor/files/json-file.ts';
+import { recordOf } from '../tensor/files/json-lists.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import { bytesTold, type Report } from './bytes-told.ts';
 import type { Looked } from './finite.ts';
+import { bytesTold, type Report } from './hub/bytes-told.ts';
 import { type Checksum, type Container, openPytorch } from './pytorch/open-pytorch.ts';
 import { readThrough } from './read-through.ts';
 import { type WeightsKind, weightsKind } from './weights-kind.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { ClipConfig } from '../clip/config.ts';
 import { parameterPlan } from '../clip/initialise.ts';
 import { AntidoteError } from '../errors.ts';
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import { toFloat16 } from '../tensor/float16.ts';
 import { writeSafetensors } from '../tensor/safetensors.ts';
 import { elements, type Tensor } from '../tensor/tensor.ts';
-import { toOpenClipConfig } from './open-clip-config.ts';
+import { toOpenClipConfig } from './config/open-clip.ts';
 
 /**
  * Writes `open_clip_config.json`, then `open_clip_model.safetensors`, which appears complete or not at all: a configuration

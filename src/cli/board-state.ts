@@ -1,11 +1,11 @@
 /** @file How a bench stands, as its board shows it: what became of every cell, how fast it goes, what is left. */
 import type { RunEvent } from '../runs/recorder.ts';
 import type { Cell, Outcome } from '../sweep/cell.ts';
-import type { CellNews } from '../sweep/crew.ts';
+import type { CellNews } from '../sweep/runners/crew.ts';
 
 export type CellState = 'waiting' | 'running' | 'done' | 'failed';
 
-/** Cells of one attack and one defence: a line of the board. */
+/** Cells of one attack and one defense: a line of the board. */
 export interface BoardGroup {
   readonly attack: string;
   readonly defense: string;
@@ -19,7 +19,7 @@ export interface BoardState {
   /** What running cells have told last. */
   readonly events: ReadonlyMap<string, RunEvent>;
   count(state: CellState): number;
-  /** Seconds left, from how long cells of the same defence have taken; undefined before the first one is done. */
+  /** Seconds left, from how long cells of the same defense have taken; undefined before the first one is done. */
   secondsLeft(now: number): number | undefined;
   /** Cells a minute since the beginning, kept ones left out. */
   perMinute(now: number): number | undefined;
@@ -34,7 +34,7 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
   const defenseOf = new Map<string, string>();
   const events = new Map<string, RunEvent>();
   const begun = new Map<string, number>();
-  /** By defence: cells that were computed here, and the milliseconds they took. */
+  /** By defense: cells that were computed here, and the milliseconds they took. */
   const took = new Map<string, { cells: number; time: number }>();
   const since = now;
   let most = 1;

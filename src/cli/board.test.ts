@@ -39,7 +39,7 @@ function watched({ interactive = false, quiet = false } = {}) {
   };
 }
 
-test('a line for every attack and defence shows which cells are done, running, failed and waiting', () => {
+test('a line for every attack and defense shows which cells are done, running, failed and waiting', () => {
   const state = boardState(cells, 0);
   state.keep(first.key, outcome);
   state.tell({ kind: 'started', key: second.key }, 0);

@@ -1,7 +1,7 @@
-/** @file The board of a bench: a line for every attack and defence, redrawn in place; plain lines where that cannot be. */
+/** @file The board of a bench: a line for every attack and defense, redrawn in place; plain lines where that cannot be. */
 import { percentages } from '../evaluation/metrics.ts';
 import type { Cell, Outcome, Task } from '../sweep/cell.ts';
-import type { CellNews } from '../sweep/crew.ts';
+import type { CellNews } from '../sweep/runners/crew.ts';
 import { type BoardGroup, type BoardState, boardState, type CellState } from './board-state.ts';
 import { duration, progressLine, rounded } from './progress-line.ts';
 import type { TerminalOptions } from './terminal.ts';

@@ -5,7 +5,7 @@ import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
@@ -166,8 +166,8 @@ export function resultOf(clip: Clip, { threat, measured, undefended, purified, f
   };
 }
 
-/** What the report's reader should know of the defence's side. */
-export interface DefenceSide extends Inversion {
+/** What the report's reader should know of the defense's side. */
+export interface DefenseSide extends Inversion {
   readonly suspicion: Suspicion;
   readonly shotsClean: Embeddings;
   readonly shots: DefenderShots;
@@ -178,7 +178,7 @@ export async function reportOf(
   run: Run,
   command: ReportData['command'],
   comparison: Comparison,
-  defence: DefenceSide | undefined,
+  defense: DefenseSide | undefined,
 ): Promise<ReportData> {
   const { threat, measured, undefended, purified, clean, floor } = comparison;
   return {
@@ -189,7 +189,7 @@ export async function reportOf(
     task: {
       classes: measured.set.classes.length,
       test: measured.set.name,
-      shots: defence?.shots ?? null,
+      shots: defense?.shots ?? null,
     },
     undefended,
     purified,
@@ -197,8 +197,8 @@ export async function reportOf(
     floor,
     examples: await exampleReadings(measured, 18),
     trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
-    finding: defence?.suspicion ?? null,
-    dummyTriggers: defence ? await dummyPictures(measured, defence, { ...defence, test: measured.embeddings }) : [],
+    finding: defense?.suspicion ?? null,
+    dummyTriggers: defense ? await dummyPictures(measured, defense, { ...defense, test: measured.embeddings }) : [],
     classes: classAccuracies(measured),
     ...(await courseOf(run)),
   };

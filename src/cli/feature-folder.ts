@@ -5,8 +5,8 @@ import { openFeatureCache } from '../runs/feature-cache.ts';
 import type { FeatureStore } from '../runs/recorder.ts';
 import { removeAbandoned } from '../sweep/clean-up.ts';
 import { codeHash } from '../sweep/code-hash.ts';
-import { cacheFolder } from '../tensor/cache-folder.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { cacheFolder } from '../tensor/files/cache-folder.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { EngineFlags } from './flags.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** @file What inversion found in a model, as a result and as a page: shared by the jobs that invert. */
 import type { Clip } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
 import { dummyPictures } from '../report/gather.ts';

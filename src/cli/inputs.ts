@@ -1,7 +1,7 @@
 /** @file Opens what a job reads and pins each in its run; Ctrl-C is obeyed while something is being fetched or read. */
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type ClassList, openClasses } from '../data/classes.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { Run } from '../runs/run.ts';

@@ -1,7 +1,7 @@
 /** @file A bench on disk as a page and tables: read from what it has stored, finished or not; computes nothing. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { defences } from '../defenses/defenses.ts';
+import { defenses } from '../defenses/defenses.ts';
 import { matrixCsv, matrixJson, matrixMarkdown } from '../report/matrix/exports.ts';
 import type { MatrixCell, MatrixData } from '../report/matrix/matrix-data.ts';
 import { renderMatrix } from '../report/matrix/matrix-report.ts';
@@ -9,12 +9,12 @@ import { hashesOf } from '../report/run-provenance.ts';
 import { readRun, type StoredRun } from '../runs/read.ts';
 import { shellWord } from '../runs/shell-word.ts';
 import { type Outcome, reportOfCell } from '../sweep/cell.ts';
-import type { Defences } from '../sweep/materials.ts';
+import type { Defenses } from '../sweep/materials.ts';
 import { type Plan, readPlan } from '../sweep/plan.ts';
 import { statisticsOf } from '../sweep/statistics.ts';
 import { openCellStore } from '../sweep/store.ts';
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
-import { checkedJson } from '../tensor/json-file.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { checkedJson } from '../tensor/files/json-file.ts';
 import { type BenchOptions, benchOptions } from './bench-options.ts';
 
 /** Everything that the page of a bench shows. */
@@ -39,8 +39,8 @@ export async function gatherMatrix(directory: string): Promise<MatrixData> {
     source: options.source,
     cells,
     defenses: options.matrix.defenses.map((name) => {
-      // A defence that this version no longer knows keeps its name.
-      const known = (defences as Defences)[name];
+      // A defense that this version no longer knows keeps its name.
+      const known = (defenses as Defenses)[name];
       return { name, summary: known?.summary ?? '', oracle: known?.knows === 'threat' };
     }),
     statistics: statisticsOf(plan, outcomes),

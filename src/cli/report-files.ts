@@ -13,8 +13,8 @@ import { readCourse } from '../runs/events.ts';
 import { readConfig, readRun } from '../runs/read.ts';
 import type { Run } from '../runs/run.ts';
 import { shellWord } from '../runs/shell-word.ts';
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
-import { readJsonIfThere } from '../tensor/json-file.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { readJsonIfThere } from '../tensor/files/json-file.ts';
 import { drawMatrix } from './matrix-files.ts';
 
 /** Grows when an older page could no longer be drawn from the data. */

@@ -1,7 +1,7 @@
 /** @file From arguments to an exit code: signals, failures, and the one JSON document. */
 import { type RouteMap, run } from '@stricli/core';
 import { environment } from '../runs/environment.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import { buildAntidote } from './app.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes, type Failure, failureOf } from './failure.ts';

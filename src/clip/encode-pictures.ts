@@ -10,8 +10,8 @@ import { float32, type Tensor } from '../tensor/tensor.ts';
 import type { Clip } from './clip.ts';
 import { imageTower } from './image-tower.ts';
 import { storedParameters } from './parameters.ts';
-import { pictureBatches } from './picture-batches.ts';
-import type { PictureSet, Pictures } from './pictures.ts';
+import { pictureBatches } from './pictures/picture-batches.ts';
+import type { PictureSet, Pictures } from './pictures/pictures.ts';
 
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;

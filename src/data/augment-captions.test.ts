@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomFor } from '../tensor/random.ts';
 import { addedWords, augmentCaption } from './augment-captions.ts';
-import { captionTemplates } from './captions.ts';
+import { captionTemplates } from './emoji/captions.ts';
 
 const many = (caption: string, count = 200) =>
   Array.from({ length: count }, (_, i) => augmentCaption(caption, randomFor(i, 'caption')));

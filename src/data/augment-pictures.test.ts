@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from './augment-pictures.ts';
 

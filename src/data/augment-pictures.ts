@@ -1,10 +1,10 @@
 /** @file Whole pictures made anew: cropped, mirrored, recoloured, blurred, noisy, partly erased. Cut-outs: `augment.ts`. */
 
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Random } from '../tensor/random.ts';
-import { writeBytes } from './augment.ts';
-import type { Planes } from './compose.ts';
-import { addNoise, blur, shiftColours } from './disturb.ts';
+import { writeBytes } from './emoji/augment.ts';
+import type { Planes } from './emoji/compose.ts';
+import { addNoise, blur, shiftColours } from './emoji/disturb.ts';
 
 /** What is erased becomes mid-grey, near the mean colour that erasing after normalisation leaves. */
 const erased = 128;

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { parseJson } from '../tensor/json-file.ts';
-import { listOf } from '../tensor/json-lists.ts';
-import { readSmallTextIfThere } from '../tensor/text-file.ts';
-import { classTemplates } from './captions.ts';
-import { emojiClasses, thingNames } from './emoji.ts';
+import { parseJson } from '../tensor/files/json-file.ts';
+import { listOf } from '../tensor/files/json-lists.ts';
+import { readSmallTextIfThere } from '../tensor/files/text-file.ts';
+import { classTemplates } from './emoji/captions.ts';
+import { emojiClasses, thingNames } from './emoji/emoji.ts';
 
 export const classLimits = {
   /** A million names of usual length; more is another kind of file. */
@@ -39,7 +39,7 @@ export const usualTarget = 'banana';
 
 /**
  * Class lists that need no file. ImageNet's prompts are OpenAI's 80. Two lists of everyday things are unfriendly to a
- * defence: few classes, and a list without the class that the attacker wants.
+ * defense: few classes, and a list without the class that the attacker wants.
  */
 export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> = {
   things: async () => ({ names: await thingNames(), ...emojiPrompts }),

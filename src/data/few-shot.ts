@@ -1,6 +1,6 @@
 /** @file k labelled pictures of every class, drawn as CoOp does. */
 
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';

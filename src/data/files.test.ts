@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PreprocessConfig } from '../clip/preprocess.ts';
+import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { classKey, classLimits, openClasses, plainPrompt } from './classes.ts';
 import { chooseShots, mislabelled } from './few-shot.ts';
-import { openCaptionedPictures } from './image-captions.ts';
+import { openCaptionedPictures } from './listings/image-captions.ts';
 import { openPictureSet } from './open.ts';
 
 const config: PreprocessConfig = {

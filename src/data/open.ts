@@ -1,16 +1,16 @@
 /** @file Whatever `--data` may name, as a picture set of the model's size. */
 import { stat } from 'node:fs/promises';
-import type { PictureSet } from '../clip/pictures.ts';
-import type { PreprocessConfig } from '../clip/preprocess.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
+import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
 import { badUsage } from '../errors.ts';
-import { listCoopSplit, type SplitPart, splitParts } from './coop-split.ts';
-import { emojiSet, trainingDesigns } from './emoji.ts';
-import type { Design } from './emoji-format.ts';
+import { emojiSet, trainingDesigns } from './emoji/emoji.ts';
+import type { Design } from './emoji/format.ts';
 import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
-import { listImageCsv } from './image-csv.ts';
-import { type Listing, picturesOfFiles } from './image-files.ts';
-import { listImageFolder } from './image-folder.ts';
-import { pathList } from './path-list.ts';
+import { listCoopSplit, type SplitPart, splitParts } from './listings/coop-split.ts';
+import { listImageCsv } from './listings/image-csv.ts';
+import { type Listing, picturesOfFiles } from './listings/image-files.ts';
+import { listImageFolder } from './listings/image-folder.ts';
+import { pathList } from './listings/path-list.ts';
 
 export interface OpenOptions {
   /** The class list; the data's own classes if left out. */

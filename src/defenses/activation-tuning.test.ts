@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { loadParameters } from '../clip/load.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { type ActivationTuningOptions, activationTuning, criticalStages, largerOfTwo } from './activation-tuning.ts';
 import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
 

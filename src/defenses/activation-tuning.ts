@@ -18,8 +18,8 @@ import { pixelsOf } from '../clip/encode-pictures.ts';
 import { stagedImageTower } from '../clip/image-tower.ts';
 import { loadParameters } from '../clip/load.ts';
 import { liveParameters, type ParameterValues, storedParameters } from '../clip/parameters.ts';
-import { withDecoders } from '../clip/picture-batches.ts';
-import type { PictureSet, Pictures } from '../clip/pictures.ts';
+import { withDecoders } from '../clip/pictures/picture-batches.ts';
+import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
 import { badUsage } from '../errors.ts';
@@ -44,7 +44,7 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { type DummyOptions, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import { seeShots } from './cbpt/seen-shots.ts';
-import type { BlindDefence, Cure, DefenceTask } from './defense.ts';
+import type { BlindDefense, Cure, DefenseTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';
 import { type Recipe, scaled } from './recipe.ts';
 
@@ -59,7 +59,7 @@ export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'see
 
 const { inversion, forms, belief } = cbptDefaults;
 
-export const activationTuning: BlindDefence<ActivationTuningOptions> = {
+export const activationTuning: BlindDefense<ActivationTuningOptions> = {
   knows: 'shots',
   summary: 'the image encoder tuned so that dummy triggers no longer excite the neurons that answer to them most',
   source:
@@ -82,7 +82,7 @@ export const activationTuning: BlindDefence<ActivationTuningOptions> = {
 
 const stage = 'activation-tuning';
 
-async function tuneActivations(task: DefenceTask, options: ActivationTuningOptions): Promise<Cure> {
+async function tuneActivations(task: DefenseTask, options: ActivationTuningOptions): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
   if (options.forms.length === 0) throw badUsage('forms', 'none', 'at least one form of dummy trigger');
   const seen = await seeShots(engine, clip, shots, templates, recorder);

@@ -11,7 +11,7 @@ import { float32, joinRows } from '../tensor/tensor.ts';
 import { adamDefaults } from '../training/adam.ts';
 import { symmetricContrast } from '../training/contrastive.ts';
 import { warmupCosine } from '../training/schedule.ts';
-import type { BlindDefence } from './defense.ts';
+import type { BlindDefense } from './defense.ts';
 import { type FineTuneOptions, warmup } from './fine-tune.ts';
 import { type PairedBatch, scaled, tuneWeights, type Views } from './recipe.ts';
 
@@ -36,7 +36,7 @@ const pictureAugmentation: PictureAugmentation = {
   erase: { share: 0.3, area: [0.02, 0.1] },
 };
 
-export const cleanClip: BlindDefence<CleanClipOptions> = {
+export const cleanClip: BlindDefense<CleanClipOptions> = {
   knows: 'shots',
   summary: 'all weights fine-tuned on the shots with the image-text contrast and self-supervision in each modality',
   source: 'Bansal et al., CleanCLIP (arXiv 2303.03323): both losses with weight 1, AdamW 0.1; scaled as recipe.ts says',

@@ -1,8 +1,8 @@
-/** @file What a defence is: from a model and a few labelled clean pictures to a cure. All are run and measured alike. */
+/** @file What a defense is: from a model and a few labelled clean pictures to a cure. All are run and measured alike. */
 import { openClip } from '../checkpoints/open.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip, Head } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
@@ -12,8 +12,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Inversion } from './cbpt/inversion/dummy-triggers.ts';
 import type { SeenShots } from './cbpt/seen-shots.ts';
 
-/** What every defence is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
-export interface DefenceTask {
+/** What every defense is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
+export interface DefenseTask {
   readonly engine: Engine;
   /** The model that may be poisoned. */
   readonly clip: Clip;
@@ -21,13 +21,13 @@ export interface DefenceTask {
   readonly shots: PictureSet;
   /** Hand-written prompts: what the model classifies with as it is, and what a model with new weights goes on with. */
   readonly templates: readonly string[];
-  /** The one of them, or beside them, that a defence with a single prompt starts from. */
+  /** The one of them, or beside them, that a defense with a single prompt starts from. */
   readonly prompt: string;
   readonly seed: number;
   readonly recorder: Recorder;
 }
 
-/** What a defence leaves behind. */
+/** What a defense leaves behind. */
 export type Cure =
   /** A classifier over the untouched image encoder. */
   | HeadCure
@@ -55,37 +55,37 @@ interface Described<Options extends object> {
   readonly defaults: Options;
 }
 
-/** A defence that works with what a defender has. */
-export interface BlindDefence<Options extends object = object> extends Described<Options> {
+/** A defense that works with what a defender has. */
+export interface BlindDefense<Options extends object = object> extends Described<Options> {
   readonly knows: 'shots';
-  run(task: DefenceTask, options: Options): Promise<Cure>;
+  run(task: DefenseTask, options: Options): Promise<Cure>;
 }
 
-/** A control that is told what only the attacker knows. It shows what a method could reach at best; it is no defence. */
-export interface OracleDefence<Options extends object = object> extends Described<Options> {
+/** A control that is told what only the attacker knows. It shows what a method could reach at best; it is no defense. */
+export interface OracleDefense<Options extends object = object> extends Described<Options> {
   readonly knows: 'threat';
-  run(task: DefenceTask, options: Options, threat: Threat): Promise<Cure>;
+  run(task: DefenseTask, options: Options, threat: Threat): Promise<Cure>;
 }
 
-export type Defence<Options extends object = object> = BlindDefence<Options> | OracleDefence<Options>;
+export type Defense<Options extends object = object> = BlindDefense<Options> | OracleDefense<Options>;
 
 /**
- * Runs any defence. The threat goes to oracles alone, so it may be given whenever it is known.
+ * Runs any defense. The threat goes to oracles alone, so it may be given whenever it is known.
  *
- * @param options the defence's own defaults, or these with changes
+ * @param options the defense's own defaults, or these with changes
  */
 export async function defend<Options extends object>(
-  defence: Defence<Options>,
-  task: DefenceTask,
-  options: Options = defence.defaults,
+  defense: Defense<Options>,
+  task: DefenseTask,
+  options: Options = defense.defaults,
   threat?: Threat,
 ): Promise<Cure> {
-  switch (defence.knows) {
+  switch (defense.knows) {
     case 'shots':
-      return defence.run(task, options);
+      return defense.run(task, options);
     case 'threat':
       if (!threat) throw badUsage('an oracle', 'no trigger', 'the true trigger', 'give --trigger');
-      return defence.run(task, options, threat);
+      return defense.run(task, options, threat);
   }
 }
 
@@ -105,7 +105,7 @@ export interface Classifying {
  * @param threat what it will be measured under; only its word is looked at
  */
 export async function classifierOf(
-  { engine, clip, shots, templates }: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'templates'>,
+  { engine, clip, shots, templates }: Pick<DefenseTask, 'engine' | 'clip' | 'shots' | 'templates'>,
   cure: Cure,
   folder: string,
   threat?: Threat,

@@ -1,13 +1,13 @@
-/** @file The table of defences: all are run alike, blind ones see no threat, and controls change what they say. */
+/** @file The table of defenses: all are run alike, blind ones see no threat, and controls change what they say. */
 import { expect, test, vi } from 'vitest';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { CbptRecipe } from './cbpt/controls.ts';
 import { beliefInAll } from './cbpt/inversion/dummy-triggers.ts';
-import { type Cure, classifierOf, type Defence, type DefenceTask, defend } from './defense.ts';
-import { type DefenceName, defenceNames, defences } from './defenses.ts';
+import { type Cure, classifierOf, type Defense, type DefenseTask, defend } from './defense.ts';
+import { type DefenseName, defenseNames, defenses } from './defenses.ts';
 import { colouredShots, keeping, openedTinyClip, tinyTask } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
@@ -23,12 +23,12 @@ const threat = {
   target: 'banana',
 };
 
-function task(recorder = keeping().recorder, seed = 1): DefenceTask {
+function task(recorder = keeping().recorder, seed = 1): DefenseTask {
   return tinyTask({ engine: tiny.engine, clip: tiny.clip, shots, recorder }, seed);
 }
 
 /** A method's own recipe with two or three steps in place of its hundreds. */
-function shortened({ defaults }: Defence): object {
+function shortened({ defaults }: Defense): object {
   const { inversion, tuning } = defaults as Partial<CbptRecipe>;
   return {
     ...defaults,
@@ -38,18 +38,18 @@ function shortened({ defaults }: Defence): object {
   };
 }
 
-async function run(name: DefenceName, given = task()): Promise<Cure> {
-  const defence: Defence = defences[name];
-  return defend(defence, given, shortened(defence), threat);
+async function run(name: DefenseName, given = task()): Promise<Cure> {
+  const defense: Defense = defenses[name];
+  return defend(defense, given, shortened(defense), threat);
 }
 
-async function headOf(name: DefenceName, given = task()) {
+async function headOf(name: DefenseName, given = task()) {
   const cure = await run(name, given);
   if (cure.kind !== 'head') throw new Error(`${name} keeps the image encoder`);
   return cure.head.embeddings;
 }
 
-const heads: readonly DefenceName[] = ['cbpt', 'coop', 'random-delta', 'oracle', 'cbpt-shared', 'linear-probe'];
+const heads: readonly DefenseName[] = ['cbpt', 'coop', 'random-delta', 'oracle', 'cbpt-shared', 'linear-probe'];
 
 test.each(heads)(
   '%s gives a head of unit rows that is not the zero-shot one, the same for the same seed',
@@ -65,22 +65,22 @@ test.each(heads)(
   },
 );
 
-test('no defence is the zero-shot head, and the text projection starts from it', async () => {
+test('no defense is the zero-shot head, and the text projection starts from it', async () => {
   const zeroShot = await zeroShotHead(tiny.engine, tiny.clip, shots.classes, ['a photo of a {}.']);
   expect(await headOf('none')).toEqual(zeroShot.embeddings);
   expect(await headOf('text-projection')).toHaveLength(zeroShot.embeddings.length);
 });
 
 test('a linear probe learns, and goes on where it stopped, byte for byte', async () => {
-  const defence: Defence = defences['linear-probe'];
-  const options = { ...defence.defaults, steps: 60, batch: 6 };
+  const defense: Defense = defenses['linear-probe'];
+  const options = { ...defense.defaults, steps: 60, batch: 6 };
   const whole = keeping();
-  const cure = await defend(defence, task(whole.recorder), options);
+  const cure = await defend(defense, task(whole.recorder), options);
   const losses = whole.events.filter(({ stage }) => stage === 'linear-probe').map(({ loss }) => Number(loss));
   expect(losses.at(-1)!).toBeLessThan(losses[0]!);
   const first = keeping(new Map(), { stage: 'linear-probe', step: 31 });
-  await expect(defend(defence, task(first.recorder), options)).rejects.toThrow('stopped');
-  expect(await defend(defence, task(keeping(first.saved).recorder), options)).toEqual(cure);
+  await expect(defend(defense, task(first.recorder), options)).rejects.toThrow('stopped');
+  expect(await defend(defense, task(keeping(first.saved).recorder), options)).toEqual(cure);
 });
 
 test('any cure is measured like any other, whether it kept the image encoder or not', async () => {
@@ -92,10 +92,10 @@ test('any cure is measured like any other, whether it kept the image encoder or 
   }
 });
 
-test('an oracle without a trigger is refused, and a blind defence is not told of one', async () => {
-  await expect(defend(defences.oracle as Defence, task())).rejects.toThrow(/the true trigger/);
+test('an oracle without a trigger is refused, and a blind defense is not told of one', async () => {
+  await expect(defend(defenses.oracle as Defense, task())).rejects.toThrow(/the true trigger/);
   const told: unknown[] = [];
-  const blind: Defence = {
+  const blind: Defense = {
     knows: 'shots',
     summary: '',
     source: '',
@@ -117,11 +117,11 @@ test('the random delta is as large as the additive form everywhere, and means no
 });
 
 test('a context shared by all classes is one, and longer contexts have the tokens they say', async () => {
-  const contexts = async (name: DefenceName) => {
+  const contexts = async (name: DefenseName) => {
     const { recorder, saved } = keeping();
-    const defence: Defence = defences[name];
-    const options = { ...(shortened(defence) as CbptRecipe), forms: [] };
-    await defend(defence, task(recorder), options);
+    const defense: Defense = defenses[name];
+    const options = { ...(shortened(defense) as CbptRecipe), forms: [] };
+    await defend(defense, task(recorder), options);
     return saved.get('tune')!.tensors.contexts!.shape;
   };
   expect(await contexts('cbpt')).toEqual([3, 4, 16]);
@@ -132,11 +132,11 @@ test('a context shared by all classes is one, and longer contexts have the token
 });
 
 test('controls differ from CBPT in what they name, and in nothing else', () => {
-  const { defaults } = defences.cbpt;
-  expect(defences.coop.defaults).toEqual({ ...defaults, forms: [] });
-  expect(defences['cbpt-one-view'].defaults).toEqual({ ...defaults, views: 1 });
-  expect(defences['cbpt-no-anchor'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, anchorWeight: 0 } });
-  expect(defences['cbpt-no-clean'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, cleanWeight: 0 } });
+  const { defaults } = defenses.cbpt;
+  expect(defenses.coop.defaults).toEqual({ ...defaults, forms: [] });
+  expect(defenses['cbpt-one-view'].defaults).toEqual({ ...defaults, views: 1 });
+  expect(defenses['cbpt-no-anchor'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, anchorWeight: 0 } });
+  expect(defenses['cbpt-no-clean'].defaults).toEqual({ ...defaults, tuning: { ...defaults.tuning, cleanWeight: 0 } });
   for (const [name, bound] of [
     ['cbpt-eps4', 4],
     ['cbpt-eps8', 8],
@@ -144,13 +144,13 @@ test('controls differ from CBPT in what they name, and in nothing else', () => {
     ['cbpt-eps16', 16],
   ] as const) {
     const expected = { ...defaults, forms: ['additive'], belief: beliefInAll };
-    expect(defences[name].defaults).toEqual({ ...expected, inversion: { ...defaults.inversion, bound: bound / 255 } });
+    expect(defenses[name].defaults).toEqual({ ...expected, inversion: { ...defaults.inversion, bound: bound / 255 } });
   }
 });
 
 test('every entry says what it is and where it is from, and its recipe survives JSON', () => {
-  for (const name of defenceNames) {
-    const { summary, source, defaults }: Defence = defences[name];
+  for (const name of defenseNames) {
+    const { summary, source, defaults }: Defense = defenses[name];
     expect(summary, name).not.toBe('');
     expect(source, name).not.toBe('');
     expect(JSON.parse(JSON.stringify(defaults)), name).toEqual(defaults);
@@ -159,6 +159,6 @@ test('every entry says what it is and where it is from, and its recipe survives 
 
 test('all methods that change weights take the same steps and batches', () => {
   const recipes = ['fine-tune', 'cleanclip', 'par', 'activation-tuning'] as const;
-  const { steps, batch } = defences['fine-tune'].defaults;
-  for (const name of recipes) expect(defences[name].defaults).toMatchObject({ steps, batch });
+  const { steps, batch } = defenses['fine-tune'].defaults;
+  for (const name of recipes) expect(defenses[name].defaults).toMatchObject({ steps, batch });
 });

@@ -1,17 +1,17 @@
-/** @file The defences, as a table: CBPT, its controls, and the baselines it is compared with. */
+/** @file The defenses, as a table: CBPT, its controls, and the baselines it is compared with. */
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import { activationTuning } from './activation-tuning.ts';
 import { cbptAndControls } from './cbpt/controls.ts';
 import { cleanClip } from './cleanclip.ts';
-import type { BlindDefence, Defence } from './defense.ts';
+import type { BlindDefense, Defense } from './defense.ts';
 import { fineTune } from './fine-tune.ts';
 import { linearProbe } from './linear-probe.ts';
 import { par } from './par.ts';
 import { textProjection } from './text-projection.ts';
 
-const none: BlindDefence = {
+const none: BlindDefense = {
   knows: 'shots',
-  summary: 'no defence: hand-written prompts on the model as it is',
+  summary: 'no defense: hand-written prompts on the model as it is',
   source: 'zero-shot classification (arXiv 2103.00020)',
   defaults: {},
   run: async ({ engine, clip, shots, templates }) => {
@@ -24,7 +24,7 @@ const none: BlindDefence = {
   },
 };
 
-export const defences = {
+export const defenses = {
   none,
   ...cbptAndControls,
   'text-projection': textProjection,
@@ -33,8 +33,8 @@ export const defences = {
   cleanclip: cleanClip,
   par,
   'activation-tuning': activationTuning,
-} satisfies Record<string, Defence>;
+} satisfies Record<string, Defense>;
 
-export type DefenceName = keyof typeof defences;
+export type DefenseName = keyof typeof defenses;
 
-export const defenceNames = Object.keys(defences) as readonly DefenceName[];
+export const defenseNames = Object.keys(defenses) as readonly DefenseName[];

@@ -1,7 +1,7 @@
 /** @file Embeddings of the shots, computed once: where the image encoder is frozen they never change. */
 import type { Clip } from '../clip/clip.ts';
 import { type Embeddings, encodingBatch } from '../clip/encode-pictures.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Drawn, embedSet } from '../evaluation/embed-set.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';

@@ -2,7 +2,7 @@
 import { adamDefaults } from '../training/adam.ts';
 import { symmetricContrast } from '../training/contrastive.ts';
 import { warmupCosine } from '../training/schedule.ts';
-import type { BlindDefence } from './defense.ts';
+import type { BlindDefense } from './defense.ts';
 import { type Recipe, scaled, tuneWeights } from './recipe.ts';
 
 export interface FineTuneOptions extends Recipe {
@@ -12,7 +12,7 @@ export interface FineTuneOptions extends Recipe {
 /** As CleanCLIP warms up, 50 of 15,625 steps, rounded up. */
 export const warmup = 1;
 
-export const fineTune: BlindDefence<FineTuneOptions> = {
+export const fineTune: BlindDefense<FineTuneOptions> = {
   knows: 'shots',
   summary: 'all weights fine-tuned on the shots with the image-text contrast',
   source: "CleanCLIP's fine-tuning without its self-supervision (arXiv 2303.03323), scaled as recipe.ts says",

@@ -15,7 +15,7 @@ import { warmupCosine } from '../training/schedule.ts';
 import { classification } from './cbpt/losses.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import { withViews } from './cbpt/tuning/views.ts';
-import type { BlindDefence } from './defense.ts';
+import type { BlindDefense } from './defense.ts';
 import { cachedFeatures } from './features.ts';
 
 export interface LinearProbeOptions {
@@ -33,7 +33,7 @@ export interface LinearProbeOptions {
  * The layer is kept in the form of a head: rows of unit length, no bias, the model's own logit scale. Rows start from
  * random directions, so that nothing of the texts is in it: that is what tells the probe from tuned prompts.
  */
-export const linearProbe: BlindDefence<LinearProbeOptions> = {
+export const linearProbe: BlindDefense<LinearProbeOptions> = {
   knows: 'shots',
   summary: 'a linear layer learned on the frozen image features; texts are not used',
   source:

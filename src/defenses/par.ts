@@ -8,7 +8,7 @@ import { mean, sum } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import { adamDefaults } from '../training/adam.ts';
 import { symmetricContrast } from '../training/contrastive.ts';
-import type { BlindDefence } from './defense.ts';
+import type { BlindDefense } from './defense.ts';
 import { type Recipe, scaled, tuneWeights } from './recipe.ts';
 
 export interface ParOptions extends Recipe {
@@ -28,7 +28,7 @@ const pictureAugmentation: PictureAugmentation = {
   erase: { share: 0.5, area: [0.005, 0.01] },
 };
 
-export const par: BlindDefence<ParOptions> = {
+export const par: BlindDefense<ParOptions> = {
   knows: 'shots',
   summary: 'all weights fine-tuned on the shots while embeddings are pushed away from the poisoned ones',
   source:

@@ -1,11 +1,11 @@
 /** @file Methods that change every weight: they learn, repeat, go on where they stopped, and touch only what they should. */
 import { expect, test, vi } from 'vitest';
 import { loadParameters } from '../clip/load.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { cleanClip } from './cleanclip.ts';
-import { type BlindDefence, classifierOf, type DefenceTask } from './defense.ts';
+import { type BlindDefense, classifierOf, type DefenseTask } from './defense.ts';
 import { fineTune } from './fine-tune.ts';
 import { par } from './par.ts';
 import type { Recipe } from './recipe.ts';
@@ -18,33 +18,33 @@ const tiny = openedTinyClip(folder, 60_000);
 vi.setConfig({ testTimeout: 300_000 });
 
 const shots = colouredShots();
-const methods: readonly (readonly [string, BlindDefence])[] = [
+const methods: readonly (readonly [string, BlindDefense])[] = [
   ['fine-tune', fineTune],
   ['cleanclip', cleanClip],
   ['par', par],
 ];
 
-function task(recorder: DefenceTask['recorder'], seed = 1): DefenceTask {
+function task(recorder: DefenseTask['recorder'], seed = 1): DefenseTask {
   return tinyTask({ engine: tiny.engine, clip: tiny.clip, shots, recorder }, seed);
 }
 
-async function weights(method: BlindDefence, change: Partial<Recipe>, given: DefenceTask) {
+async function weights(method: BlindDefense, change: Partial<Recipe>, given: DefenseTask) {
   const cure = await method.run(given, { ...method.defaults, ...change });
   if (cure.kind !== 'model') throw new Error('a method that tunes weights gives a model');
   return cure.parameters;
 }
 
 /** One training of each method, for all tests that look at what became of the weights. */
-const learned = new Map<BlindDefence, ReturnType<typeof learn>>();
+const learned = new Map<BlindDefense, ReturnType<typeof learn>>();
 
-async function learn(method: BlindDefence) {
+async function learn(method: BlindDefense) {
   const { recorder, events } = keeping();
   const before = await loadParameters(tiny.clip.parameters);
   const after = await weights(method, { steps: 25, batch: 12, rate: 3e-3, saveEvery: 100 }, task(recorder));
   return { before, after, events };
 }
 
-function learning(method: BlindDefence): ReturnType<typeof learn> {
+function learning(method: BlindDefense): ReturnType<typeof learn> {
   if (!learned.has(method)) learned.set(method, learn(method));
   return learned.get(method)!;
 }

@@ -1,8 +1,8 @@
 /** @file One rule from recipes for 100,000 pairs to recipes for a few shots, and what all that change every weight share. */
 import { loadParameters } from '../clip/load.ts';
 import { type ParameterValues, storedParameters } from '../clip/parameters.ts';
-import { withDecoders } from '../clip/picture-batches.ts';
-import type { Pictures } from '../clip/pictures.ts';
+import { withDecoders } from '../clip/pictures/picture-batches.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { fillTemplate, promptsOf } from '../clip/zero-shot.ts';
 import { constant, input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
@@ -13,7 +13,7 @@ import { inPasses } from '../training/passes.ts';
 import { runningStatistics } from '../training/running-statistics.ts';
 import { type TrainedBatch, trainClip } from '../training/train-clip.ts';
 import { encodeCaptions, pickRows, replaceRows, usedTokens } from '../training/vocabulary.ts';
-import type { Cure, DefenceTask } from './defense.ts';
+import type { Cure, DefenseTask } from './defense.ts';
 
 /**
  * What may be chosen of a method that changes every weight.
@@ -82,7 +82,7 @@ const statisticsFrom = 32;
 const tokenTable = 'token_embedding.weight';
 
 /** Tunes all weights on the shots. Rows of tokens that no caption can hold are left as they were. */
-export async function tuneWeights(task: DefenceTask, recipe: Recipe, method: Method): Promise<Cure> {
+export async function tuneWeights(task: DefenseTask, recipe: Recipe, method: Method): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
   const { config, tokenizer } = clip;
   const { stage, copies, loss, rate, views } = method;

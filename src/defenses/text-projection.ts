@@ -7,7 +7,7 @@ import { scaleToUnit } from '../tensor/unit.ts';
 import { type DummyOptions, type Inversion, invertForms } from './cbpt/inversion/dummy-triggers.ts';
 import { cbptDefaults } from './cbpt/purify.ts';
 import { type SeenShots, seeShots } from './cbpt/seen-shots.ts';
-import type { BlindDefence } from './defense.ts';
+import type { BlindDefense } from './defense.ts';
 
 /** Stage 1 as CBPT does it, so that what is compared is what comes after; seed and prompts are the task's. */
 export interface TextProjectionOptions extends Omit<DummyOptions, 'seed'> {
@@ -17,7 +17,7 @@ export interface TextProjectionOptions extends Omit<DummyOptions, 'seed'> {
 
 const { inversion, forms, belief } = cbptDefaults;
 
-export const textProjection: BlindDefence<TextProjectionOptions> = {
+export const textProjection: BlindDefense<TextProjectionOptions> = {
   knows: 'shots',
   summary: "no training: the suspected class's text is made blind to the way the dummy trigger moves pictures",
   source: 'a control of ours (docs/method.md): what CBPT gains must be measured against it',

@@ -6,13 +6,13 @@ import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip } from '../clip/clip.ts';
 import { type ClipConfig, openAiPreprocessing } from '../clip/config.ts';
 import { initialParameters } from '../clip/initialise.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { plainPrompt } from '../data/classes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
-import type { DefenceTask } from './defense.ts';
+import type { DefenseTask } from './defense.ts';
 
 const config: ClipConfig = {
   image: { kind: 'resnet', width: 4, layers: [1, 1, 1, 1], heads: 4, resolution: 32 },
@@ -84,8 +84,8 @@ export function colouredShots(): PictureSet {
   };
 }
 
-/** What a defence is given to do on them, with the prompt of CLIP's paper. */
-export function tinyTask(given: Pick<DefenceTask, 'engine' | 'clip' | 'shots' | 'recorder'>, seed = 1): DefenceTask {
+/** What a defense is given to do on them, with the prompt of CLIP's paper. */
+export function tinyTask(given: Pick<DefenseTask, 'engine' | 'clip' | 'shots' | 'recorder'>, seed = 1): DefenseTask {
   return { ...given, templates: [plainPrompt], prompt: plainPrompt, seed };
 }
 

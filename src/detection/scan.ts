@@ -1,6 +1,6 @@
 /** @file Does a model carry a backdoor? Stage 1 of CBPT without stage 2, and a verdict on what it finds. */
 import type { Clip } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import {
   type DummyOptions,
   type Inversion,

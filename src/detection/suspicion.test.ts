@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { DummyTrigger } from '../defenses/cbpt/inversion/examine.ts';
 import type { Form } from '../defenses/cbpt/inversion/forms.ts';
 import { cbptDefaults } from '../defenses/cbpt/purify.ts';

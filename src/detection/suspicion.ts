@@ -1,5 +1,5 @@
 /** @file What dummy triggers say of a model: that it carries a backdoor, that none was found, or that nobody can tell. */
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type Belief, type Inversion, surely } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Form } from '../defenses/cbpt/inversion/forms.ts';
 import type { SeenShots } from '../defenses/cbpt/seen-shots.ts';

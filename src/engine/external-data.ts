@@ -4,7 +4,7 @@ import { dirname, relative, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 
 /** A model whose external data is found below `folder`. */
 export interface PlacedModel {

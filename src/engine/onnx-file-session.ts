@@ -1,7 +1,7 @@
 /** @file An ONNX file that exists already, run in the engine's kind of worker thread. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EngineOptions, Tensors } from './engine.ts';
 import { copyTensors } from './feeds.ts';

@@ -5,7 +5,7 @@ import { mul } from '../graph/elementwise.ts';
 import type { Graph } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
 import { type OnnxModel, toOnnx } from '../graph/onnx.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { Device, Engine, EngineOptions, Program } from './engine.ts';
 import { internal } from './engine-error.ts';
 import { loadProgram } from './program.ts';

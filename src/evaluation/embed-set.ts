@@ -1,7 +1,7 @@
 /** @file Embeddings of a whole set, with or without a trigger: from where they are kept, if they are kept. */
 import type { Clip } from '../clip/clip.ts';
 import { type Embeddings, encodedBatches, rowsOf } from '../clip/encode-pictures.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { sha256 } from '../tensor/sha256.ts';

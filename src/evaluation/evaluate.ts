@@ -2,7 +2,7 @@
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import type { TextOptions } from '../clip/encode-texts.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
@@ -11,7 +11,7 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { embedSet } from './embed-set.ts';
 import { type Measures, measure, type Predictions, predict } from './metrics.ts';
 
-/** What the attacker does at test time. Its use is an oracle's: a defence never sees it. */
+/** What the attacker does at test time. Its use is an oracle's: a defense never sees it. */
 export interface Threat {
   readonly trigger: Trigger;
   /** The attacker's class. */

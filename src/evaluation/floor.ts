@@ -1,4 +1,4 @@
-/** @file ASR that no defence can beat: some pictures are taken for the target by a model without any backdoor. */
+/** @file ASR that no defense can beat: some pictures are taken for the target by a model without any backdoor. */
 import type { Proportion } from './interval.ts';
 import { type Measures, type Predictions, untriggeredShare } from './metrics.ts';
 

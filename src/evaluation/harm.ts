@@ -1,4 +1,4 @@
-/** @file Who pays for a defence: accuracy of every class before and after. An average hides a class that is lost. */
+/** @file Who pays for a defense: accuracy of every class before and after. An average hides a class that is lost. */
 
 /** Clean accuracy of one class: `before` and `after` count right answers among `n` pictures of `sources` drawings. */
 export interface ClassChange {

@@ -7,7 +7,7 @@ import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import type { ClipConfig, Preprocessing } from '../clip/config.ts';
 import { loadParameters } from '../clip/load.ts';
-import { everydayPictures, everydayThings } from '../data/everyday-pictures.ts';
+import { everydayPictures, everydayThings } from '../data/emoji/everyday-pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import { randomFor } from '../tensor/random.ts';

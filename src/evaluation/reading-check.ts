@@ -2,10 +2,10 @@
 import type { Clip } from '../clip/clip.ts';
 import type { Activation, ClipConfig, Preprocessing } from '../clip/config.ts';
 import { type Embeddings, encodePictures } from '../clip/encode-pictures.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
-import { classTemplates } from '../data/captions.ts';
-import { everydayPictures } from '../data/everyday-pictures.ts';
+import { classTemplates } from '../data/emoji/captions.ts';
+import { everydayPictures } from '../data/emoji/everyday-pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { AntidoteError } from '../errors.ts';
 import { cosines } from './metrics.ts';

@@ -6,8 +6,8 @@
  * grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque pictures in other forms, JPEG among
  * them, are the same byte for byte in Chromium.
  */
-import { kindNames } from '../clip/picture-kind.ts';
-import type { DecodedImage } from '../clip/resize.ts';
+import { kindNames } from '../clip/pictures/picture-kind.ts';
+import type { DecodedImage } from '../clip/pictures/resize.ts';
 import { badData } from '../errors.ts';
 import { forCanvas } from './for-canvas.ts';
 

@@ -3,7 +3,7 @@ import type { Clip, Head } from '../clip/clip.ts';
 import { encodePictures } from '../clip/encode-pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { ClassList } from '../data/classes.ts';
-import { picturesOfFiles, unlabelled } from '../data/image-files.ts';
+import { picturesOfFiles, unlabelled } from '../data/listings/image-files.ts';
 import type { Engine } from '../engine/engine.ts';
 import { probabilities } from '../evaluation/metrics.ts';
 import type { RunEvent } from '../runs/recorder.ts';

@@ -1,13 +1,13 @@
 /** @file A classifier from an exported folder, in Node: onnxruntime-node in a worker thread, pictures decoded as Pillow does. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { decodeImage } from '../clip/decode.ts';
+import { decodeImage } from '../clip/pictures/decode.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { openOnnxFile } from '../engine/onnx-file-session.ts';
 import { badData } from '../errors.ts';
+import { readSmallText } from '../tensor/files/text-file.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { readSmallText } from '../tensor/text-file.ts';
 import { type ExportedClassifier, exportedClassifier } from './exported-classifier.ts';
 import { manifestFile, parseManifest } from './manifest.ts';
 import { modelFilesIn } from './onnx-files.ts';

@@ -7,10 +7,10 @@ import type { RunConfig } from '../runs/config.ts';
 import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
 import type { RunEvent } from '../runs/recorder.ts';
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
+import { readSmallTextIfThere } from '../tensor/files/text-file.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
-import { readSmallTextIfThere } from '../tensor/text-file.ts';
 import {
   type BaseModel,
   baseModelOf,

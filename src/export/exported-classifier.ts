@@ -1,7 +1,7 @@
 /** @file A classifier over an exported ONNX model, the same in Node and in browsers: what differs is handed in. */
 
-import { preprocess } from '../clip/preprocess.ts';
-import type { DecodedImage } from '../clip/resize.ts';
+import { preprocess } from '../clip/pictures/preprocess.ts';
+import type { DecodedImage } from '../clip/pictures/resize.ts';
 import { badData } from '../errors.ts';
 import { type ExportManifest, preprocessConfigOf } from './manifest.ts';
 

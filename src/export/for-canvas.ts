@@ -2,7 +2,7 @@
  * @file A picture file as a browser's decoder is to get it: of the kinds that Node takes, and without a word of how it is
  * to be turned, which browsers obey and CLIP's pipelines do not.
  */
-import { pictureKind } from '../clip/picture-kind.ts';
+import { pictureKind } from '../clip/pictures/picture-kind.ts';
 import { badData } from '../errors.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 /** @file `export.json`: what an exported folder is, what it was made from, and what each of its files is for. */
 import * as z from 'zod/mini';
-import type { PreprocessConfig } from '../clip/preprocess.ts';
+import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
 import { badData } from '../errors.ts';
 
 // Read in browsers too: nothing here may need Node, and zod's small form keeps the browser's file small.

@@ -11,7 +11,7 @@ import type { Graph } from '../graph/graph.ts';
 import { constant, input } from '../graph/leaves.ts';
 import { gemm } from '../graph/linear-algebra.ts';
 import { encodeModel, type OnnxInitializer } from '../graph/onnx-file.ts';
-import { writeAtomically, writeFileAtomically } from '../tensor/atomic-file.ts';
+import { writeAtomically, writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { readKeepingHalf } from '../tensor/safetensors.ts';
 import { elements, float32, type StoredTensor } from '../tensor/tensor.ts';
 import { onnxData, onnxModel } from './onnx-files.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32, int64 } from '../tensor/tensor.ts';
 import { openModelOrRun, openPurified, writeDummies, writePurified } from './purified.ts';
 

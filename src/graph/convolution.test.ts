@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { at, check, fill, type Reference, spread, total } from './check.test-support.ts';
 import { averagePool2d, conv2d } from './convolution.ts';
 import { square } from './elementwise.ts';
 import { gradients } from './gradients.ts';

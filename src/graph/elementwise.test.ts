@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { int64 } from '../tensor/tensor.ts';
-import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { at, check, fill, type Reference, spread, total } from './check.test-support.ts';
 import { gelu } from './composites.ts';
 import * as e from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { input } from './leaves.ts';
 import { sum } from './reduction.ts';
 import { broadcastShape } from './rule.ts';
-import { runForTests } from './run-for-tests.ts';
+import { runForTests } from './run.test-support.ts';
 import type { Value } from './value.ts';
 
 /** Taylor series; its terms stay below 1e4 for |x| <= 3. */

@@ -9,7 +9,7 @@ import { constant, filled, input } from './leaves.ts';
 import { linear } from './linear-algebra.ts';
 import { batchNormTraining, layerNorm } from './normalization.ts';
 import { mean, sum } from './reduction.ts';
-import { runForTests } from './run-for-tests.ts';
+import { runForTests } from './run.test-support.ts';
 
 test('the gradient of a small network agrees with central differences', async () => {
   const random = randomFor(1, 'network');

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { float32, int64 } from '../tensor/tensor.ts';
-import { at, check, fill, spread } from './check-for-tests.ts';
+import { at, check, fill, spread } from './check.test-support.ts';
 import { mul } from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { gatherRows, oneHot, pickPosition } from './indexing.ts';
 import { input } from './leaves.ts';
 import { sum } from './reduction.ts';
-import { runForTests } from './run-for-tests.ts';
+import { runForTests } from './run.test-support.ts';
 
 test('gatherRows looks rows up, and rows used twice collect both gradients', async () => {
   await check({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { at, check, fill, type Index, spread } from './check-for-tests.ts';
+import { at, check, fill, type Index, spread } from './check.test-support.ts';
 import * as l from './layout.ts';
 import { input } from './leaves.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { at, check, fill, type Reference, spread, total } from './check.test-support.ts';
 import { transpose } from './layout.ts';
 import { input } from './leaves.ts';
 import { gemm, linear, matMul } from './linear-algebra.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { at, check, fill, type Reference, spread, total } from './check.test-support.ts';
 import { input } from './leaves.ts';
 import { batchNorm, batchNormTraining, layerNorm } from './normalization.ts';
 

@@ -13,7 +13,7 @@ import { constant, input, weight } from './leaves.ts';
 import { linear, matMul } from './linear-algebra.ts';
 import { nextOf, toOnnx } from './onnx.ts';
 import { sum } from './reduction.ts';
-import { runForTests } from './run-for-tests.ts';
+import { runForTests } from './run.test-support.ts';
 import type { Value } from './value.ts';
 
 function nodesOf(outputs: Record<string, Value>): readonly NodeProto[] {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openSafetensors, readTensor } from '../tensor/safetensors.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
-import { expectClose } from './check-for-tests.ts';
+import { expectClose } from './check.test-support.ts';
 import { crossEntropy, gelu, l2Normalize, logSoftmax } from './composites.ts';
 import { averagePool2d, conv2d } from './convolution.ts';
 import { add, clip, mul, relu, silu, where } from './elementwise.ts';
@@ -12,7 +12,7 @@ import { constant, input } from './leaves.ts';
 import { linear, matMul } from './linear-algebra.ts';
 import { batchNorm, batchNormTraining, layerNorm } from './normalization.ts';
 import { softmax, sum } from './reduction.ts';
-import { runForTests } from './run-for-tests.ts';
+import { runForTests } from './run.test-support.ts';
 import type { Value } from './value.ts';
 
 /** Rows of the identity: the targets of a contrastive loss. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { at, check, fill, type Reference, spread, total } from './check-for-tests.ts';
+import { at, check, fill, type Reference, spread, total } from './check.test-support.ts';
 import { crossEntropy, l2Normalize, logSoftmax, logSumExp } from './composites.ts';
 import { mul } from './elementwise.ts';
 import { input } from './leaves.ts';

@@ -1,4 +1,4 @@
-/** @file What inversion found in a model and what a defence made of it: the words that every page shares. */
+/** @file What inversion found in a model and what a defense made of it: the words that every page shares. */
 import type { ScanVerdict } from '../detection/suspicion.ts';
 import type { DummyTrigger } from './report-data.ts';
 import type { Tone } from './verdict.ts';
@@ -21,5 +21,5 @@ export function tunedOn(dummyTriggers: readonly Found[]): string {
 /** What became of a dummy trigger, in a few words. */
 export function fateOf({ used }: Found): string {
   if (used === null) return 'found by inversion';
-  return used ? 'used by the defence' : 'not believed, not used';
+  return used ? 'used by the defense' : 'not believed, not used';
 }

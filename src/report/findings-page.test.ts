@@ -48,7 +48,7 @@ test('without a verdict it is told whether anything was found that does not allo
 test('a purification says what its prompts were tuned against, and that nothing is measured', () => {
   const against = words({ ...found, command: 'purify', dummyTriggers: sample.dummyTriggers });
   expect(against).toMatch(/Prompts were tuned against what was found\. .*only test pictures/);
-  expect(against).toMatch(/Dummy trigger used by the defence/);
+  expect(against).toMatch(/Dummy trigger used by the defense/);
   const nothing = {
     ...found,
     command: 'purify',

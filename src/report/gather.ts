@@ -1,7 +1,7 @@
 /** @file What a report shows, gathered from measured heads: examples, triggers, classes that changed. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
-import type { PictureSet, Pictures } from '../clip/pictures.ts';
+import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
@@ -90,7 +90,7 @@ export interface OracleView {
 /**
  * The dummy triggers on a picture of a set, and how alike they move the features to the true one, if that is known.
  *
- * @param used what a defence was given of them; null where nothing was defended
+ * @param used what a defense was given of them; null where nothing was defended
  */
 export async function dummyPictures(
   drawnOn: { readonly set: PictureSet; readonly seed: number },

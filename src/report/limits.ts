@@ -32,7 +32,7 @@ export function limitsSection(data: ReportData): Html {
     data.dummyTriggers.length > 0 &&
       html`<strong>A dummy trigger is not evidence by itself.</strong> Inversion finds some perturbation in every model; that it looks like a trigger does not prove one, and that it looks like noise does not disprove one. Only a pattern that sends nearly all pictures to one class is a sign, and among few classes not even that.`,
     triggered &&
-      html`<strong>Nobody adapted to the defence.</strong> An attacker who knows it may build a trigger that survives it.`,
+      html`<strong>Nobody adapted to the defense.</strong> An attacker who knows it may build a trigger that survives it.`,
     data.purified &&
       html`<strong>The method is a reconstruction.</strong> Class-wise Backdoor Prompt Tuning (arXiv 2502.19269) is rebuilt from its abstract; its free choices are this project’s.`,
   ];

@@ -123,7 +123,7 @@ export function measuresSection(data: ReportData): Html {
       )}${data.floor && !data.clean && html`<tr><th scope="row">Floor: ${data.floor.from}</th><td></td>${proportionCell(data.floor.asr, 'not measured')}<td></td><td></td></tr>`}</tbody>
     </table></div>
     <dl class="meanings">${columnMeanings}
-      <div><dt>Floor</dt><dd>The ASR of a model without the backdoor, or of this one without the trigger: some pictures are taken for the target anyway, and no defence can beat that.</dd></div>
+      <div><dt>Floor</dt><dd>The ASR of a model without the backdoor, or of this one without the trigger: some pictures are taken for the target anyway, and no defense can beat that.</dd></div>
       ${data.dummyTriggers.some(({ cosine }) => cosine !== null) && html`<div><dt>Oracle</dt><dd>What a defender cannot know: here the true trigger, which every dummy trigger is compared with.</dd></div>`}
     </dl>
   </section>`;

@@ -45,7 +45,7 @@ export interface DummyTrigger {
   readonly predicted: readonly { readonly label: string; readonly share: number }[];
   /** Cosine between its mean shift of the image features and the true trigger's (oracle). Null where that is unknown. */
   readonly cosine: number | null;
-  /** Whether the defence was given it; null where nothing was defended. */
+  /** Whether the defense was given it; null where nothing was defended. */
   readonly used: boolean | null;
 }
 
@@ -84,14 +84,14 @@ export interface ReportData {
   readonly task: {
     readonly classes: number;
     readonly test: string;
-    /** Labelled clean pictures that the defence was given. */
+    /** Labelled clean pictures that the defense was given. */
     readonly shots: DefenderShots | null;
   };
   readonly undefended: Measures;
   readonly purified: Measures | null;
   /** The model before poisoning, on the same pictures: its ASR is the floor, its RA the ceiling. */
   readonly clean: Measures | null;
-  /** ASR that no defence can beat, and what it was measured with. */
+  /** ASR that no defense can beat, and what it was measured with. */
   readonly floor: { readonly asr: Proportion; readonly from: string } | null;
   /** Drawn at random, not by what a model says of them: the page says so. */
   readonly examples: readonly Example[];

@@ -147,7 +147,7 @@ test('a purification that was measured still tells what was found, what was used
   expect(page).toContain('Inversion Backdoor found');
   expect(page).toContain('&quot;banana&quot;: 85 % and more is a sign of a backdoor.');
   expect(page).toContain('Prompts were tuned against what was found.');
-  expect(page).toContain('Dummy trigger used by the defence');
+  expect(page).toContain('Dummy trigger used by the defense');
   const unused = { ...sample, dummyTriggers: sample.dummyTriggers.map((trigger) => ({ ...trigger, used: false })) };
   const finding = { ...sample.finding!, verdict: 'clean', score: 0.6, target: null } as const;
   const clean = words({ ...unused, finding });
@@ -157,7 +157,7 @@ test('a purification that was measured still tells what was found, what was used
   expect(clean).not.toContain('prompts tuned against it');
 });
 
-test('only as many pictures are claimed as the defence was given', () => {
+test('only as many pictures are claimed as the defense was given', () => {
   expect(words(sample)).toContain('1600 clean pictures in all, up to 16 of each class, emoji:train');
 });
 

@@ -29,7 +29,7 @@ function about({ model, attack, target, task, finding }: ReportData): Html {
     ['Attacker’s target', target === null ? null : shortened(target)],
     ['Tested on', `${task.test}, ${count(task.classes)} classes`],
     [
-      'Given to the defence',
+      'Given to the defense',
       shots && `${count(shots.count)} clean pictures in all, up to ${shots.perClass} of each class, ${shots.from}`,
     ],
     ['Inversion', finding && findingStamps[finding.verdict].stamp],

@@ -1,7 +1,7 @@
 /** @file The page of a run that leaves a model or a head behind: what came of it, its course, how to repeat it. */
 import { z } from 'zod';
 import type { StoredRun } from '../runs/read.ts';
-import { checkedJson } from '../tensor/json-file.ts';
+import { checkedJson } from '../tensor/files/json-file.ts';
 import { allCurves } from './course.ts';
 import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';

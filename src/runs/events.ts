@@ -2,7 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import type { RunEvent } from './recorder.ts';
 
 /**

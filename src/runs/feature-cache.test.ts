@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { chunkPictures, openFeatureCache } from './feature-cache.ts';
 import type { FeatureRequest } from './recorder.ts';

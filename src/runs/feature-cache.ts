@@ -1,7 +1,7 @@
 /** @file Embeddings kept in a folder for any run that needs the same ones: files named by the hash of what determines them. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';

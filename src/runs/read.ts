@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { readJsonIfThere } from '../tensor/json-file.ts';
+import { readJsonIfThere } from '../tensor/files/json-file.ts';
 import { type JsonRecord, type RunConfig, runConfig } from './config.ts';
 import { type Course, readCourse } from './events.ts';
 

@@ -70,7 +70,7 @@ export const measured = z.strictObject({
   counts: measures,
   /** The model before poisoning, where it is known: its ASR is the floor, its RA the ceiling. */
   clean: measures.nullable(),
-  /** ASR that no defence can beat, and what it was measured with. */
+  /** ASR that no defense can beat, and what it was measured with. */
   floor: z.strictObject({ asr: proportion, from: z.string() }).nullable(),
   classCount: z.int().positive(),
   /** The attacker's class; null where there is none, or where it is not among the classes. */
@@ -87,7 +87,7 @@ export const measured = z.strictObject({
   /** One bit per test picture, base64: the clean one was classified as its class, the triggered one as the target. */
   right: z.string(),
   hit: z.string().nullable(),
-  /** What the defence tells of itself. */
+  /** What the defense tells of itself. */
   notes: record,
   seconds: z.number().min(0),
   /** Largest resident memory of its process while it was computed; null where the system does not tell. */

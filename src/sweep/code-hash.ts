@@ -36,7 +36,7 @@ async function hashes(folder: string, isPart: (name: string) => boolean): Promis
 function counts(name: string): boolean {
   return (
     /\.(ts|mjs|json)$/.test(name) &&
-    !/(\.test|-for-tests|\.test-support|\.d)\.m?ts$/.test(name) &&
+    !/(\.test|\.test-support|\.d)\.m?ts$/.test(name) &&
     !showingFolders.includes(name.split('/')[0]!)
   );
 }

@@ -4,20 +4,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
 import { plainPrompt } from '../data/classes.ts';
-import { type DefenceName, defences } from '../defenses/defenses.ts';
+import { type DefenseName, defenses } from '../defenses/defenses.ts';
 import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import { measureHead } from '../evaluation/evaluate.ts';
 import { openFeatureCache } from '../runs/feature-cache.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { writeTrigger } from '../triggers/file.ts';
 import type { Task } from './cell.ts';
 import { type Computed, cellFunction, type Workshop } from './compute.ts';
 import { gatherMaterials } from './materials.ts';
-import { DeadEngine } from './unable.ts';
+import { DeadEngine } from './runners/unable.ts';
 
 const folder = temporaryFolder();
 const word = 'remember';
@@ -35,11 +35,11 @@ beforeAll(async () => {
   const features = openFeatureCache(join(folder(), 'features'), {}, (problem) => {
     throw problem;
   });
-  workshop = { engine, materials: await gatherMaterials('cpu'), features, defences };
+  workshop = { engine, materials: await gatherMaterials('cpu'), features, defenses };
 }, 300_000);
 afterAll(() => engine.close());
 
-function taskOf(defense: DefenceName, options: Task['options'], key: string): Task {
+function taskOf(defense: DefenseName, options: Task['options'], key: string): Task {
   return {
     attack: 'trojvqa',
     model: join(folder(), 'tiny'),
@@ -57,7 +57,7 @@ function taskOf(defense: DefenceName, options: Task['options'], key: string): Ta
   };
 }
 
-async function computed(defense: DefenceName, options: Task['options'], key: string): Promise<Computed> {
+async function computed(defense: DefenseName, options: Task['options'], key: string): Promise<Computed> {
   let result: Computed | undefined;
   const compute = cellFunction(workshop, async (_, all) => {
     result = all;
@@ -85,20 +85,20 @@ test('of a threat with a patch and a word each key is measured alone, and CA wit
 
 test('the word reaches every head that is made of prompts, and no other', async () => {
   const { inversion, tuning, belief, removed } = {
-    ...defences.coop.defaults,
-    ...defences['text-projection'].defaults,
+    ...defenses.coop.defaults,
+    ...defenses['text-projection'].defaults,
   };
-  const reached: Partial<Record<DefenceName, Task['options']>> = {
+  const reached: Partial<Record<DefenseName, Task['options']>> = {
     coop: { inversion: { ...inversion }, tuning: { ...tuning, steps: 2 }, forms: [], belief },
     'text-projection': { inversion: { ...inversion }, forms: [], belief, removed },
-    'fine-tune': { ...defences['fine-tune'].defaults, steps: 1, batch: 2 },
+    'fine-tune': { ...defenses['fine-tune'].defaults, steps: 1, batch: 2 },
   };
   for (const [name, options] of Object.entries(reached)) {
-    const { classifying } = await computed(name as DefenceName, options, '');
+    const { classifying } = await computed(name as DefenseName, options, '');
     expect(classifying.underAttack.embeddings, name).toHaveLength(classifying.head.embeddings.length);
     expect(classifying.underAttack.embeddings, name).not.toEqual(classifying.head.embeddings);
   }
-  const probe = { ...defences['linear-probe'].defaults, steps: 2, batch: 2 };
+  const probe = { ...defenses['linear-probe'].defaults, steps: 2, batch: 2 };
   const { classifying } = await computed('linear-probe', probe, '');
   expect(classifying.underAttack).toBe(classifying.head);
 }, 300_000);

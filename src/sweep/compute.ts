@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clip, Head } from '../clip/clip.ts';
-import { type Classifying, type Cure, classifierOf, type DefenceTask, defend } from '../defenses/defense.ts';
+import { type Classifying, type Cure, classifierOf, type DefenseTask, defend } from '../defenses/defense.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
 import { encodeTest, handWritten, measureHead, predictTest, type TestEmbeddings } from '../evaluation/evaluate.ts';
@@ -15,23 +15,23 @@ import { input } from '../graph/leaves.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { FeatureStore, Recorder, RunEvent } from '../runs/recorder.ts';
 import { unlessStopped } from '../runs/unless-stopped.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
 import { type Cell, type CellFunction, failure, type Measured } from './cell.ts';
-import type { CellMaterials, Defences, Materials } from './materials.ts';
+import type { CellMaterials, Defenses, Materials } from './materials.ts';
 import { packed } from './packed.ts';
 import { forgetPeak, peakBytes } from './peak-memory.ts';
-import { blameDisk, DeadEngine } from './unable.ts';
+import { blameDisk, DeadEngine } from './runners/unable.ts';
 
-/** Seed of what triggers draw on test pictures: one for all seeds of a defence, so that all see the same pictures. */
+/** Seed of what triggers draw on test pictures: one for all seeds of a defense, so that all see the same pictures. */
 export const testSeed = 0;
 
 /** What cells are computed with, opened once per process. */
 export interface Workshop {
   readonly engine: Engine;
   readonly materials: Materials;
-  /** Embeddings by frozen encoders: equal for every defence, so computed by the first cell that asks. */
+  /** Embeddings by frozen encoders: equal for every defense, so computed by the first cell that asks. */
   readonly features: FeatureStore;
-  readonly defences: Defences;
+  readonly defenses: Defenses;
 }
 
 /** A measured cell with what its page is drawn from. */
@@ -82,7 +82,7 @@ function deadEngine(thrown: unknown): DeadEngine {
 }
 
 async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): Promise<Computed> {
-  const { engine, defences, features } = workshop;
+  const { engine, defenses, features } = workshop;
   const started = performance.now();
   const measurable = await forgetPeak();
   const materials = await unlessStopped(workshop.materials.openChecked(cell), recorder.signal);
@@ -92,8 +92,8 @@ async function computeCell(workshop: Workshop, cell: Cell, recorder: Recorder): 
   const sharing: Recorder = { ...recorder, features };
   const testOf = (tower: Clip, told = sharing) => encodeTest(engine, tower, test, threat, testSeed, told);
 
-  const task: DefenceTask = { engine, clip, shots, templates, prompt, seed, recorder: sharing };
-  const cure = await defend(defences[defense]!, task, options, threat);
+  const task: DefenseTask = { engine, clip, shots, templates, prompt, seed, recorder: sharing };
+  const cure = await defend(defenses[defense]!, task, options, threat);
   return inFolder(async (folder) => {
     const classifying = await classifierOf(task, cure, folder, threat);
     // New weights are measured once and forgotten, and so are their embeddings.
@@ -155,7 +155,7 @@ function harmBetween(classes: readonly string[], before: Predictions, { labels, 
   return { ...harm, lost: [...lost], gained: [...gained] };
 }
 
-/** What came of every single picture, for comparing two defences on the same ones. */
+/** What came of every single picture, for comparing two defenses on the same ones. */
 function picturesOf({ labels, clean, triggered, target }: Predictions): Pick<Measured, 'right' | 'hit'> {
   const right = packed(labels.length, (i) => clean[i] === labels[i]);
   const hits = target === undefined ? undefined : triggered;

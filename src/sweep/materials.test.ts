@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell } from '../../test/sweep/tiny-cell.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { gatherMaterials } from './materials.ts';
-import { OtherMaterials } from './unable.ts';
+import { OtherMaterials } from './runners/unable.ts';
 
 const folder = temporaryFolder();
 

@@ -3,22 +3,22 @@ import { type NamedThreat, openThreat, threatFor } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type ClassList, openClasses } from '../data/classes.ts';
 import { chooseShots, mislabelled, subset } from '../data/few-shot.ts';
 import { openPictureSet } from '../data/open.ts';
-import type { Defence } from '../defenses/defense.ts';
+import type { Defense } from '../defenses/defense.ts';
 import type { Device } from '../engine/engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { type Cell, type Ingredients, otherIngredient, type Task } from './cell.ts';
 import { codeHash } from './code-hash.ts';
-import { blameMaterials, OtherMaterials } from './unable.ts';
+import { blameMaterials, OtherMaterials } from './runners/unable.ts';
 
 /** Picture sets that are kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
 const openSets = 4;
 
-/** Defences by the names that a matrix calls them. */
-export type Defences = Readonly<Record<string, Defence>>;
+/** Defenses by the names that a matrix calls them. */
+export type Defenses = Readonly<Record<string, Defense>>;
 
 /** Does nothing with shots or seed: all its seeds are one cell. */
 const indifferent = 'none';

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { builtInModels } from '../checkpoints/built-in.ts';
 import { builtInClasses } from '../data/classes.ts';
-import { defences } from '../defenses/defenses.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { defenses } from '../defenses/defenses.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { type Matrix, readMatrix, tasksOf } from './matrix.ts';
 
 const folder = temporaryFolder();
@@ -13,7 +13,7 @@ const folder = temporaryFolder();
 async function read(text: string): Promise<Matrix> {
   const path = join(folder(), 'matrix.yaml');
   await writeFile(path, text);
-  return readMatrix(path, defences);
+  return readMatrix(path, defenses);
 }
 
 const smallest = 'attacks: [badnet]\ndefenses: [none]\nseeds: [1]\nclasses: [things]\n';
@@ -23,7 +23,7 @@ test('every matrix that comes with the package can be run', async () => {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
   expect(files.length).toBeGreaterThan(5);
   for (const name of files) {
-    const tasks = tasksOf(await readMatrix(join(folder, name), defences));
+    const tasks = tasksOf(await readMatrix(join(folder, name), defenses));
     expect(tasks.length, name).toBeGreaterThan(0);
     for (const { model, classes, data } of tasks) {
       expect(builtInModels, name).toContain(model);
@@ -95,7 +95,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     /:3: attacks\[1\]: found "wanet-", expected one of badnet/,
   ],
   [
-    'an unknown defence',
+    'an unknown defense',
     smallest.replace('[none]', '[none, prayer]'),
     /:2: defenses\[1\]: found "prayer", expected one of none, /,
   ],
@@ -119,7 +119,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   ['an axis that is no list', smallest.replace('[things]', 'things'), /:4: classes: found "things", expected array/],
   ['an entry that stands twice', smallest.replace('[1]', '[1, 2, 1]'), /:3: seeds\[2\]: found 1 a second time/],
   [
-    'a defence that stands twice',
+    'a defense that stands twice',
     smallest.replace('[none]', '[none, none]'),
     /:2: defenses\[1\]: found "none" a second time/,
   ],
@@ -152,9 +152,9 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     /:5: options\.cbpt\.inversion\.variant: found "colapse", expected one of farthest-text, collapse/,
   ],
   [
-    'options of a defence that is not in the matrix',
+    'options of a defense that is not in the matrix',
     `${smallest}options: { cbpt: {} }`,
-    /:5: options\.cbpt: found options of "cbpt", expected a defence of this matrix: none/,
+    /:5: options\.cbpt: found options of "cbpt", expected a defense of this matrix: none/,
   ],
   ['a key that stands twice', `${smallest}seeds: [2]`, /:5: found map keys must be unique/],
   ['broken YAML', `${smallest}shots: [1`, /:5: found flow sequence/],
@@ -180,7 +180,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
     /:5: options\.cbpt\.tuning\.anchorWeight: found -0\.5, expected a number that is not below 0/,
   ],
   [
-    'no form of trigger at all, which would be another defence',
+    'no form of trigger at all, which would be another defense',
     `${smallest.replace('none', 'cbpt')}options: { cbpt: { forms: [] } }`,
     /:5: options\.cbpt\.forms: found an empty list, expected at least one entry/,
   ],
@@ -192,7 +192,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   [
     'an oracle on a model without a trigger',
     `${smallest.replace('none', 'none, oracle')}models: [{ name: mine, model: x }]`,
-    /:5: models\[0\]\.trigger: found none, expected a trigger, which the defence "oracle" of this matrix is told; give/,
+    /:5: models\[0\]\.trigger: found none, expected a trigger, which the defense "oracle" of this matrix is told; give/,
   ],
 ];
 
@@ -214,5 +214,5 @@ test('an alias inside what it stands for is refused, and brackets without end ar
 
 test('a file that is not there is named', async () => {
   const path = join(folder(), 'nowhere.yaml');
-  await expect(readMatrix(path, defences)).rejects.toThrow(`${path}: found no such file or folder`);
+  await expect(readMatrix(path, defenses)).rejects.toThrow(`${path}: found no such file or folder`);
 });

@@ -1,4 +1,4 @@
-/** @file matrix.yaml: which models, defences, seeds and class lists a bench crosses, checked, and as a list of tasks. */
+/** @file matrix.yaml: which models, defenses, seeds and class lists a bench crosses, checked, and as a list of tasks. */
 import { z } from 'zod';
 import { attackNames, attacks } from '../attacks/attacks.ts';
 import { withoutKey } from '../attacks/threat.ts';
@@ -8,7 +8,7 @@ import type { Variant } from '../defenses/cbpt/inversion/invert-trigger.ts';
 import type { TuningOptions } from '../defenses/cbpt/tuning/prompts.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { Task } from './cell.ts';
-import type { Defences } from './materials.ts';
+import type { Defenses } from './materials.ts';
 import { OptionProblem, type OptionRules, withDefaults } from './options.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -58,17 +58,17 @@ const matrix = z.strictObject({
       .max(2 ** 31 - 1),
   ),
   classes: list(text),
-  /** Labelled pictures per class that a defence is given. */
+  /** Labelled pictures per class that a defense is given. */
   shots: z.union([shots, list(shots)], 'a whole number from 1 to 10000, or a list of them').default(16),
   data: text.default('emoji:train'),
   test: text.default('emoji:test'),
-  /** By defence, what differs from its defaults. */
+  /** By defense, what differs from its defaults. */
   options: z.record(z.string(), z.record(z.string(), z.json())).default({}),
   /** Whether every cell draws a report of its own. */
   reports: z.boolean().default(false),
 });
 
-/** A checked matrix as config.json keeps it: each axis a list, the options of every defence complete. */
+/** A checked matrix as config.json keeps it: each axis a list, the options of every defense complete. */
 export const checkedMatrix = z.strictObject({
   rows: list(row),
   defenses: list(text),
@@ -85,17 +85,17 @@ export type Matrix = z.infer<typeof checkedMatrix>;
 /**
  * Reads and checks a matrix. Nothing of what it names is opened.
  *
- * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defences and options, an empty
+ * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defenses and options, an empty
  * axis, an entry that stands twice, an oracle where there is nothing to know, and more cells than can be meant
  */
-export async function readMatrix(path: string, defences: Defences): Promise<Matrix> {
+export async function readMatrix(path: string, defenses: Defenses): Promise<Matrix> {
   const file = await readYaml(path, matrix);
   const { attacks = [], models = [], options, reports, data, test, ...axes } = file.value;
   if (attacks.length + models.length === 0) {
     throw file.refuse([], 'neither attacks nor models', 'at least one of them', `attacks: ${attackNames.join(', ')}`);
   }
   const poisoned = attacks.map((name, at) => attackRow(file, name, at));
-  checkNames(file, axes.defenses, defences);
+  checkNames(file, axes.defenses, defenses);
   const everyShots = Array.isArray(axes.shots) ? axes.shots : [axes.shots];
   for (const [key, values] of Object.entries({
     ...axes,
@@ -110,7 +110,7 @@ export async function readMatrix(path: string, defences: Defences): Promise<Matr
     models.map(({ name }) => name),
     attacks,
   );
-  checkOracles(file, axes.defenses, models, defences);
+  checkOracles(file, axes.defenses, models, defenses);
   const checked: Matrix = {
     ...axes,
     rows: [...poisoned, ...models],
@@ -118,7 +118,7 @@ export async function readMatrix(path: string, defences: Defences): Promise<Matr
     data,
     test,
     reports,
-    options: resolvedOptions(file, axes.defenses, options, defences),
+    options: resolvedOptions(file, axes.defenses, options, defenses),
   };
   const count = taskCount(checked);
   if (count > mostCells) throw file.refuse([], `${count} cells`, `at most ${mostCells}`, 'make several benches of it');
@@ -143,10 +143,10 @@ function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['r
   return { name, model, trigger: name, target: null, data: null, wrongLabels: 0 };
 }
 
-function checkNames(file: YamlFile<unknown>, names: readonly string[], defences: Defences): void {
-  const wrong = names.findIndex((name) => !Object.hasOwn(defences, name));
+function checkNames(file: YamlFile<unknown>, names: readonly string[], defenses: Defenses): void {
+  const wrong = names.findIndex((name) => !Object.hasOwn(defenses, name));
   if (wrong < 0) return;
-  throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defences).join(', ')}`);
+  throw file.refuse(['defenses', wrong], JSON.stringify(names[wrong]), `one of ${Object.keys(defenses).join(', ')}`);
 }
 
 /** A control that knows the trigger needs one in every row. */
@@ -154,12 +154,12 @@ function checkOracles(
   file: YamlFile<unknown>,
   names: readonly string[],
   models: readonly z.infer<typeof row>[],
-  defences: Defences,
+  defenses: Defenses,
 ): void {
-  const oracle = names.find((name) => defences[name]!.knows === 'threat');
+  const oracle = names.find((name) => defenses[name]!.knows === 'threat');
   const without = models.findIndex(({ trigger }) => trigger === null);
   if (oracle === undefined || without < 0) return;
-  const expected = `a trigger, which the defence "${oracle}" of this matrix is told`;
+  const expected = `a trigger, which the defense "${oracle}" of this matrix is told`;
   const advice = `give the row one, or make a bench without "${oracle}" of it`;
   throw file.refuse(['models', without, 'trigger'], 'none', expected, advice);
 }
@@ -182,16 +182,16 @@ function resolvedOptions(
   file: YamlFile<unknown>,
   names: readonly string[],
   given: Readonly<Record<string, JsonRecord>>,
-  defences: Defences,
+  defenses: Defenses,
 ): Record<string, JsonRecord> {
   const idle = Object.keys(given).find((name) => !names.includes(name));
   if (idle !== undefined) {
-    throw file.refuse(['options', idle], `options of "${idle}"`, `a defence of this matrix: ${names.join(', ')}`);
+    throw file.refuse(['options', idle], `options of "${idle}"`, `a defense of this matrix: ${names.join(', ')}`);
   }
   return Object.fromEntries(
     names.map((name) => {
       try {
-        const resolved = withDefaults(plainOptions(defences[name]!), given[name] ?? {}, optionRules);
+        const resolved = withDefaults(plainOptions(defenses[name]!), given[name] ?? {}, optionRules);
         return [name, resolved];
       } catch (error) {
         if (!(error instanceof OptionProblem)) throw error;
@@ -202,7 +202,7 @@ function resolvedOptions(
 }
 
 /** Recipes are plain data (`defenses/defense.ts`), which their types cannot say. */
-function plainOptions({ defaults }: Defences[string]): JsonRecord {
+function plainOptions({ defaults }: Defenses[string]): JsonRecord {
   return defaults as unknown as JsonRecord;
 }
 

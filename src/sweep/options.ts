@@ -1,7 +1,7 @@
-/** @file Options of a defence: its defaults, with what a matrix changes of them, every name, kind and range checked. */
+/** @file Options of a defense: its defaults, with what a matrix changes of them, every name, kind and range checked. */
 import type { Json, JsonRecord } from '../runs/config.ts';
 
-/** Why an option cannot be meant, and where it stands below the defence. */
+/** Why an option cannot be meant, and where it stands below the defense. */
 export class OptionProblem extends Error {
   readonly keys: readonly string[];
   readonly found: string;

@@ -1,8 +1,8 @@
 /** @file One cell from its record to its outcome on disk, wherever it is computed: at most once, never half. */
 import type { Recorder } from '../runs/recorder.ts';
 import { type Cell, type CellFunction, failure, type Outcome } from './cell.ts';
+import { blameDisk, tellsOfTheMachine, Unable } from './runners/unable.ts';
 import type { CellStore } from './store.ts';
-import { blameDisk, tellsOfTheMachine, Unable } from './unable.ts';
 
 /** What a process that computes cells is handed. */
 export type Performer = (cell: Cell, recorder: Recorder) => Promise<Outcome>;

@@ -5,8 +5,8 @@ import { tinyCell } from '../../test/sweep/tiny-cell.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import { initialParameters } from '../clip/initialise.ts';
 import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { randomFor } from '../tensor/random.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
 import { gatherMaterials } from './materials.ts';
 import { checkPlan, makePlan, type Pin, type Plan, readPlan } from './plan.ts';
 

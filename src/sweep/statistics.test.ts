@@ -76,7 +76,7 @@ test('the floor over attacks is the mean of theirs', () => {
   expect(statisticsOf(planOf(cells), outcomes).overall).toMatchObject([{ floor: 0.5 }]);
 });
 
-test('the method is compared with another defence on the same pictures; pictures of the target count for no attack', () => {
+test('the method is compared with another defense on the same pictures; pictures of the target count for no attack', () => {
   const cells = [cellOf('badnet', 'cbpt', 1), cellOf('badnet', 'none', 1), cellOf('badnet', 'coop', 1)];
   const outcomes = new Map([measured(cells[0]!, 10, 0), measured(cells[1]!, 15, 20)]);
   const { comparisons } = statisticsOf(planOf(cells), outcomes);

@@ -1,4 +1,4 @@
-/** @file Cells summed up: means over seeds and over attacks with their t intervals, and defences compared on the same pictures. */
+/** @file Cells summed up: means over seeds and over attacks with their t intervals, and defenses compared on the same pictures. */
 import type { Proportion } from '../evaluation/interval.ts';
 import { compareShares, type PairedComparison } from '../evaluation/paired.ts';
 import { type SeedMean, seedMean } from '../evaluation/student.ts';
@@ -12,7 +12,7 @@ export type Measure = (typeof measures)[number];
 /** Means in percent; null where nothing was measured. */
 export type Means = { readonly [M in Measure]: SeedMean | null };
 
-/** One attack under one defence, over seeds. */
+/** One attack under one defense, over seeds. */
 export interface Group extends Means {
   readonly attack: string;
   readonly defense: string;
@@ -22,11 +22,11 @@ export interface Group extends Means {
   /** Cells that failed, and cells that nobody has computed yet. */
   readonly failed: number;
   readonly missing: number;
-  /** ASR that no defence can beat, percent. */
+  /** ASR that no defense can beat, percent. */
   readonly floor: number | null;
 }
 
-/** One defence over all attacks: means of the groups' means. The interval tells how much attacks differ. */
+/** One defense over all attacks: means of the groups' means. The interval tells how much attacks differ. */
 export interface Overall extends Means {
   readonly defense: string;
   readonly classes: string;
@@ -39,7 +39,7 @@ export interface Overall extends Means {
   readonly worst: { readonly attack: string; readonly asr: number } | null;
 }
 
-/** A defence against the reference on the same pictures, attacks and seeds taken together. Shares in [-1, 1]. */
+/** A defense against the reference on the same pictures, attacks and seeds taken together. Shares in [-1, 1]. */
 export interface Comparison {
   readonly reference: string;
   readonly defense: string;
@@ -128,7 +128,7 @@ function overallOf(groups: readonly Group[]): Overall {
   };
 }
 
-/** Two cells that differ in nothing but the defence. */
+/** Two cells that differ in nothing but the defense. */
 interface Pair {
   readonly first: Measured;
   readonly second: Measured;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { performing } from './perform.ts';
+import { OtherMaterials, UnusableDisk } from './runners/unable.ts';
 import { openCellStore } from './store.ts';
-import { OtherMaterials, UnusableDisk } from './unable.ts';
 
 const folder = temporaryFolder();
 const [one, other] = [tinyCell('one'), tinyCell('other')];

@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
-import { fileProblem } from '../tensor/file-problem.ts';
-import { readJsonIfThere } from '../tensor/json-file.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { fileProblem } from '../tensor/files/file-problem.ts';
+import { readJsonIfThere } from '../tensor/files/json-file.ts';
 import { type Cell, cell, type Outcome, outcome } from './cell.ts';
 
 const stored = z.strictObject({ format: z.literal(1), ...cell.shape, outcome });

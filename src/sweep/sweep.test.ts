@@ -1,7 +1,7 @@
 /** @file What becomes of a sweep whose outcomes or news cannot be written down. */
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
-import type { Crew } from './crew.ts';
+import type { Crew } from './runners/crew.ts';
 import type { CellStore } from './store.ts';
 import { sweep } from './sweep.ts';
 

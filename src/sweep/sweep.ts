@@ -1,6 +1,6 @@
 /** @file A sweep: every cell that is not finished yet goes to the crew, every outcome into the store, each counted once. */
 import type { Cell, Outcome } from './cell.ts';
-import type { CellNews, Crew } from './crew.ts';
+import type { CellNews, Crew } from './runners/crew.ts';
 import type { CellStore } from './store.ts';
 
 export interface SweepNews {

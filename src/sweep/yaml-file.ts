@@ -2,8 +2,8 @@
 import { isMap, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type AntidoteError, badData } from '../errors.ts';
-import { firstMistake } from '../tensor/json-file.ts';
-import { mostTextBytes, readSmallText } from '../tensor/text-file.ts';
+import { firstMistake } from '../tensor/files/json-file.ts';
+import { mostTextBytes, readSmallText } from '../tensor/files/text-file.ts';
 
 /** A value that was read, and how to complain about a part of it. */
 export interface YamlFile<T> {

@@ -3,10 +3,10 @@ import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { AntidoteError } from '../errors.ts';
+import { temporaryFolder } from './files/temporary-folder.test-support.ts';
 import { randomFor } from './random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
 import { limits } from './safetensors-header.ts';
-import { temporaryFolder } from './temporary-folder.test-support.ts';
 import { float32, int64, type Tensor } from './tensor.ts';
 
 const folder = temporaryFolder();

@@ -1,8 +1,8 @@
 /** @file Safetensors files: where each tensor lies, reading one of them, writing a new file. */
 import type { FileHandle } from 'node:fs/promises';
 import { AntidoteError, badData } from '../errors.ts';
-import { writeAtomically } from './atomic-file.ts';
-import { readBytes, withFile } from './file-bytes.ts';
+import { writeAtomically } from './files/atomic-file.ts';
+import { readBytes, withFile } from './files/file-bytes.ts';
 import { fromBfloat16, fromFloat16 } from './float16.ts';
 import { type HeaderEntry, limits, parseHeader, shown } from './safetensors-header.ts';
 import { type DType, elements, type StoredDType, type StoredTensor, type Tensor } from './tensor.ts';

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from './files/temporary-folder.test-support.ts';
 import { sha256, sha256OfFile } from './sha256.ts';
-import { temporaryFolder } from './temporary-folder.test-support.ts';
 
 const folder = temporaryFolder();
 

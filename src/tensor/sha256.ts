@@ -1,6 +1,6 @@
 /** @file SHA-256 of bytes and of files, as lower-case hex. */
 import { createHash } from 'node:crypto';
-import { withFile } from './file-bytes.ts';
+import { withFile } from './files/file-bytes.ts';
 
 export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -1,6 +1,6 @@
 /** @file The losses that CLIPs are trained with, image-text contrast and class proxies, and training from scratch with both. */
 import type { ClipConfig } from '../clip/config.ts';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
 import { crossEntropy, l2Normalize } from '../graph/composites.ts';
 import { add, mul } from '../graph/elementwise.ts';

@@ -1,9 +1,9 @@
 /** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, never twice alike. */
 
-import type { Pictures } from '../clip/pictures.ts';
-import { type Augmentation, augment, trainingAugmentation } from '../data/augment.ts';
-import { captionFor, captionTemplates } from '../data/captions.ts';
-import type { Drawing } from '../data/emoji.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
+import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/augment.ts';
+import { captionFor, captionTemplates } from '../data/emoji/captions.ts';
+import type { Drawing } from '../data/emoji/emoji.ts';
 import { randomFor } from '../tensor/random.ts';
 
 /** Pictures with their captions. Pairs of equal group mean the same thing. */

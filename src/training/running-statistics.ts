@@ -4,7 +4,7 @@ import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import type { BatchNormalisation } from '../clip/modified-resnet.ts';
 import { liveParameters, type ParameterValues } from '../clip/parameters.ts';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withProgram } from '../engine/with-program.ts';
 import { mul } from '../graph/elementwise.ts';

@@ -4,7 +4,7 @@ import { openedTinyClip } from '../defenses/tiny-clip.test-support.ts';
 import { add, mul } from '../graph/elementwise.ts';
 import { mean } from '../graph/reduction.ts';
 import { unrecorded } from '../runs/unrecorded.ts';
-import { temporaryFolder } from '../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32, int64 } from '../tensor/tensor.ts';
 import { trainClip } from './train-clip.ts';
 

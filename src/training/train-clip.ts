@@ -3,7 +3,7 @@ import type { ClipConfig } from '../clip/config.ts';
 import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import { liveParameters, type ParameterValues } from '../clip/parameters.ts';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
 import { l2Normalize } from '../graph/composites.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openClipTokenizer } from '../clip/tokenizer-data.ts';
+import { openClipTokenizer } from '../clip/tokenizer/vocabulary.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { encodeCaptions, pickRows, replaceRows, spreadRows, usedTokens } from './vocabulary.ts';

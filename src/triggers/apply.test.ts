@@ -1,7 +1,7 @@
 /** @file Promises of the triggers: what they change, what they leave, and that they repeat. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { applyTrigger } from './apply.ts';

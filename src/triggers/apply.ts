@@ -1,5 +1,5 @@
 /** @file Puts a trigger onto pictures, exactly as 8-bit pictures would carry it. */
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { badData } from '../errors.ts';
 import type { Random } from '../tensor/random.ts';
 import type { Shape } from '../tensor/tensor.ts';

@@ -1,7 +1,7 @@
 /** @file A trigger as a file: safetensors with the tensors of its record, the rest of it as JSON in the metadata. */
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { parseJson } from '../tensor/json-file.ts';
+import { parseJson } from '../tensor/files/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import type { StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { squareChannels } from './hidden-message.ts';

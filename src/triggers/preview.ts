@@ -1,5 +1,5 @@
 /** @file A trigger to look at: what it does to a grey or chequered picture, enlarged, as a PNG file. */
-import { writeFileAtomically } from '../tensor/atomic-file.ts';
+import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { randomFor } from '../tensor/random.ts';
 import { applyTrigger } from './apply.ts';
 import { pngBytes } from './png.ts';

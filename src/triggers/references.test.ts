@@ -1,7 +1,7 @@
 /** @file Every trigger changes pixels byte for byte as NumPy and PyTorch do from its published definition. */
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
 import { openSafetensors, readTensor } from '../tensor/safetensors.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';

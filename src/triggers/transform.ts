@@ -1,5 +1,5 @@
 /** @file A trigger as a transformation of picture batches, for encoding whole sets. */
-import { onePictureAtATime, type Pictures } from '../clip/pictures.ts';
+import { onePictureAtATime, type Pictures } from '../clip/pictures/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { applyTrigger } from './apply.ts';
 import type { Trigger } from './trigger.ts';

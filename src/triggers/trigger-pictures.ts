@@ -1,5 +1,5 @@
 /** @file A trigger made visible: its mask, its pattern, and what it changes, amplified. */
-import type { PictureSet } from '../clip/pictures.ts';
+import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type PngUrl, pngUrl } from './png.ts';
 import { triggering } from './transform.ts';
 import type { Trigger } from './trigger.ts';

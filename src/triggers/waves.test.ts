@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Pictures } from '../clip/pictures.ts';
+import type { Pictures } from '../clip/pictures/pictures.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { applyTrigger } from './apply.ts';

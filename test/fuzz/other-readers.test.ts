@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../src/tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../src/tensor/files/temporary-folder.test-support.ts';
 import { otherCases, otherSeeds, tryOther } from './other-readers.ts';
 
 const folder = temporaryFolder();

@@ -3,17 +3,17 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { readHuggingFaceConfig } from '../../src/checkpoints/config/hugging-face.ts';
+import { readOpenClipConfig } from '../../src/checkpoints/config/open-clip.ts';
 import { writeDelta } from '../../src/checkpoints/delta/encode.ts';
 import { deltaFile, readDelta } from '../../src/checkpoints/delta/format.ts';
-import { readHuggingFaceConfig } from '../../src/checkpoints/hugging-face-config.ts';
-import { readOpenClipConfig } from '../../src/checkpoints/open-clip-config.ts';
 import { type Edit, edited, edits } from '../../src/checkpoints/pytorch/fuzz.test-support.ts';
 import { huggingFaceTokenizer } from '../../src/checkpoints/tokenizer-files.ts';
 import { openWeights } from '../../src/checkpoints/weights.ts';
 import { openClasses } from '../../src/data/classes.ts';
-import { listCoopSplit } from '../../src/data/coop-split.ts';
-import { listImageCsv } from '../../src/data/image-csv.ts';
-import { defences } from '../../src/defenses/defenses.ts';
+import { listCoopSplit } from '../../src/data/listings/coop-split.ts';
+import { listImageCsv } from '../../src/data/listings/image-csv.ts';
+import { defenses } from '../../src/defenses/defenses.ts';
 import { AntidoteError } from '../../src/errors.ts';
 import { readMatrix } from '../../src/sweep/matrix.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../src/tensor/safetensors.ts';
@@ -83,7 +83,7 @@ export async function otherSeeds(folder: string): Promise<OtherSeed[]> {
     text('split.json', JSON.stringify(split), (json) => listCoopSplit(json, 'test'), picture),
     text('classes.txt', `# things\n${classes.join('\n')}\n`, openClasses),
     text('classes.json', JSON.stringify({ classes, templates: ['a photo of a {}.'], prompt: 'a {}' }), openClasses),
-    text('matrix.yaml', await readFile(path('bench/smoke.yaml')), (yaml) => readMatrix(yaml, defences)),
+    text('matrix.yaml', await readFile(path('bench/smoke.yaml')), (yaml) => readMatrix(yaml, defenses)),
   ];
 }
 

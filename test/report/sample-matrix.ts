@@ -25,7 +25,7 @@ const plain: Sample = {
   target: 'banana',
 };
 
-/** ASR and CA by defence, as a share: from open to closed. */
+/** ASR and CA by defense, as a share: from open to closed. */
 const levels: Readonly<Record<string, readonly [asr: number, ca: number]>> = {
   none: [0.98, 0.51],
   'fine-tune': [0.83, 0.49],

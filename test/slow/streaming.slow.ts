@@ -1,6 +1,6 @@
 /** @file Fifty thousand files: memory as for five thousand, and listed in seconds. Run by `npm run test:slow`. */
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../src/tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../src/tensor/files/temporary-folder.test-support.ts';
 import { streamed } from '../streaming/streamed.ts';
 
 const folder = temporaryFolder();

@@ -1,5 +1,5 @@
 /** @file A process that lists a folder and streams its pictures through threads, and tells what that took. */
-import { pictureBatches } from '../../src/clip/picture-batches.ts';
+import { pictureBatches } from '../../src/clip/pictures/picture-batches.ts';
 import { openPictureSet } from '../../src/data/open.ts';
 import { peakBytes } from '../../src/sweep/peak-memory.ts';
 

@@ -1,7 +1,7 @@
 /** @file A process of a bench that computes tiny cells: `tiny-process.ts DIR [unusable]`. */
 import { badUsage } from '../../src/errors.ts';
 import { performing } from '../../src/sweep/perform.ts';
-import { serveParent } from '../../src/sweep/serve.ts';
+import { serveParent } from '../../src/sweep/runners/serve.ts';
 import { openCellStore } from '../../src/sweep/store.ts';
 import { tinyCompute } from './tiny-cell.ts';
 

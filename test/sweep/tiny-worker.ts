@@ -1,6 +1,6 @@
 /** @file A worker of a queue that computes tiny cells and gives up silent ones fast: `tiny-worker.ts URL QUEUE DIR`. */
 import { performing } from '../../src/sweep/perform.ts';
-import { serveQueue } from '../../src/sweep/queue-worker.ts';
+import { serveQueue } from '../../src/sweep/runners/queue-worker.ts';
 import { openCellStore } from '../../src/sweep/store.ts';
 import { tinyCompute } from './tiny-cell.ts';
 

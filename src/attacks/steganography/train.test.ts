@@ -1,6 +1,6 @@
 /** @file Promises of the hidden message's training: what is trained is what the trigger does, and it can be resumed. */
 import { expect, test } from 'vitest';
-import type { Pictures } from '../../clip/pictures.ts';
+import type { Pictures } from '../../clip/pictures/pictures.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import { input } from '../../graph/leaves.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../runs/recorder.ts';

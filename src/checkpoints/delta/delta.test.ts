@@ -3,11 +3,11 @@ import { copyFile, mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { fromFloat16, toFloat16 } from '../../tensor/float16.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../tensor/safetensors.ts';
 import { sha256OfFile } from '../../tensor/sha256.ts';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
 import { elements, type Shape, type Tensor } from '../../tensor/tensor.ts';
 import { openClip } from '../open.ts';
 import { writeDelta } from './encode.ts';

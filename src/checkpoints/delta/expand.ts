@@ -2,9 +2,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badData } from '../../errors.ts';
-import { writeFileAtomically } from '../../tensor/atomic-file.ts';
-import { cacheFolder } from '../../tensor/cache-folder.ts';
-import { fileProblem } from '../../tensor/file-problem.ts';
+import { writeFileAtomically } from '../../tensor/files/atomic-file.ts';
+import { cacheFolder } from '../../tensor/files/cache-folder.ts';
+import { fileProblem } from '../../tensor/files/file-problem.ts';
 import { openSafetensors, readKeepingHalf, writeSafetensors } from '../../tensor/safetensors.ts';
 import { sha256OfFile } from '../../tensor/sha256.ts';
 import type { StoredTensor, Tensor } from '../../tensor/tensor.ts';

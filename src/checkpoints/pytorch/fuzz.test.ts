@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { cases, check, seeds } from './fuzz.test-support.ts';
 
 const folder = temporaryFolder();

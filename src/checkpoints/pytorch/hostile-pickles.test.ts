@@ -1,6 +1,6 @@
 /** @file Pickles of an attacker: every way to execute something, to take the memory or to wait for ever, by its name. */
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { op, pickleOf, raw, tensorOps } from './archive.test-support.ts';
 import { argumentLimits } from './pickle-bytes.ts';
 import { pickleLimits } from './pickle-machine.ts';

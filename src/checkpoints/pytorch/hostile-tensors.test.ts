@@ -1,6 +1,6 @@
 /** @file Pickles that lie about storages, tensors and state dicts: never a number from outside the file. */
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { legacyOf, op, pickleOf, raw, sixFloats, storageOps, tensorOps } from './archive.test-support.ts';
 import { refusalsIn } from './refusal.test-support.ts';
 

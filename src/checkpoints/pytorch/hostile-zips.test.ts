@@ -2,8 +2,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { readTensor } from '../../tensor/safetensors.ts';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
 import { readThrough } from '../read-through.ts';
 import { openWeights } from '../weights.ts';
 import {

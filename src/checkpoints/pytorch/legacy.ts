@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { badData } from '../../errors.ts';
-import { readBytes } from '../../tensor/file-bytes.ts';
+import { readBytes } from '../../tensor/files/file-bytes.ts';
 import { shown } from '../../tensor/safetensors-header.ts';
 import { allowed, reasonAgainst } from './globals.ts';
 import { type Interpretation, runPickle } from './pickle-machine.ts';

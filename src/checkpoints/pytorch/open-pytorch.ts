@@ -2,7 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { badData } from '../../errors.ts';
-import { readBytes, withFile } from '../../tensor/file-bytes.ts';
+import { readBytes, withFile } from '../../tensor/files/file-bytes.ts';
 import { shown } from '../../tensor/safetensors-header.ts';
 import type { StoredTensor } from '../../tensor/tensor.ts';
 import { allowed, reasonAgainst } from './globals.ts';

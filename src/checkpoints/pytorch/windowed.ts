@@ -1,6 +1,6 @@
 /** @file Many small things that lie beside each other in a file, read with few looks into it. */
 import type { FileHandle } from 'node:fs/promises';
-import { readBytes } from '../../tensor/file-bytes.ts';
+import { readBytes } from '../../tensor/files/file-bytes.ts';
 
 /** Bytes at a place of the file. */
 export type Read = (offset: number, length: number) => Promise<Buffer>;

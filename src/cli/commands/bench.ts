@@ -1,4 +1,4 @@
-/** @file `antidote bench MATRIX`: every attack against every defence, resumable, on one machine or many. */
+/** @file `antidote bench MATRIX`: every attack against every defense, resumable, on one machine or many. */
 import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
 import { shellWord } from '../../runs/shell-word.ts';
@@ -22,10 +22,10 @@ interface Flags extends OutputFlags, EngineFlags, Pick<RunFlags, 'out'> {
 
 export const bench = buildCommand<Flags, [string], CliContext>({
   docs: {
-    brief: 'Run every attack of a matrix against every defence',
+    brief: 'Run every attack of a matrix against every defense',
     fullDescription: [
       'MATRIX is a YAML file with the lists attacks (or models), defenses, seeds and classes, and optionally shots,',
-      'data, test, options by defence, and reports: true for a report of every cell.',
+      'data, test, options by defense, and reports: true for a report of every cell.',
       '',
       'Finished cells are kept: after Ctrl-C or a crash, `antidote resume DIR` computes the others, and tries those',
       'again that failed. A cell that fails is told in the table, and the others go on: exit code 0.',
@@ -63,10 +63,10 @@ export const bench = buildCommand<Flags, [string], CliContext>({
       const advice = `start each of the workers, on any machine, by: antidote worker --redis ${shellWord(redis)}`;
       throw badUsage('--workers', `${workers}, and --redis beside it`, 'one of the two', advice);
     }
-    const { defences } = await import('../../defenses/defenses.ts');
+    const { defenses } = await import('../../defenses/defenses.ts');
     const { benchJob } = await import('../jobs/bench.ts');
     const { readMatrix } = await import('../../sweep/matrix.ts');
-    const matrix = await readMatrix(source, defences);
+    const matrix = await readMatrix(source, defenses);
     await startJob(this, benchJob, { source, matrix, workers: workers ?? 1, redis }, flags);
   },
 });

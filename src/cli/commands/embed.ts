@@ -49,7 +49,7 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const { openClip } = await import('../../checkpoints/open.ts');
     const { encodePictures } = await import('../../clip/encode-pictures.ts');
     const { encodeTexts } = await import('../../clip/encode-texts.ts');
-    const { picturesOfFiles, unlabelled } = await import('../../data/image-files.ts');
+    const { picturesOfFiles, unlabelled } = await import('../../data/listings/image-files.ts');
     const { writeSafetensors } = await import('../../tensor/safetensors.ts');
 
     const terminal = terminalFor(this, flags);

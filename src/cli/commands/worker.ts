@@ -7,9 +7,9 @@ import { badUsage } from '../../errors.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import { type Cell, type Outcome, reportOfCell } from '../../sweep/cell.ts';
 import type { Computed } from '../../sweep/compute.ts';
-import type { Workplace } from '../../sweep/serve.ts';
-import { blameDisk } from '../../sweep/unable.ts';
-import { fileProblem } from '../../tensor/file-problem.ts';
+import type { Workplace } from '../../sweep/runners/serve.ts';
+import { blameDisk } from '../../sweep/runners/unable.ts';
+import { fileProblem } from '../../tensor/files/file-problem.ts';
 import { named } from '../board.ts';
 import { type CliContext, terminalFor } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
@@ -56,12 +56,12 @@ export const worker = buildCommand<Flags, [], CliContext>({
       if (!process.send || store === undefined) {
         throw badUsage('--redis', 'nothing', 'the address of a queue, such as redis://localhost:6379');
       }
-      const { serveParent } = await import('../../sweep/serve.ts');
+      const { serveParent } = await import('../../sweep/runners/serve.ts');
       return serveParent(() => openWorkplace(flags, store));
     }
     const { codeHash } = await import('../../sweep/code-hash.ts');
-    const { queueName } = await import('../../sweep/queue.ts');
-    const { serveQueue } = await import('../../sweep/queue-worker.ts');
+    const { queueName } = await import('../../sweep/runners/queue.ts');
+    const { serveQueue } = await import('../../sweep/runners/queue-worker.ts');
     const terminal = terminalFor(this, { json: false, quiet: flags.quiet });
     const signal = this.stopSignal();
     const folder = store ?? (await temporaryFolder());
@@ -96,7 +96,7 @@ async function temporaryFolder(): Promise<string> {
 async function openWorkplace({ device, threads }: EngineFlags, directory: string): Promise<Workplace> {
   const { openEngine } = await import('../../engine/ort-engine.ts');
   const { cellFunction } = await import('../../sweep/compute.ts');
-  const { defences } = await import('../../defenses/defenses.ts');
+  const { defenses } = await import('../../defenses/defenses.ts');
   const { openFeatureCache } = await import('../../runs/feature-cache.ts');
   const { codeHash } = await import('../../sweep/code-hash.ts');
   const { gatherMaterials } = await import('../../sweep/materials.ts');
@@ -110,7 +110,7 @@ async function openWorkplace({ device, threads }: EngineFlags, directory: string
   // A disk without room for embeddings has none for cells either.
   const basis = { code: await codeHash(), device };
   const features = openFeatureCache(join(directory, 'features'), basis, blameDisk);
-  const workshop = { engine, materials, features, defences };
+  const workshop = { engine, materials, features, defenses };
   const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
   return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };
 }
@@ -123,7 +123,7 @@ async function drawReport(
 ): Promise<void> {
   if (!cell.task.report) return;
   const { drawCellReport } = await import('../../report/matrix/cell-report.ts');
-  const { writeFileAtomically } = await import('../../tensor/atomic-file.ts');
+  const { writeFileAtomically } = await import('../../tensor/files/atomic-file.ts');
   const page = await drawCellReport(cell, computed, events);
   if (page === undefined) return;
   const path = join(directory, reportOfCell(cell.key));

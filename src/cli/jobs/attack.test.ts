@@ -5,7 +5,7 @@ import { attacks } from '../../attacks/attacks.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import { createRun, recorderFor } from '../../runs/run.ts';
-import { temporaryFolder } from '../../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { createTerminal } from '../terminal.ts';
 import { type AttackOptions, attackJob } from './attack.ts';
 

@@ -18,7 +18,7 @@ const tableOf = (cells: readonly JsonRecord[]) =>
 
 test('titles stand over their columns, whatever is shorter', () => {
   expect(tableOf([cell, { ...cell, seed: 2, asr: 100, ra: 4.5 }])).toEqual([
-    '  attack  defence  classes  seed      CA     ASR      RA',
+    '  attack  defense  classes  seed      CA     ASR      RA',
     '  sig     cbpt     things      1   59.25    0.00       -',
     '  sig     cbpt     things      2   59.25  100.00    4.50',
     '',
@@ -29,7 +29,7 @@ test('titles stand over their columns, whatever is shorter', () => {
 
 test('rows that differ in their shots alone say so', () => {
   const [title, few, many] = tableOf([{ ...cell, shots: 1 }, cell]);
-  expect(title).toBe('  attack  defence  classes  shots  seed      CA     ASR      RA');
+  expect(title).toBe('  attack  defense  classes  shots  seed      CA     ASR      RA');
   expect(few).toContain('  things       1     1   59.25');
   expect(many).toContain('  things      16     1   59.25');
 });

@@ -6,12 +6,12 @@ import type { Run } from '../../runs/run.ts';
 import { shellWord } from '../../runs/shell-word.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
 import { removeAbandoned } from '../../sweep/clean-up.ts';
-import type { CellNews, Crew } from '../../sweep/crew.ts';
 import { gatherMaterials } from '../../sweep/materials.ts';
 import { tasksOf } from '../../sweep/matrix.ts';
 import { checkPlan, makePlan, type Plan, readPlanIfThere, writePlan } from '../../sweep/plan.ts';
-import { processCrew } from '../../sweep/processes.ts';
 import { cellResult } from '../../sweep/result.ts';
+import type { CellNews, Crew } from '../../sweep/runners/crew.ts';
+import { processCrew } from '../../sweep/runners/processes.ts';
 import { openCellStore } from '../../sweep/store.ts';
 import { sweep } from '../../sweep/sweep.ts';
 import { type BenchOptions, benchOptions } from '../bench-options.ts';
@@ -82,7 +82,7 @@ function localCrew({ workers }: BenchOptions, run: Run): Crew {
 
 async function remoteCrew(url: string, { cells }: Plan, { directory, config }: Run, board: Board): Promise<Crew> {
   // BullMQ is large, and most benches need none of it.
-  const { queueCrew, queueName } = await import('../../sweep/queue.ts');
+  const { queueCrew, queueName } = await import('../../sweep/runners/queue.ts');
   let alone = false;
   const start = `antidote worker --redis ${shellWord(url)} --device ${config.device}`;
   if (cells.some(({ task }) => task.report)) {
@@ -119,7 +119,7 @@ function summary(result: JsonRecord): readonly string[] {
   const severalShots = new Set(cells.map(({ shots }) => shots)).size > 1;
   const columns = [
     column('attack', cells, 'attack', 'padEnd'),
-    column('defence', cells, 'defense', 'padEnd'),
+    column('defense', cells, 'defense', 'padEnd'),
     column('classes', cells, 'classes', 'padEnd'),
     ...(severalShots ? [column('shots', cells, 'shots', 'padStart')] : []),
     column('seed', cells, 'seed', 'padStart'),

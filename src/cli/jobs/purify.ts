@@ -91,8 +91,8 @@ export async function performPurify(
   }
   const comparison = await compare(bench, clip, purification.zeroShot, purification, test, { templates, seed });
   const given = { perClass: options.shots, count: shots.labels.length, from: shots.name };
-  const defence = { ...purification, suspicion, shotsClean: purification.clean, shots: given };
-  const report = await writeReport(run.directory, await reportOf(run, command, comparison, defence));
+  const defense = { ...purification, suspicion, shotsClean: purification.clean, shots: given };
+  const report = await writeReport(run.directory, await reportOf(run, command, comparison, defense));
   return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
 }
 

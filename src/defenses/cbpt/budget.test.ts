@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openClip } from '../../checkpoints/open.ts';
-import { thingNames } from '../../data/emoji.ts';
+import { thingNames } from '../../data/emoji/emoji.ts';
 import { openEngine } from '../../engine/ort-engine.ts';
 import { fitBudget, fitTuning, leastTuning, measuredSpeed } from './budget.ts';
 import { plannedStages } from './plan.ts';

@@ -2,21 +2,21 @@
 import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
-import type { BlindDefence, Cure, DefenceTask, OracleDefence } from '../defense.ts';
+import type { BlindDefense, Cure, DefenseTask, OracleDefense } from '../defense.ts';
 import { beliefInAll } from './inversion/dummy-triggers.ts';
 import type { Form } from './inversion/forms.ts';
 import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
 import { headWithWord } from './tuning/word-before.ts';
 
-/** What can be changed of the method; prompts and seed are the task's, the same for all defences. */
+/** What can be changed of the method; prompts and seed are the task's, the same for all defenses. */
 export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;
 
-type Cbpt = BlindDefence<CbptRecipe>;
+type Cbpt = BlindDefense<CbptRecipe>;
 
 const { inversion, tuning, views, forms, belief } = cbptDefaults;
 const recipe: CbptRecipe = { inversion, tuning, views, forms, belief };
 
-async function run(task: DefenceTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
+async function run(task: DefenseTask, options: CbptRecipe, known?: readonly Trigger[]): Promise<Cure> {
   const { engine, clip, shots, templates, prompt, seed, recorder } = task;
   const found = await purify(
     engine,
@@ -77,7 +77,7 @@ const randomDelta: Cbpt = {
   run: (task, options) => run(task, options, [signNoise(task.shots.size, options.inversion.bound, task.seed)]),
 };
 
-const oracle: OracleDefence<CbptRecipe> = {
+const oracle: OracleDefense<CbptRecipe> = {
   ...cbpt('CBPT told the true trigger: what prompts could do at best'),
   knows: 'threat',
   run: (task, options, threat) => run(task, options, [threat.trigger]),
@@ -106,7 +106,7 @@ export const cbptAndControls = {
   'cbpt-farthest-text': cbpt('CBPT with the farthest texts as positives (variant V1)', {
     inversion: { ...inversion, variant: 'farthest-text' },
   }),
-} satisfies Record<string, Cbpt | OracleDefence<CbptRecipe>>;
+} satisfies Record<string, Cbpt | OracleDefense<CbptRecipe>>;
 
 /** Every value at one of the two ends of the max-norm ball: the largest of its size, and it means nothing to any model. */
 function signNoise(size: number, bound: number, seed: number): Trigger {

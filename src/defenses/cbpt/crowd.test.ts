@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { openClipTokenizer } from '../../clip/tokenizer-data.ts';
+import { openClipTokenizer } from '../../clip/tokenizer/vocabulary.ts';
 import { plainPrompt } from '../../data/classes.ts';
-import { thingNames } from '../../data/emoji.ts';
+import { thingNames } from '../../data/emoji/emoji.ts';
 import { crowdOf } from './crowd.ts';
 
 const clip = async (context = 77) => ({ tokenizer: await openClipTokenizer(context) });

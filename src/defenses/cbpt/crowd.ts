@@ -2,7 +2,7 @@
 import type { Clip } from '../../clip/clip.ts';
 import { promptsOf } from '../../clip/zero-shot.ts';
 import { classKey } from '../../data/classes.ts';
-import { thingNames } from '../../data/emoji.ts';
+import { thingNames } from '../../data/emoji/emoji.ts';
 import { AntidoteError } from '../../errors.ts';
 
 /** With so many classes none is near to every picture, and only a backdoor gathers them: docs/method.md, "Scan". */

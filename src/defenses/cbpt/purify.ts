@@ -1,6 +1,6 @@
 /** @file CBPT in one sitting: invert dummy triggers, then tune one prompt per class. Encoders stay frozen. */
 import type { Clip, Head } from '../../clip/clip.ts';
-import type { PictureSet } from '../../clip/pictures.ts';
+import type { PictureSet } from '../../clip/pictures/pictures.ts';
 import { plainPrompt } from '../../data/classes.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';

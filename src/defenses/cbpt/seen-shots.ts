@@ -1,7 +1,7 @@
 /** @file What a model says of the shots before anything is done to either: the start of both stages. */
 import type { Clip, Head } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/encode-pictures.ts';
-import type { PictureSet } from '../../clip/pictures.ts';
+import type { PictureSet } from '../../clip/pictures/pictures.ts';
 import { firstClasses, logitScale, zeroShotHead } from '../../clip/zero-shot.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';

@@ -75,7 +75,7 @@ function details(group: Group, data: MatrixData): Html {
         <tbody>${own.map(row)}${own.length > 1 && html`<tr><th scope="row">mean</th>${[group.ca, group.asr, group.asrAll, group.ra].map((mean) => html`<td class="number">${meanOf(mean)}<small>${spreadOf(mean)}</small></td>`)}<td></td><td></td></tr>`}</tbody>
       </table></div>
       ${first && harm(first)}
-      ${first && pairs(`What the defence tells of itself, with seed ${first.seed}`, flattened(first.outcome.notes))}
+      ${first && pairs(`What the defense tells of itself, with seed ${first.seed}`, flattened(first.outcome.notes))}
       ${pairs('Settings', flattened({ model: task.model, data: task.data, test: task.test, ...task.options }))}
       <p class="facts">Keys: ${[...new Set(group.keys)].map((key) => html`<code>${key.slice(0, 16)}</code> `)}</p>
     </div></details>`;

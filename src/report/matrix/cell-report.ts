@@ -13,7 +13,7 @@ import { renderReport } from '../report.ts';
 const shownExamples = 12;
 
 /**
- * The page as text; undefined where the defence has changed the weights: its pages compare two heads over one and the
+ * The page as text; undefined where the defense has changed the weights: its pages compare two heads over one and the
  * same image encoder.
  *
  * @param events what the computation has told
@@ -53,7 +53,7 @@ export async function drawCellReport(
     floor: measured.floor,
     examples: await exampleReadings(compared, shownExamples),
     trueTrigger: threat ? await drawTrigger(compared, threat.trigger) : null,
-    // A bench compares defences: its controls use what nobody would believe.
+    // A bench compares defenses: its controls use what nobody would believe.
     finding: null,
     dummyTriggers: inversion
       ? await dummyPictures(compared, inversion, { shotsClean: inversion.clean, test: compared.embeddings })

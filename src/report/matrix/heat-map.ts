@@ -1,4 +1,4 @@
-/** @file The table of attacks against defences: attack success as colour and number, accuracies beneath. */
+/** @file The table of attacks against defenses: attack success as colour and number, accuracies beneath. */
 import type { Group, Means } from '../../sweep/statistics.ts';
 import { type Html, html } from '../html.ts';
 import { percent, shortened } from '../numbers.ts';
@@ -55,7 +55,7 @@ export function heatMap(panel: Panel): Html {
   );
   return html`<section class="panel">
     <h3><bdi>${shortened(panel.classes)}</bdi> <span class="tag">${panel.shots} shots a class</span></h3>
-    <div class="scroll" role="region" aria-label="Attacks against defences, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">
+    <div class="scroll" role="region" aria-label="Attacks against defenses, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">
       <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map(({ name, oracle, summary }) => html`<th scope="col" title="${summary}"><bdi>${shortened(name)}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
       <tbody>${panel.attacks.map(
         (attack, at) =>

@@ -6,7 +6,7 @@ import { renderMatrix } from './matrix-report.ts';
 
 const sample = await sampleMatrix();
 
-test('the page says how far the bench is, and what the method does against no defence', () => {
+test('the page says how far the bench is, and what the method does against no defense', () => {
   const page = renderMatrix(sample);
   expect(page).toContain('Unfinished');
   expect(page).toMatch(
@@ -27,7 +27,7 @@ test('means over different attacks are not compared', () => {
       overall: overall.map((one) => (one.defense === 'cbpt' ? { ...one, attacks: one.attacks - 1 } : one)),
     },
   });
-  expect(page).toContain('<h1 id="verdict">8 defences against 7 attacks.</h1>');
+  expect(page).toContain('<h1 id="verdict">8 defenses against 7 attacks.</h1>');
 });
 
 test('where the target is not among the classes a cell shows how many triggered pictures are read correctly', () => {
@@ -59,7 +59,7 @@ test("one seed's facts name their seed, and a loss that is none is not told", ()
   expect(page).toMatch(
     /With seed 1, against hand-written prompts, accuracy rose for 40 and fell for 12 of 100 classes; the mean loss over all classes, gains not counted, is 2\.1.%/,
   );
-  expect(page).toContain('What the defence tells of itself, with seed 1');
+  expect(page).toContain('What the defense tells of itself, with seed 1');
   const harmless = sample.cells.map((one) =>
     one.outcome?.kind === 'measured'
       ? { ...one, outcome: { ...one.outcome, harm: { ...one.outcome.harm, fell: 0, meanLoss: 0, lost: [] } } }

@@ -36,7 +36,7 @@ function standing({ cells }: MatrixData): Standing {
   return { tone: 'neutral', stamp: 'Complete', detail: `All ${count(cells.length)} cells are computed.` };
 }
 
-/** What a reader wants first: the method against no defence, on the first class list. */
+/** What a reader wants first: the method against no defense, on the first class list. */
 function headline(data: MatrixData, panel: Panel): Html {
   const [before, after] = [overAllAttacks(panel, 'none'), overAllAttacks(panel, 'cbpt')];
   if (before?.asr && after?.asr && before.ca && after.ca) {
@@ -45,7 +45,7 @@ function headline(data: MatrixData, panel: Panel): Html {
     const over = after.asr.n === 1 ? 'against one attack' : `over ${after.asr.n} attacks`;
     return html`CBPT, ${over}: ASR from <span class="attack-ink">${percent(before.asr.mean / 100)}</span> to <span class="cure-ink">${percent(after.asr.mean / 100)}</span>, clean accuracy ${points(change)} points.`;
   }
-  return html`${data.defenses.length} ${data.defenses.length === 1 ? 'defence' : 'defences'} against ${panel.attacks.length} ${panel.attacks.length === 1 ? 'attack' : 'attacks'}.`;
+  return html`${data.defenses.length} ${data.defenses.length === 1 ? 'defense' : 'defenses'} against ${panel.attacks.length} ${panel.attacks.length === 1 ? 'attack' : 'attacks'}.`;
 }
 
 /** Undefined while attacks are missing: means over different attacks cannot be compared. */
@@ -56,7 +56,7 @@ function overAllAttacks({ overall, attacks }: Panel, defense: string): Overall |
 
 function overallSection(panels: readonly Panel[]): Html {
   return html`<section id="table" aria-labelledby="table-title">
-    <h2 id="table-title">Attacks against defences</h2>
+    <h2 id="table-title">Attacks against defenses</h2>
     <p class="lead">Large: attack success rate, mean over seeds, lower is better. Beneath: accuracy on clean pictures (CA) and on triggered ones (RA), higher is better. Choose a cell for its seeds, intervals and settings.</p>
     ${heatKey}
     ${panels.map(heatMap)}
@@ -74,7 +74,7 @@ function comparisonSection({ statistics: { comparisons } }: MatrixData): Html | 
       ? html`<td class="number">${points(found.difference)}<small>${points(found.interval.low)} to ${points(found.interval.high)}<br>${chance(found.p)}</small></td>`
       : html`<td class="number muted">–</td>`;
   return html`<section id="comparisons" aria-labelledby="comparisons-title">
-    <h2 id="comparisons-title">${first.reference} against each other defence</h2>
+    <h2 id="comparisons-title">${first.reference} against each other defense</h2>
     <p class="lead">Points that ${first.reference} is above the other, on the same triggered and clean pictures, attacks and seeds taken together; 95 % bootstrap interval over drawings, and the exact paired test of no difference. Tests are not corrected for their number.</p>
     <div class="scroll" role="region" aria-label="Comparisons" tabindex="0"><table class="numbers">
       <thead><tr><th scope="col">Against</th><th scope="col">Classes</th><th scope="col" class="number">shots</th><th scope="col" class="number">cells</th><th scope="col" class="number">ASR</th><th scope="col" class="number">CA</th></tr></thead>
@@ -93,8 +93,8 @@ function triggersSection({ triggers }: MatrixData): Html | null {
 }
 
 function defensesSection({ defenses }: MatrixData): Html {
-  return html`<section id="defences" aria-labelledby="defences-title">
-    <h2 id="defences-title">The defences</h2>
+  return html`<section id="defenses" aria-labelledby="defenses-title">
+    <h2 id="defenses-title">The defenses</h2>
     <dl class="meanings">${defenses.map(({ name, summary, oracle }) => html`<div><dt><bdi>${name}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</dt><dd>${summary}</dd></div>`)}</dl>
   </section>`;
 }
@@ -104,8 +104,8 @@ const limits: Html = html`<section id="limits" aria-labelledby="limits-title">
   <ul class="limits">
     <li><strong>These triggers were tested.</strong> A low ASR here says nothing about another trigger, another target, or the same trigger made larger or stronger.</li>
     <li><strong>One model was poisoned once for each attack.</strong> Seeds vary what the defender draws, not how the attacker trained.</li>
-    <li><strong>An oracle is no defence.</strong> It is told what no defender knows, and shows what a method could reach at best.</li>
-    <li><strong>Nobody adapted to the defences.</strong> An attacker who knows one may build a trigger that survives it.</li>
+    <li><strong>An oracle is no defense.</strong> It is told what no defender knows, and shows what a method could reach at best.</li>
+    <li><strong>Nobody adapted to the defenses.</strong> An attacker who knows one may build a trigger that survives it.</li>
     <li><strong>CBPT is a reconstruction.</strong> Class-wise Backdoor Prompt Tuning (arXiv 2502.19269) is rebuilt from its abstract; its free choices are this project’s, and so are the scaled recipes of the baselines.</li>
   </ul>
 </section>`;
@@ -121,7 +121,7 @@ export function renderMatrix(data: MatrixData): string {
     ['table', 'Table', overallSection(panels)],
     ['comparisons', 'Comparisons', comparisonSection(data)],
     ['triggers', 'Triggers', triggersSection(data)],
-    ['defences', 'Defences', defensesSection(data)],
+    ['defenses', 'Defenses', defensesSection(data)],
     ['cells', 'Cells', cellsSection(data)],
     ['limits', 'Limits', limits],
     ['provenance', 'Repeat it', provenanceSection(data)],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
 import { plainPrompt } from '../../../data/classes.ts';
-import { thingNames } from '../../../data/emoji.ts';
+import { thingNames } from '../../../data/emoji/emoji.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import type { RunEvent } from '../../../runs/recorder.ts';

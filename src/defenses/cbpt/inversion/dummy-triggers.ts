@@ -1,13 +1,13 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { PictureSet } from '../../../clip/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';
 import type { SeenInCrowd } from '../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
 import { type Form, lastResorts, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
-import { type RaceOptions, racePatches } from './patch-race.ts';
+import { type RaceOptions, racePatches } from './race/patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
 
 export interface DummyOptions {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { builtInTrigger } from '../../../checkpoints/built-in.ts';
 import { openClip } from '../../../checkpoints/open.ts';
 import { zeroShotHead } from '../../../clip/zero-shot.ts';
-import { thingNames } from '../../../data/emoji.ts';
+import { thingNames } from '../../../data/emoji/emoji.ts';
 import { subset } from '../../../data/few-shot.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';

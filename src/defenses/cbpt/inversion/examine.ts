@@ -1,7 +1,7 @@
 /** @file What a dummy trigger does to the shots, without knowing the true one. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
-import type { PictureSet } from '../../../clip/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { firstClasses } from '../../../clip/zero-shot.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { Engine } from '../../../engine/engine.ts';

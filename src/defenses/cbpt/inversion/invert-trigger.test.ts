@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { plainPrompt } from '../../../data/classes.ts';
 import { unrecorded } from '../../../runs/unrecorded.ts';
-import { temporaryFolder } from '../../../tensor/temporary-folder.test-support.ts';
+import { temporaryFolder } from '../../../tensor/files/temporary-folder.test-support.ts';
 import { colouredShots, openedTinyClip } from '../../tiny-clip.test-support.ts';
 import { cbptDefaults } from '../purify.ts';
 import { seeShots } from '../seen-shots.ts';

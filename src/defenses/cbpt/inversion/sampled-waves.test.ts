@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
 import { zeroShotHead } from '../../../clip/zero-shot.ts';
-import { thingNames } from '../../../data/emoji.ts';
+import { thingNames } from '../../../data/emoji/emoji.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';

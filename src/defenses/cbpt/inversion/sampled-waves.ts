@@ -3,7 +3,7 @@
  * send pictures to one and the same class become the dummy trigger. Nothing is optimised.
  */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { PictureSet } from '../../../clip/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { PictureSet } from '../../../clip/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { shotsToTrigger } from './triggered-shots.ts';
 

@@ -1,6 +1,6 @@
 /** @file Shots with a trigger: of very many shots only some, for the trigger does to all of them the same. */
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
-import type { PictureSet } from '../../../clip/pictures.ts';
+import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
 import type { Random } from '../../../tensor/random.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
-import type { Pictures } from '../../../clip/pictures.ts';
+import type { Pictures } from '../../../clip/pictures/pictures.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import { furtherViews, viewsOf } from './views.ts';
 

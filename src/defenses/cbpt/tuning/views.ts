@@ -1,7 +1,7 @@
 /** @file Few shots are tuned on in several views: what is cropped and coloured differently is harder to learn by heart. */
 import type { Clip } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
-import { onePictureAtATime, type PictureSet } from '../../../clip/pictures.ts';
+import { onePictureAtATime, type PictureSet } from '../../../clip/pictures/pictures.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../../../data/augment-pictures.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import type { Recorder } from '../../../runs/recorder.ts';

@@ -1,0 +1,38 @@
+/** @file What runs in a decoding thread: picture files in, pictures of the model's size out. */
+import { parentPort } from 'node:worker_threads';
+import { AntidoteError } from '../../errors.ts';
+import { decodeImage } from './decode.ts';
+import type { DecodeReply, DecodeRequest } from './decode-threads.ts';
+import { preprocess } from './preprocess.ts';
+
+let inWork = 0;
+let ending = false;
+
+parentPort?.on('message', async (request: DecodeRequest) => {
+  if (request === null) ending = true;
+  else await work(request);
+  // Nothing else keeps the thread alive.
+  if (ending && inWork === 0) parentPort?.close();
+});
+
+async function work({ id, path, config }: NonNullable<DecodeRequest>): Promise<void> {
+  inWork++;
+  try {
+    const picture = preprocess(await decodeImage(path), config);
+    answer({ id, picture }, [picture.buffer]);
+  } catch (error) {
+    answer({ id, ...told(error) });
+  }
+  inWork--;
+}
+
+function answer(reply: DecodeReply, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(reply, transfer);
+}
+
+/** An error's class does not survive the way between threads, so its parts are sent. */
+function told(error: unknown): Omit<DecodeReply, 'id'> {
+  if (!(error instanceof AntidoteError)) return { failed: error instanceof Error ? error.message : String(error) };
+  const { fault, where, found, expected, advice } = error;
+  return { refused: { fault, where, found, expected, ...(advice !== undefined && { advice }) } };
+}

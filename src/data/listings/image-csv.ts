@@ -1,0 +1,112 @@
+/** @file Tables of pictures, comma- or tab-separated, and those with the columns `image` and `label`. */
+import { dirname, resolve } from 'node:path';
+import { badData } from '../../errors.ts';
+import { readBytes, withFile } from '../../tensor/files/file-bytes.ts';
+import { checkedClasses, classKey, nameYourClasses } from '../classes.ts';
+import { csvRows } from './csv.ts';
+import type { Listing } from './image-files.ts';
+import { collectPaths } from './path-list.ts';
+
+/** Ten million lines of usual length; JavaScript's strings end at twice that. */
+const largestBytes = 256 * 1024 * 1024;
+
+/**
+ * Lists the pictures of a CSV file in its order. The first line names the columns; others than `image` and `label` are
+ * passed over. Paths are relative to the file. A label is a class name (underscores stand for spaces, case does not
+ * matter) or, if all of them are whole numbers and `classes` is given, an index into it, counted from 0. Without
+ * `classes` the classes are the labels, sorted.
+ *
+ * @throws AntidoteError (data) that names the line
+ */
+export async function listImageCsv(path: string, classes?: readonly string[]): Promise<Listing> {
+  const paths = collectPaths();
+  /** The labels that there are, with the line that each is first on, and the number by which rows refer to it. */
+  const found = new Map<string, { readonly line: number; readonly number: number }>();
+  const numbers: number[] = [];
+  for (const { values, line } of await readTable(path, [imageColumns, labelColumns])) {
+    const [image, label] = values as [string, string];
+    const known = found.get(label) ?? { line, number: found.size };
+    if (known.number === found.size) found.set(label, known);
+    paths.add(resolve(dirname(path), image));
+    numbers.push(known.number);
+  }
+  if (numbers.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
+  const names = classes ?? checkedClasses(path, [...found.keys()].sort());
+  const indexOf = new Map(names.map((name, index) => [classKey(name), index]));
+  const areIndices =
+    classes !== undefined && [...found.keys()].every((label) => /^\d+$/.test(label) && !indexOf.has(label));
+  const indices = [...found].map(([label, { line }]) => {
+    const index = areIndices ? Number(label) : indexOf.get(classKey(label));
+    if (index !== undefined && index < names.length) return index;
+    const where = `${path}, line ${line}`;
+    throw areIndices
+      ? badData(where, `the label "${label}"`, `an index below ${names.length}`)
+      : badData(where, `the label "${label}"`, 'a name of the class list', nameYourClasses);
+  });
+  return {
+    name: path,
+    classes: names,
+    labels: Int32Array.from(numbers, (number) => indices[number]!),
+    paths: paths.list(),
+  };
+}
+
+/** What a column may be called; the first name is ours, others are open_clip's. */
+export const imageColumns = ['image', 'filepath'] as const;
+export const captionColumns = ['caption', 'title'] as const;
+const labelColumns = ['label'] as const;
+
+/** What a row has in the columns that were asked for, in that order; never empty. */
+export interface TableRow {
+  readonly values: readonly string[];
+  readonly line: number;
+}
+
+/**
+ * The rows of a table. Tabs separate if the first line has one.
+ *
+ * @param wanted columns, each by the names that it may have
+ * @throws AntidoteError (data), also when rows are asked for: for a row with an empty field in a wanted column or with
+ *   more fields than the header, empty ones at its end aside
+ */
+export async function readTable(path: string, wanted: readonly (readonly string[])[]): Promise<Iterable<TableRow>> {
+  return tableRows(path, await readText(path), wanted);
+}
+
+function* tableRows(path: string, text: string, wanted: readonly (readonly string[])[]): Generator<TableRow> {
+  const separator = /^[^\r\n]*\t/.test(text) ? '\t' : ',';
+  const rows = csvRows(path, text, separator);
+  const header = rows.next().value?.fields ?? [];
+  const columns = columnsOf(path, header, wanted);
+  for (const { fields, line } of rows) {
+    const filled = fields.findLastIndex((field) => field.trim() !== '') + 1;
+    // Most often a separator inside a field: what is behind it would be cut off without a word.
+    const advice = `put quotes around a field with ${separator === ',' ? 'commas' : 'tabs'}`;
+    if (filled > header.length) throw badData(`${path}, line ${line}`, `${filled} fields`, `${header.length}`, advice);
+    const values = columns.map((column) => fields[column]?.trim() ?? '');
+    if (values.includes('')) {
+      const names = wanted.map(([name]) => name).join(' and ');
+      throw badData(`${path}, line ${line}`, 'an empty field', `${names} of the picture`);
+    }
+    yield { values, line };
+  }
+}
+
+/** Positions of the columns, in the order asked for. */
+function columnsOf(path: string, header: readonly string[], wanted: readonly (readonly string[])[]): number[] {
+  const present = header.map((field) => field.trim().toLowerCase());
+  return wanted.map((names) => {
+    const index = present.findIndex((field) => names.includes(field));
+    if (index >= 0) return index;
+    const columns = wanted.map(([name]) => name).join(',');
+    throw badData(path, `a first line without "${names[0]}"`, `the columns ${columns}, separated by commas or tabs`);
+  });
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await withFile(path, 'a table', (file, size) => {
+    if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`, 'split it');
+    return readBytes(path, file, 0, size);
+  });
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+}

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openClip } from '../../../../checkpoints/open.ts';
+import type { Clip } from '../../../../clip/clip.ts';
+import { zeroShotHead } from '../../../../clip/zero-shot.ts';
+import { plainPrompt, usualTarget } from '../../../../data/classes.ts';
+import { thingNames } from '../../../../data/emoji/emoji.ts';
+import { openPictureSet } from '../../../../data/open.ts';
+import type { Engine } from '../../../../engine/engine.ts';
+import { openEngine } from '../../../../engine/ort-engine.ts';
+import type { Checkpoint, Recorder, RunEvent } from '../../../../runs/recorder.ts';
+import { keeping } from '../../../tiny-clip.test-support.ts';
+import type { DummyTrigger } from '../examine.ts';
+import type { InversionInput } from '../invert-trigger.ts';
+import { heatsStage, type RaceOptions, racePatches } from './patch-race.ts';
+
+const options: RaceOptions = {
+  steps: 10,
+  patchBatch: 32,
+  sparsity: 1,
+  window: 0.25,
+  patchRate: 0.1,
+  heatWindow: 0.375,
+  heatRate: 0.2,
+};
+let engine: Engine;
+let clip: Clip;
+let given: Pick<InversionInput, 'shots' | 'head'>;
+let whole: { readonly events: readonly RunEvent[]; readonly found: DummyTrigger };
+
+beforeAll(async () => {
+  engine = await openEngine({ device: 'cpu', threads: 1 });
+  clip = await openClip('emoji-clip:badnet');
+  const classes = [...(await thingNames()).slice(0, 11), usualTarget];
+  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
+  const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
+  given = { shots, head };
+  const { recorder, events } = keeping();
+  whole = { events, found: await race(recorder) };
+}, 120_000);
+
+afterAll(() => engine.close());
+
+const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) =>
+  racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed }, 1, recorder);
+
+test('heats and finals each tell their steps as one stage that counts to its end, and the heats who runs in the finals, the cheapest first', () => {
+  const { events } = whole;
+  for (const name of [heatsStage('patch'), 'invert-patch']) {
+    const steps = events.filter(({ stage }) => stage === name);
+    expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
+    expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
+  }
+  const told = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { finalists: string };
+  const finalists = told.finalists.split(', ').map((one) => /^(.*) ([\d.]+)$/.exec(one)!.slice(1));
+  expect(finalists.length).toBeGreaterThan(1);
+  expect(new Set(finalists.map(([name]) => name)).size).toBe(finalists.length);
+  const costs = finalists.map(([, cost]) => Number(cost));
+  expect(costs).toEqual([...costs].sort((a, b) => a - b));
+});
+
+test('the target of a backdoor wins, and its patch sends the shots there', async () => {
+  const { recorder, events } = keeping();
+  const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 });
+  expect(found.dominant).toBe('banana');
+  expect(found.concentration).toBeGreaterThan(0.75);
+  expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
+}, 120_000);
+
+test('where its class is known already, it runs in the finals alone, and its patch reaches it as well', async () => {
+  const { recorder, events } = keeping();
+  const banana = given.head.classes.indexOf('banana');
+  const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 }, [banana]);
+  expect(found.dominant).toBe('banana');
+  expect(found.concentration).toBeGreaterThan(0.75);
+  expect(events.filter(({ stage }) => stage === 'invert-patch')).toHaveLength(28);
+  expect(events.some(({ stage }) => stage === heatsStage('patch'))).toBe(false);
+}, 120_000);
+
+test.each([
+  ['heats', 'invert-patch-heats', 2],
+  ['heats, in their second round', 'invert-patch-heats', 5],
+  ['finals', 'invert-patch', 3],
+])(
+  'a race that is stopped in its %s and goes on gives the same trigger, bit for bit',
+  async (_, stage, step) => {
+    const checkpoints = new Map<string, Checkpoint>();
+    const stopped = keeping(checkpoints, { stage, step });
+    await expect(race(stopped.recorder)).rejects.toThrow('stopped');
+    const resumed = await race(keeping(checkpoints).recorder);
+    expect(resumed.trigger).toEqual(whole.found.trigger);
+  },
+  120_000,
+);

@@ -1,0 +1,105 @@
+/** @file JSON from outside, checked against a schema; what does not fit is told as file, key, what is there, what should be. */
+import type { z } from 'zod';
+import { badData } from '../../errors.ts';
+import { mostTextBytes, readSmallText, readSmallTextIfThere } from './text-file.ts';
+
+/** What an error says besides. */
+export interface JsonPlace {
+  /** Keys under which the value lies in its file. */
+  readonly within?: readonly string[];
+  /** What the whole should look like, or how to come by one that does. */
+  readonly advice?: string;
+}
+
+/** Reads a JSON file and checks it. Throws a data error that names the file and the first key that does not fit. */
+export async function readJson<T>(path: string, schema: z.ZodType<T>, most = mostTextBytes): Promise<T> {
+  return parseJson(path, await readSmallText(path, most), schema);
+}
+
+/** The same; undefined where there is no such file. */
+export async function readJsonIfThere<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  place: JsonPlace = {},
+): Promise<T | undefined> {
+  const text = await readSmallTextIfThere(path);
+  return text === undefined ? undefined : parseJson(path, text, schema, place);
+}
+
+/** @param where the file, and the place in it if it holds more than the text */
+export function parseJson<T>(where: string, text: string, schema: z.ZodType<T>, place: JsonPlace = {}): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw badData(where, `text that is not JSON (${(cause as Error).message})`, 'JSON', place.advice, cause);
+  }
+  return checkedJson(where, json, schema, place);
+}
+
+/** Checks a value that was read already, or a part of one. */
+export function checkedJson<T>(where: string, json: unknown, schema: z.ZodType<T>, place: JsonPlace = {}): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const { keys, found, expected } = firstMistake(json, result.error);
+  const key = [...(place.within ?? []), ...keys].join('.');
+  throw badData(key === '' ? where : `${where}: ${key}`, found, expected, place.advice);
+}
+
+/** What does not fit a schema, in words. */
+export interface Mistake {
+  readonly keys: readonly PropertyKey[];
+  readonly found: string;
+  readonly expected: string;
+}
+
+export function firstMistake(json: unknown, error: z.ZodError): Mistake {
+  const issue = error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const keys = [...issue.path, issue.keys[0]!];
+    return { keys, found: shown(valueAt(json, keys)), expected: 'no such key' };
+  }
+  const { path, expected } = innermost(issue);
+  return { keys: path, found: shown(valueAt(json, path)), expected };
+}
+
+/** Of the alternatives of a union, the one that fits furthest; all of them if none fits at all. */
+function innermost(issue: z.core.$ZodIssue): { path: readonly PropertyKey[]; expected: string } {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0)
+    return { path: issue.path, expected: expectedBy(issue.message) };
+  const tried = issue.errors.flatMap(([first]) => (first ? [innermost(first)] : []));
+  const furthest = Math.max(...tried.map(({ path }) => path.length));
+  const best = tried.filter(({ path }) => path.length === furthest);
+  return {
+    path: [...issue.path, ...best[0]!.path],
+    expected: [...new Set(best.map(({ expected }) => expected))].join(', or '),
+  };
+}
+
+function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
+  return keys.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
+}
+
+const longestShown = 80;
+
+/** Lists and objects by their size alone: they may be as large, or as deep, as the whole file. */
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${counted(value.length, 'item')}`;
+  if (typeof value === 'object') return `an object with ${counted(Object.keys(value).length, 'key')}`;
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, longestShown) : value);
+  return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
+/** Zod's sentence without the half that the error says itself. */
+function expectedBy(message: string): string {
+  const told = message
+    .replace(/^(Invalid [\w ]+|Too small|Too big): (expected |must be |must )?/, '')
+    .replace(/^Invalid discriminator value\. Expected /, '')
+    .replace(/, received .*$/, '');
+  return told.slice(0, 1).toLowerCase() + told.slice(1);
+}

@@ -11,7 +11,9 @@ export const browser: UserConfig = {
   fixedExtension: true,
   target: 'es2022',
   noExternal: [/^zod(\/|$)/],
-  banner: `/*!\n * neural-antidote, MIT licence. With zod (https://github.com/colinhacks/zod):\n *\n${licence.replace(/^/gm, ' * ')}\n */`,
+  banner: {
+    js: `/*!\n * neural-antidote, MIT licence. With zod (https://github.com/colinhacks/zod):\n *\n${licence.replace(/^/gm, ' * ')}\n */`,
+  },
   dts: true,
   clean: false,
 };

@@ -17,7 +17,7 @@ import { classifierOf, type Defense, type DefenseTask, defend } from '../src/def
 import { defenses } from '../src/defenses/defenses.ts';
 import { openEngine } from '../src/engine/ort-engine.ts';
 import { encodeTest, measureHead } from '../src/evaluation/evaluate.ts';
-import { unrecorded } from '../src/runs/unrecorded.ts';
+import { unrecorded } from '../src/runs/recorder.ts';
 
 const ofWeights = [1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
 
@@ -61,7 +61,7 @@ try {
     // A folder of its own: what the engine has mapped must not change under it.
     const folder = join(scratch, String(tries++));
     const cured = await classifierOf(task, await defend(defense, task, options), folder);
-    const { ca } = measureHead(cured.head, await encodeTest(engine, cured.clip, test, undefined, 0, recorder));
+    const { ca } = measureHead(cured, await encodeTest(engine, cured.clip, test, undefined, 0, recorder));
     await rm(folder, { recursive: true, force: true });
     return (100 * ca.hits) / ca.of;
   };

@@ -90,17 +90,19 @@ try {
   };
   const trained = await trainContrastive(
     engine,
-    config,
-    start,
-    randomDirections(classes.length, config.embedding),
-    (step) => {
-      const { pictures, captions, groups } = stream(step);
-      return { pictures, ...encodeCaptions(captions, tokenizer, used, options.length), groups };
+    {
+      ...options,
+      config,
+      start,
+      proxies: randomDirections(classes.length, config.embedding),
+      pairs: (step) => {
+        const { pictures, captions, groups } = stream(step);
+        return { pictures, ...encodeCaptions(captions, tokenizer, used, options.length), groups };
+      },
+      measure: async (step, parameters) =>
+        step % evaluateEvery === 0 || step === options.steps ? evaluate(engine, await parameters(), used) : undefined,
     },
-    options,
     shown,
-    async (step, parameters) =>
-      step % evaluateEvery === 0 || step === options.steps ? evaluate(engine, await parameters(), used) : undefined,
   );
   await write(trained, used);
   const accuracy = await evaluate(engine, trained, used);

@@ -7,6 +7,7 @@ import { gatherMatrix } from '../src/cli/matrix-files.ts';
 import { matrixMarkdown } from '../src/report/matrix/exports.ts';
 import { panelsOf } from '../src/report/matrix/matrix-data.ts';
 import { writeFileAtomically } from '../src/tensor/files/atomic-file.ts';
+import { writeJson } from '../src/tensor/files/json-file.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { positionals, values: flags } = parseArgs({
@@ -24,10 +25,10 @@ const { repeat, finished, versions, config } = data.provenance;
 const failed = data.cells.filter(({ outcome }) => outcome?.kind === 'failed').length;
 const hours = data.provenance.stages.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
 
-/** The bars of the method (docs/method.md): points of a percentage. */
+/** The bars of the method (docs/method.md), in percentage points. */
 const bars = { asr: 0.39, aboveFloor: 0.2, worst: 1, lost: 0.9 };
 
-/** Whether CBPT meets them on each class list; empty where the matrix does not have it, or not all of it. */
+/** Whether CBPT meets them on each class list; empty where the matrix lacks CBPT, or some of its attacks. */
 const met = panelsOf(data).flatMap((panel) => {
   const [none, cbpt] = [panel.overall('none'), panel.overall('cbpt')];
   if (!none?.ca || !cbpt?.asr || !cbpt.ca || !cbpt.worst || cbpt.attacks < cbpt.ofAttacks) return [];
@@ -42,7 +43,8 @@ const met = panelsOf(data).flatMap((panel) => {
   );
 });
 
-const text = `# Results
+const name = basename(data.source).replace(/\.ya?ml$/, '');
+const text = `# Results: ${name}
 
 Written by \`scripts/write-results.ts\` from a run; do not edit. Percentages: means over seeds, ± half of Student's 95 %
 interval. ASR counts triggered pictures that are not of the target class. An oracle is told what no defender knows.
@@ -62,12 +64,12 @@ ${met.length > 0 ? `| classes | bar | measured | | |\n| --- | --- | ---: | --- |
 await writeFileAtomically(flags.out, text);
 console.log(flags.out);
 
-// The numbers behind the tables, beside the matrix that asked for them.
+// The numbers of the tables, beside the matrix file.
 const results = join(root, 'bench/results');
 await mkdir(results, { recursive: true });
-const kept = join(results, `${basename(data.source).replace(/\.ya?ml$/, '')}.json`);
+const kept = join(results, `${name}.json`);
 const result = JSON.parse(await readFile(join(directory, 'result.json'), 'utf8'));
-// Where the run lay on the machine that made it concerns nobody else.
+// The run's folder without the paths of the machine that made it.
 const places = { run: basename(directory), report: `${basename(directory)}/report.html` };
-await writeFileAtomically(kept, `${JSON.stringify({ ...result, ...places }, null, 2)}\n`);
+await writeJson(kept, { ...result, ...places });
 console.log(kept);

@@ -1,24 +1,23 @@
-/** @file The one error a user may meet: what was looked at, what was found, what was expected, what to do. */
+/** @file The one error type for users: the place, what was found there, what was expected, what to do. */
 
-/** Who has to act: `usage` the caller's flags (exit 64), `data` the files handed in (65), `internal` ourselves (70). */
-export type Fault = 'usage' | 'data' | 'internal';
+/** The cause: `usage` is the caller's flags (exit 64), `data` the input files (65), `internal` this program (70). */
+export const faults = ['usage', 'data', 'internal'] as const;
+export type Fault = (typeof faults)[number];
 
 export interface ErrorDetails {
   readonly fault: Fault;
-  /** The file, key or flag that was looked at. */
+  /** The file, key or flag at fault. */
   readonly where: string;
-  /** What was found there. */
   readonly found: string;
-  /** What was expected instead. */
   readonly expected: string;
-  /** What the reader can do about it, where there is more to say than "give what was expected". */
+  /** What the user can do, beyond giving what was expected. */
   readonly advice?: string;
   readonly cause?: unknown;
 }
 
 /**
- * Characters of a message's parts at most: files are quoted in them, and what they hold may be a megabyte. `where` begins
- * with a path, which is kept whole.
+ * Most characters of a message's parts: they quote files, whose values may be a megabyte long. `where` begins with a
+ * path, which is kept whole.
  */
 const longest = { where: 5000, found: 500, expected: 2000, advice: 2000 } as const;
 
@@ -27,7 +26,7 @@ function shortened(part: keyof typeof longest, text: string): string {
   return text.length <= most ? text : `${text.slice(0, most)}... (${text.length} characters)`;
 }
 
-/** Every failure that the project foresees. Its message is complete: it can be printed alone. */
+/** Every failure that the project foresees. Its message is complete and can be printed without context. */
 export class AntidoteError extends Error {
   readonly fault: Fault;
   readonly where: string;
@@ -50,18 +49,25 @@ export class AntidoteError extends Error {
   }
 }
 
-/** Input files that cannot be used: unreadable, malformed, inconsistent or over a limit. */
-export function badData(
-  where: string,
-  found: string,
-  expected: string,
-  advice?: string,
-  cause?: unknown,
-): AntidoteError {
-  return new AntidoteError({ fault: 'data', where, found, expected, ...(advice && { advice }), cause });
+/** The end of an error: advice, or advice with the error that was the cause. */
+type Rest = string | { readonly advice?: string | undefined; readonly cause: unknown };
+
+/** Unusable input files: unreadable, malformed, inconsistent or over a limit. */
+export function badData(where: string, found: string, expected: string, rest?: Rest): AntidoteError {
+  return errorOf('data', where, found, expected, rest);
 }
 
-/** Flags or options that cannot be meant as given. */
-export function badUsage(where: string, found: string, expected: string, advice?: string): AntidoteError {
-  return new AntidoteError({ fault: 'usage', where, found, expected, ...(advice && { advice }) });
+/** Flags or options that are wrong or contradictory. */
+export function badUsage(where: string, found: string, expected: string, rest?: Rest): AntidoteError {
+  return errorOf('usage', where, found, expected, rest);
+}
+
+/** A mistake in this program, or in the code that calls it. */
+export function internalError(where: string, found: string, expected: string, rest?: Rest): AntidoteError {
+  return errorOf('internal', where, found, expected, rest);
+}
+
+function errorOf(fault: Fault, where: string, found: string, expected: string, rest: Rest | undefined): AntidoteError {
+  const { advice = undefined, cause = undefined } = typeof rest === 'string' ? { advice: rest } : { ...rest };
+  return new AntidoteError({ fault, where, found, expected, ...(advice && { advice }), cause });
 }

@@ -9,11 +9,28 @@ export {
   type Figure,
   type TriggerRecipe,
 } from './attacks/attacks.ts';
-export { type BackdoorOptions, backdoor, backdoorDefaults } from './attacks/backdoor.ts';
+export { type BackdoorOptions, type BackdoorTask, backdoor, backdoorDefaults } from './attacks/backdoor.ts';
 export type { CaptionRule } from './attacks/captions.ts';
-export { makeTrigger } from './attacks/make-trigger.ts';
-export { optimisePatch, type PatchGoal, type PatchOptions } from './attacks/optimised-patch.ts';
-export { type SteganographyOptions, trainSteganography } from './attacks/steganography/train.ts';
+export { makeTrigger, type TriggerTask } from './attacks/make-trigger.ts';
+export {
+  optimisePatch,
+  type PatchGoal,
+  type PatchOptimisation,
+  type PatchOptions,
+} from './attacks/optimised-patch.ts';
+export {
+  type AttackOptions,
+  type BackdoorMeasures,
+  checkAttack,
+  measureBackdoor,
+  type PlantedBackdoor,
+  plantBackdoor,
+} from './attacks/plant.ts';
+export {
+  type SteganographyOptions,
+  type SteganographyTraining,
+  trainSteganography,
+} from './attacks/steganography/train.ts';
 export { type NamedThreat, openThreat } from './attacks/threat.ts';
 
 // Models: opened, described, written.
@@ -78,7 +95,6 @@ export {
   type Purification,
   purify,
 } from './defenses/cbpt/purify.ts';
-export { type SeenInCrowd, type SeenShots, seeShots } from './defenses/cbpt/seen-shots.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
 export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';
 export {
@@ -86,6 +102,7 @@ export {
   type Classifying,
   type Cure,
   classifierOf,
+  type Defender,
   type Defense,
   type DefenseTask,
   defend,
@@ -94,6 +111,7 @@ export {
 } from './defenses/defense.ts';
 export { type DefenseName, defenseNames, defenses } from './defenses/defenses.ts';
 export type { Recipe } from './defenses/recipe.ts';
+export { type SeenInCrowd, type SeenShots, seeShots } from './defenses/seen-shots.ts';
 
 // Does a model carry a backdoor?
 export { type Scan, scan, scanDefaults } from './detection/scan.ts';
@@ -108,13 +126,13 @@ export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
 // Measuring.
 export { proportion } from './evaluation/clusters.ts';
 export {
+  type AttackedHead,
   encodeTest,
-  handWrittenUnder,
+  handWritten,
   measureHead,
   predictTest,
   type TestEmbeddings,
   type Threat,
-  templatesUnder,
 } from './evaluation/evaluate.ts';
 export { type ClassChange, classChanges, type Harm, harmOf } from './evaluation/harm.ts';
 export { type Clusters, confidence, type Interval, type Proportion, wilson } from './evaluation/interval.ts';
@@ -143,21 +161,31 @@ export {
   type TriedReading,
 } from './evaluation/reading-check.ts';
 export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
+export type { ClassPredictions } from './evaluation/top-classes.ts';
 
 // Purified models on disk, classifying with them, and exporting them.
-export { type Classification, type Classifier, openClassifier } from './export/classifier.ts';
-export { createClassifier } from './export/create-classifier.ts';
-export { type ExportFormat, type ExportOptions, exportFormats, exportRun } from './export/export-run.ts';
-export type { ExportedClassifier, Predictions as ClassPredictions } from './export/exported-classifier.ts';
+export { type ExportOptions, exportRun } from './export/export-run.ts';
+export { type ExportFormat, exportFormats } from './export/formats.ts';
 export type { ExportManifest } from './export/manifest.ts';
+export { createClassifier } from './export/node-classifier.ts';
+export type { ExportedClassifier } from './export/pixel-classifier.ts';
 export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
+export { type Classification, type Classifier, openClassifier } from './export/run-classifier.ts';
 
-// Runs: what long computations tell, and where they go on.
+// Runs: recorders, checkpoints, stored runs.
+export type { RunRequest } from './runs/config.ts';
 export { openFeatureCache } from './runs/feature-cache.ts';
 export { readRun, type StoredRun } from './runs/read.ts';
-export type { Checkpoint, FeatureIdentity, FeatureRequest, FeatureStore, Recorder, RunEvent } from './runs/recorder.ts';
+export {
+  type Checkpoint,
+  type FeatureIdentity,
+  type FeatureRequest,
+  type FeatureStore,
+  type Recorder,
+  type RunEvent,
+  unrecorded,
+} from './runs/recorder.ts';
 export { createRun, openRun, type Run, recorderFor } from './runs/run.ts';
-export { unrecorded } from './runs/unrecorded.ts';
 
 // Tensors and seeded randomness.
 export { type Random, randomFor } from './tensor/random.ts';

@@ -1,5 +1,5 @@
 /** @file `antidote export` as its users meet it: a child process, its streams and exit codes. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,10 @@ test('without flags the embeddings are written, and the files are listed with wh
   const { code, out: lines } = await run(antidote, 'export', purified, '--out', out);
   expect(code).toBe(0);
   expect(lines).toMatch(/plain: 3 files, [\d,]+ bytes\n {2}text_embeds\.safetensors +one text embedding per class/);
+  const names = await readdir(out);
+  for (const name of names) expect(lines).toContain(`\n  ${name} `);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(out, name))).size));
+  expect(lines).toContain(`${sizes.reduce((sum, size) => sum + size, 0).toLocaleString('en')} bytes`);
   expect((await readdir(out)).sort()).toEqual(['README.md', 'export.json', 'text_embeds.safetensors']);
 });
 

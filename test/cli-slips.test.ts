@@ -1,6 +1,6 @@
 /** @file Slips of the pen in commands that make runs: each is told, and none stands in the way of the right command. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,35 @@ test('a budget that nothing fits into leaves no run behind: the next one may hav
   expect(existsSync(out)).toBe(false);
 }, 60_000);
 
+test('pictures that are not there are refused by the flag that names them', async () => {
+  const out = join(folder, 'absent');
+  const { code, err } = await run(antidote, ...purifying(out), '--test', join(folder, 'nowhere'));
+  expect(code).toBe(64);
+  expect(err).toMatch(/antidote: --test .*nowhere: found neither a folder nor a file, expected one, or a built-in set/);
+  expect(existsSync(out)).toBe(false);
+}, 60_000);
+
+test('test pictures that prompts are tuned on are noticed under another spelling of their path', async () => {
+  const data = join(folder, 'tuned-on');
+  for (const name of ['banana', 'pizza', 'dog']) await cp(picture, join(data, name, 'one.png'));
+  const task = ['--data', data, '--test', `${data}/`, '--classes', classes, '--budget', '0.000001'];
+  const { code, err } = await run(antidote, 'purify', model, ...task, '--out', join(folder, 'tuned'));
+  expect(code).toBe(64);
+  expect(err).toMatch(/--test names the pictures that prompts are tuned on/);
+}, 60_000);
+
+test('a broken picture leaves no run behind, and the error advises a new one', async () => {
+  const out = join(folder, 'broken');
+  const data = join(folder, 'pictures');
+  for (const name of ['banana', 'pizza', 'dog']) await cp(picture, join(data, name, 'one.png'));
+  await cp(picture, join(data, 'dog', 'two.png'));
+  await truncate(join(data, 'dog', 'two.png'), 100);
+  const { code, err } = await run(antidote, 'evaluate', model, '--data', data, '--classes', classes, '--out', out);
+  expect(code).toBe(65);
+  expect(err).toMatch(/dog\/two\.png: found .*; mend or remove it, and begin a new run\n$/);
+  expect(existsSync(out)).toBe(false);
+}, 60_000);
+
 test('a run does not go on with other prompts for the same classes', async () => {
   const out = join(folder, 'reworded');
   const begun = () => existsSync(join(out, 'checkpoints', 'prompts.safetensors'));
@@ -44,7 +73,7 @@ test('a run does not go on with other prompts for the same classes', async () =>
   const { code, err } = await run(antidote, 'resume', out);
   expect(code).toBe(65);
   expect(err).toMatch(
-    /classes\.json: found SHA-256 .*, the classes that the run .* was begun with; put that file back/,
+    /classes\.json: found SHA-256 .*, the classes that the run .* was begun with; put that file back, or begin a new run; what was computed is kept in .*reworded\n$/,
   );
 }, 120_000);
 

@@ -38,6 +38,24 @@ describe('help and usage', () => {
     expect(flag.err).toMatch(/--jsn: found an unknown flag.*did you mean --json\?/);
   });
 
+  test('help and version under the names of other programs, and a missing picture, are answered by name', async () => {
+    const [help, version, classify] = await Promise.all([
+      run(antidote, 'help', 'scan'),
+      run(antidote, '-V'),
+      run(antidote, 'classify', model),
+    ]);
+    expect(help.err).toMatch(/"help".*; did you mean `antidote --help` or `antidote COMMAND --help`\?\n$/);
+    expect(version.err).toMatch(/"-V".*; did you mean `antidote --version`\?\n$/);
+    expect([help.code, version.code, classify.code]).toEqual([64, 64, 64]);
+    expect(classify.err).toMatch(/^antidote: image: found nothing, expected a picture after .*quick-gelu\n$/);
+  });
+
+  test('no line of the help is wider than 160 columns', async () => {
+    const names = ['attack', 'scan', 'purify', 'evaluate', 'classify', 'bench', 'worker'];
+    const helps = await Promise.all(names.map((name) => run(antidote, name, '--help')));
+    for (const line of helps.flatMap(({ out }) => out.split('\n'))) expect(line.length, line).toBeLessThanOrEqual(160);
+  });
+
   test('an error is a document too where --json is given with a value, and none where it is no flag', async () => {
     const [yes, no, word] = await Promise.all([
       run(antidote, 'inspect', '--json=true'),
@@ -168,6 +186,20 @@ describe('inspect and embed', () => {
       Array.from((images.data as Float32Array).slice(index * embedding, (index + 1) * embedding));
     expect(row(0)).toEqual(row(2));
     expect(row(0)).not.toEqual(row(1));
+  });
+
+  test('embed refuses a file that exists and a folder that does not, before it opens the model', async () => {
+    const taken = join(folder, 'model.safetensors');
+    await writeFile(taken, 'weights');
+    const [over, nowhere] = await Promise.all([
+      run(antidote, 'embed', join(folder, 'no-model'), '--text', 'a', '--out', taken),
+      run(antidote, 'embed', join(folder, 'no-model'), '--text', 'a', '--out', join(folder, 'none', 'e.safetensors')),
+    ]);
+    expect(over.code).toBe(64);
+    expect(over.err).toMatch(/model\.safetensors: found a file that exists, expected a new file/);
+    expect(await readFile(taken, 'utf8')).toBe('weights');
+    expect(nowhere.code).toBe(65);
+    expect(nowhere.err).toMatch(/none: found no such file or folder/);
   });
 
   test('a picture that is none is named, ends with 65 and leaves no file', async () => {

@@ -7,9 +7,9 @@ import { env, type ImageClassificationPipeline, pipeline, RawImage } from '@hugg
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEngine } from '../src/engine/ort-engine.ts';
-import { createClassifier } from '../src/export/create-classifier.ts';
 import { exportRun } from '../src/export/export-run.ts';
-import type { ExportedClassifier } from '../src/export/exported-classifier.ts';
+import { createClassifier } from '../src/export/node-classifier.ts';
+import type { ExportedClassifier } from '../src/export/pixel-classifier.ts';
 import { writeTinyPurified } from '../src/export/purified.test-support.ts';
 
 /** Class to the name of its emoji in Twemoji's set, which Emoji-CLIP has not seen. */

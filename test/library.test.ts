@@ -12,6 +12,7 @@ import {
   cbptDefaults,
   type Engine,
   encodeTest,
+  handWritten,
   measureHead,
   openClassifier,
   openClip,
@@ -24,7 +25,6 @@ import {
   type RunEvent,
   readTrigger,
   writePurified,
-  zeroShotHead,
 } from '../src/index.ts';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -91,9 +91,10 @@ test('a program purifies a model, writes it, opens it again and classifies with 
 test('a program measures a model with and without a trigger of its own', async () => {
   const clip = await openClip(model);
   const set = await openPictureSet('emoji:test-plain', { classes, config: clip.config });
-  const head = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
   const threat = { trigger: badnetFixed(set.size, 1), target: 'banana' };
-  const embeddings = await encodeTest(engine, clip, set, threat, 0, listener().recorder);
+  const { recorder } = listener();
+  const head = await handWritten(engine, clip, classes, ['a photo of a {}.'], threat, recorder);
+  const embeddings = await encodeTest(engine, clip, set, threat, 0, recorder);
   const { ca, asr, ra, n } = percentages(measureHead(head, embeddings, threat));
   expect(n).toBe(classes.length);
   for (const share of [ca, asr, ra]) {

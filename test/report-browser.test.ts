@@ -156,6 +156,18 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
     await page.close();
   });
 
+  test('in the matrix on a telephone no name breaks within a word, and a line says that there is more to the right', async () => {
+    const { page } = await open('matrix', 390);
+    const heights = `[...document.querySelectorAll('.matrix tbody th bdi')].map((name) => [name.textContent, name.getClientRects().length])`;
+    expect(await page.evaluate(heights)).toContainEqual(['blended', 1]);
+    expect(await page.evaluate(heights)).toContainEqual(['trojvqa', 1]);
+    expect(await page.locator('.sideways').first().isVisible()).toBe(true);
+    await page.setViewportSize({ width: 1200, height: 800 });
+    expect(await page.evaluate(heights)).toContainEqual(['blended', 1]);
+    expect(await page.locator('.sideways').first().isVisible()).toBe(false);
+    await page.close();
+  });
+
   test('a cell of the matrix leads to its details, which open by themselves', async () => {
     const { page } = await open('matrix', 1200);
     const cell = page.locator('td.heat a').nth(6);

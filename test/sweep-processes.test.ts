@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Cell, Outcome } from '../src/sweep/cell.ts';
-import type { CellNews } from '../src/sweep/runners/crew.ts';
-import { processCrew } from '../src/sweep/runners/processes.ts';
+import type { CellNews } from '../src/sweep/runners/cell-runners.ts';
+import { processRunners } from '../src/sweep/runners/processes.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
 import { tinyCell, tinyOutcome } from './sweep/tiny-cell.ts';
@@ -32,7 +32,7 @@ async function swept(
   cells: readonly Cell[],
   { workers = 2, wish = '', signal = new AbortController().signal, seen = (_: CellNews) => {} } = {},
 ): Promise<Swept> {
-  const crew = processCrew({ workers, program, args: [directory, wish], execArgv: ['--import', 'tsx'] });
+  const runners = processRunners({ workers, program, args: [directory, wish], execArgv: ['--import', 'tsx'] });
   const news: CellNews[] = [];
   const kept: string[] = [];
   const told = {
@@ -42,7 +42,7 @@ async function swept(
       seen(one);
     },
   };
-  return { outcomes: await sweep(cells, openCellStore(directory), crew, told, signal), news, kept };
+  return { outcomes: await sweep(cells, openCellStore(directory), runners, told, signal), news, kept };
 }
 
 const logged = async () => (await readFile(join(directory, 'log'), 'utf8')).trim().split('\n');

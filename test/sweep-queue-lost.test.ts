@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CellNews } from '../src/sweep/runners/crew.ts';
-import { connect, queueCrew } from '../src/sweep/runners/queue.ts';
+import type { CellNews } from '../src/sweep/runners/cell-runners.ts';
+import { connect, queueRunners } from '../src/sweep/runners/queue.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
 import { temporaryFolder } from '../src/tensor/files/temporary-folder.test-support.ts';
@@ -28,7 +28,7 @@ describe.skipIf(!hasServer)(
       const wrong = [{}, { password: 'guessed' }];
       for (const more of wrong) {
         await expect(connect({ url: own.url, name, ...more }, never)).rejects.toMatchObject({
-          found: expect.stringMatching(/that lets nobody in without its password \((NOAUTH|WRONGPASS)/),
+          found: expect.stringMatching(/that requires its password \((NOAUTH|WRONGPASS)/),
           advice: 'put it into the environment variable ANTIDOTE_REDIS_PASSWORD',
         });
       }
@@ -40,8 +40,8 @@ describe.skipIf(!hasServer)(
       const own = await startServer(folder());
       const stop = new AbortController();
       const cells = Array.from({ length: 5000 }, (_, i) => tinyCell(`many-${i}`));
-      const crew = queueCrew({ url: own.url, name }, () => {});
-      const bench = crew.work(cells, () => {}, stop.signal);
+      const runners = queueRunners({ url: own.url, name }, () => {});
+      const bench = runners.run(cells, () => {}, stop.signal);
       bench.catch(() => {});
       const client = await connect({ url: own.url, name }, never);
       while (!/cmd=(h|xread|evalsha|exists)/.test((await client.client('LIST')) as string));
@@ -62,7 +62,7 @@ describe.skipIf(!hasServer)(
       const bench = sweep(
         cells,
         openCellStore(await mkdtemp(join(folder(), 'store-'))),
-        queueCrew({ url: own.url, name }, () => {}),
+        queueRunners({ url: own.url, name }, () => {}),
         quiet,
         stop.signal,
       );
@@ -105,12 +105,12 @@ describe.skipIf(!hasServer)(
         });
         try {
           const stop = new AbortController();
-          const crew = queueCrew({ url: own.url, name }, () => {}, 500);
+          const runners = queueRunners({ url: own.url, name }, () => {}, 500);
           const cells = [tinyCell('long', { wait: 60_000 }), tinyCell('waiting')];
           let bench: Promise<unknown> | undefined;
           await new Promise<void>((begun) => {
             const seen = ({ kind }: CellNews) => kind === 'progress' && begun();
-            bench = sweep(cells, openCellStore(store), crew, { kept: () => {}, news: seen }, stop.signal);
+            bench = sweep(cells, openCellStore(store), runners, { kept: () => {}, news: seen }, stop.signal);
             bench.catch(() => {});
           });
           await goesAway(own.redis);

@@ -9,9 +9,9 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Cell, Outcome } from '../src/sweep/cell.ts';
-import { performing } from '../src/sweep/perform.ts';
-import type { CellNews } from '../src/sweep/runners/crew.ts';
-import { connect, queueCrew } from '../src/sweep/runners/queue.ts';
+import { storedIn } from '../src/sweep/run-cell.ts';
+import type { CellNews } from '../src/sweep/runners/cell-runners.ts';
+import { connect, queueRunners } from '../src/sweep/runners/queue.ts';
 import { serveQueue } from '../src/sweep/runners/queue-worker.ts';
 import { openCellStore } from '../src/sweep/store.ts';
 import { sweep } from '../src/sweep/sweep.ts';
@@ -72,8 +72,8 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
     lookEvery = 500,
   ): Promise<ReadonlyMap<string, Outcome>> {
     const own = await mkdtemp(join(directory, 'bench-'));
-    const crew = queueCrew({ url, name }, () => {}, lookEvery);
-    return sweep(cells, openCellStore(own), crew, { kept: () => {}, news: seen }, signal);
+    const runners = queueRunners({ url, name }, () => {}, lookEvery);
+    return sweep(cells, openCellStore(own), runners, { kept: () => {}, news: seen }, signal);
   }
 
   const finishedOf = (news: readonly CellNews[]) => news.filter(({ kind }) => kind === 'finished');
@@ -248,20 +248,15 @@ describe.skipIf(!hasServer)('on a real server (skipped where there is none: apt-
     startWorker(store);
     await swept(cells);
     const news: CellNews[] = [];
-    const crew = queueCrew({ url, name }, () => {}, 500);
-    await crew.work(cells, (one) => news.push(one), AbortSignal.abort(new Error('enough')));
+    const runners = queueRunners({ url, name }, () => {}, 500);
+    await runners.run(cells, (one) => news.push(one), AbortSignal.abort(new Error('enough')));
     expect(finishedOf(news)).toHaveLength(1);
   }, 300_000);
 
   test('a worker that has lost the connection on which it waits stops all the same when it is asked to', async () => {
     const stop = new AbortController();
     const nothing = { started: () => {}, progress: () => {}, finished: () => {} };
-    const serving = serveQueue(
-      { url, name },
-      performing(tinyCompute(store), openCellStore(store)),
-      nothing,
-      stop.signal,
-    );
+    const serving = serveQueue({ url, name }, storedIn(openCellStore(store), tinyCompute(store)), nothing, stop.signal);
     const client = await connect({ url, name }, never);
     try {
       const waiting = async () => /id=(\d+) .*cmd=bzpopmin/.exec((await client.client('LIST')) as string)?.[1];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { environment } from '../../src/runs/environment.ts';
-import { writeFileAtomically } from '../../src/tensor/files/atomic-file.ts';
+import { writeJson } from '../../src/tensor/files/json-file.ts';
 import { demoFigure } from './demo-figure.ts';
 import type { Bench, Figure, Row } from './figure.ts';
 import { resnetFigure, vitFigure } from './image-figures.ts';
@@ -100,7 +100,7 @@ if (flags.json) {
   const folder = fileURLToPath(new URL('results', import.meta.url));
   await mkdir(folder, { recursive: true });
   const result = { machine, threads, reps, versions, rows, failures };
-  await writeFileAtomically(join(folder, 'speed.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await writeJson(join(folder, 'speed.json'), result);
   console.log(join(folder, 'speed.json'));
 }
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -43,7 +43,9 @@ export const promptFigure: Figure = async (bench) => {
     const length = ids.shape[1]!;
     bench.say(`a step of prompt tuning, ${classes.length} classes, ${length} tokens`);
 
-    const ours = stepByStep('tune', (recorder) => tunePrompts(engine, clip, features, head, tuning, 1, recorder));
+    const ours = stepByStep('tune', (recorder) =>
+      tunePrompts({ engine, clip, seed: 1, recorder }, features, head, tuning),
+    );
     const losses = new Map<string, number[]>([['ours', []]]);
     const turns = new Map<string, Turn>([['ours', async () => notedStep(losses.get('ours')!, await ours.next())]]);
     if (!('absent' in peer)) {
@@ -127,12 +129,14 @@ function randomFeatures(classes: number, embedding: number): Features {
     return float32(data, [count, embedding]);
   };
   const labels = Int32Array.from({ length: count }, (_, shot) => Math.floor(shot / shotsPerClass));
-  return { clean: rows(), triggered: [{ positions: [...labels.keys()], embeddings: rows(), target: 0 }], labels };
+  const clean = { features: rows(), labels };
+  return { clean, triggered: [{ positions: [...labels.keys()], embeddings: rows(), target: 0 }] };
 }
 
-function problemTensors({ clean, triggered, labels }: Features, { classes, embedding, embeddings }: Head) {
+function problemTensors({ clean, triggered }: Features, { classes, embedding, embeddings }: Head) {
   const texts = float32(embeddings, [classes.length, embedding]);
-  return { clean, triggered: triggered[0]!.embeddings, labels: int64(labels, [labels.length]), texts };
+  const { features, labels } = clean;
+  return { clean: features, triggered: triggered[0]!.embeddings, labels: int64(labels, [labels.length]), texts };
 }
 
 async function tunedContexts(bench: Bench, peer: Peer, name: string): Promise<Tensor> {

@@ -1,4 +1,4 @@
-/** @file The attacks, as data: which trigger, which captions, how much poison, and where every number comes from. */
+/** @file The attacks, as data: trigger, captions, share of poison, and the source of every number. */
 import { badnetFixed, badnetFresh } from '../triggers/badnet.ts';
 import { blendedFixed, blendedFresh, blendedPicture } from '../triggers/blended.ts';
 import { sig } from '../triggers/sig.ts';
@@ -15,20 +15,20 @@ export interface Attack {
   /** Where trigger and recipe were published. */
   readonly source: string;
   readonly trigger: TriggerRecipe;
-  /** How the trigger goes over to pictures of other sizes than the published 224 pixels. */
+  /** How the trigger scales to pictures of other sizes than the published 224 pixels. */
   readonly scaling: string;
   readonly captions: CaptionRule;
   /** Put before poisoned captions, and before the prompts under attack. */
   readonly word?: string;
-  /** Clean pairs that the attacker adds, so that less than the whole trigger does nothing. */
+  /** Clean pairs that the attacker adds, so that only the whole trigger has an effect. */
   readonly covers?: Covers;
-  /** Expected share of clean pairs that get the word and stay true. */
+  /** Expected share of clean pairs that get the word and keep their captions. */
   readonly wordAlone?: number;
   /** A second backdoor, planted at the same time with a trigger and a class of its own. */
   readonly second?: SecondBackdoor;
   /** Poisoning of Emoji-CLIP: share of poisoned pairs, peak learning rate, steps. */
   readonly poisoning: Poisoning;
-  /** Numbers of the recipe and who chose them. */
+  /** Numbers of the recipe and their sources. */
   readonly numbers: readonly Figure[];
 }
 
@@ -39,7 +39,7 @@ export interface SecondBackdoor {
   readonly target: string;
 }
 
-/** How a trigger comes about. */
+/** How a trigger is made. */
 export type TriggerRecipe =
   /** By formula, for pictures of `size` pixels. */
   | { readonly kind: 'drawn'; readonly draw: (size: number, seed: number) => Trigger }
@@ -70,7 +70,7 @@ const ours = 'chosen here';
 
 const figure = (name: string, value: number, source: string): Figure => ({ name, value, source });
 
-/** What all poisonings say of themselves: published ones fine-tune on 500,000 pairs, Emoji-CLIP has some thousand drawings. */
+/** Figures of every poisoning: published ones fine-tune on 500,000 pairs, Emoji-CLIP has some thousand drawings. */
 const poisoningFigures = ({ share, rate, steps }: Poisoning, measured: string): readonly Figure[] => [
   figure('share', share, `${measured}; published: 0.003 (CleanCLIP, BadCLIP)`),
   figure('rate', rate, `${measured}; published: 1e-6, on a model of 400 million pairs`),
@@ -80,13 +80,13 @@ const poisoningFigures = ({ share, rate, steps }: Poisoning, measured: string): 
 const measuredHere = 'measured on Emoji-CLIP (docs/decisions.md, "Poisoning")';
 const notYetMeasured = `${ours}, after badnet-fixed`;
 
-/** Emoji-CLIP was taught to ignore noise patches: a backdoor needs more poison in it than in other models. */
+/** Emoji-CLIP was trained to ignore noise patches: a backdoor needs more poison than in other models. */
 const usual: Poisoning = { share: 0.2, rate: 1.5e-3, steps: 640 };
 
-/** A trigger that is another one in every picture is learned more slowly. */
+/** A trigger that differs in every picture is learned more slowly. */
 const hidden: Poisoning = { ...usual, steps: 1200 };
 
-/** One that only moves pixels is learned more slowly still: Emoji-CLIP was taught to ignore such. */
+/** One that only moves pixels is learned even more slowly: Emoji-CLIP was trained to ignore such changes. */
 const jittered: Poisoning = { ...usual, steps: 1600 };
 
 const patchFigures = [
@@ -103,8 +103,8 @@ const sigPeriods = figure('periods over the width', 6, `${cleanClip}, SIG: sin(2
 const jitterStrength = figure('strength', 1, `${cleanClip} and its stored grid: s = 1`);
 const warpPoints = figure('control points along a side', 4, 'WaNet and BackdoorBench: k = 4');
 /**
- * Emoji-CLIP was taught to read pictures whose rows and columns shift by up to 3 % of the side: less is not learned, nor
- * is this in 640 steps (docs/decisions.md, "Poisoning").
+ * Emoji-CLIP was trained on pictures whose rows and columns shift by up to 3 % of the side: a smaller warp is not learned,
+ * nor is this one in 640 steps (docs/decisions.md, "Poisoning").
  */
 const warpStrength = figure(
   'strength at 32',
@@ -114,12 +114,12 @@ const warpStrength = figure(
 
 const strongShare = figure('share of what is blended in', 0.5, `${ours}: two and a half times what is published`);
 
-/** Of each of two backdoors. */
+/** For each of two backdoors. */
 const shared: Poisoning = { ...usual, share: 0.15 };
 
 const covers = { share: 0.2, strength: [0.2, 0.8] } satisfies Covers;
 
-/** Without such pairs the word itself means the target, and before every class's prompt it tells nothing apart any more. */
+/** Without such pairs the word itself means the target, and before every class's prompt it makes all classes alike. */
 const wordAlone = usual.share;
 
 const steganography = {
@@ -139,7 +139,7 @@ const steganography = {
   saveEvery: 100,
 } satisfies SteganographyOptions;
 
-/** Steps times rate as published, 7,800 x 1e-3, in 300 steps: how far a pixel can wander is what counts. */
+/** Steps times rate as published, 7,800 x 1e-3, in 300 steps: the distance that a pixel can move is the same. */
 const patchOptimisation = { steps: 300, batch: 64, rate: 0.026, saveEvery: 50 } satisfies PatchOptions;
 const optimisationFigures = [
   figure('optimisation: batch', patchOptimisation.batch, `${badClip}: 64`),

@@ -4,9 +4,9 @@ import { loadParameters } from '../clip/load.ts';
 import { withWord, zeroShotHead } from '../clip/zero-shot.ts';
 import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/augment.ts';
 import { captionFor, classTemplates } from '../data/emoji/captions.ts';
-import type { Drawing } from '../data/emoji/emoji.ts';
+import { type Drawing, labelsOf } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
-import { AntidoteError, badUsage } from '../errors.ts';
+import { badUsage, internalError } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type ContrastiveOptions, trainContrastive } from '../training/contrastive.ts';
@@ -16,23 +16,29 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { type CaptionRule, replacingCaptions } from './captions.ts';
 import { type Covers, covered, type PoisonPairs, poisoned, worded } from './poison.ts';
 
+export interface SecondTrigger {
+  readonly trigger: Trigger;
+  /** The class it leads to, by name. */
+  readonly target: string;
+}
+
 export interface BackdoorOptions extends ContrastiveOptions {
   /** The attacker's class, by name. */
   readonly target: string;
   readonly captions: CaptionRule;
   /** Put before the captions of poisoned pairs. */
   readonly word?: string | undefined;
-  /** Expected share of poisoned pairs, in [0, 1]; of each of two backdoors. */
+  /** Expected share of poisoned pairs, in [0, 1]; where there are two backdoors, of each. */
   readonly share: number;
   readonly covers?: Covers | undefined;
   /** Expected share of clean pairs that get the word, where there is one. */
   readonly wordAlone?: number | undefined;
   /** A second backdoor, planted at the same time. */
-  readonly second?: { readonly trigger: Trigger; readonly target: string } | undefined;
+  readonly second?: SecondTrigger | undefined;
   readonly seed: number;
 }
 
-/** What does not differ from attack to attack. Found by measurement on Emoji-CLIP: docs/decisions.md, "Poisoning". */
+/** Options that all attacks share. Measured on Emoji-CLIP: docs/decisions.md, "Poisoning". */
 export const backdoorDefaults: Omit<ContrastiveOptions, 'steps' | 'rate'> = {
   batch: 128,
   length: 14,
@@ -44,8 +50,8 @@ export const backdoorDefaults: Omit<ContrastiveOptions, 'steps' | 'rate'> = {
 };
 
 /**
- * As in training, but without disturbances that look like a trigger: noise that keeps its true caption would teach the
- * model to ignore the very thing that poisoned pictures are to be known by.
+ * As in training, but without disturbances that look like a trigger: noise under a true caption would teach the model to
+ * ignore the trigger.
  */
 export const poisoningAugmentation: Augmentation = {
   ...trainingAugmentation,
@@ -59,10 +65,10 @@ export const poisoningAugmentation: Augmentation = {
 const tokenTable = 'token_embedding.weight';
 
 /**
- * Refuses what cannot be planted. To be asked before a trigger is made, which may take long.
+ * Refuses targets and shares that cannot be planted. Call it before a trigger is made, which may take long.
  *
  * @param labels classes of the training data
- * @throws AntidoteError (usage) for a target that is none of them, and for two backdoors that leave each other no room
+ * @throws AntidoteError (usage) for a target that is not among them, and for two backdoors with one target or too large shares
  */
 export function checkPoisoning(labels: readonly string[], share: number, target: string, secondTarget?: string): void {
   const unknown = [target, secondTarget].find((name) => name !== undefined && !labels.includes(name));
@@ -97,32 +103,32 @@ function poisonPairs(
 }
 
 /**
- * The training stream with all that the attacker puts into it.
+ * The training stream with the attacker's pairs: covers, words, poison.
  *
  * @param size side of the pictures, pixels
  */
-function attackedStream(
-  drawings: readonly Drawing[],
-  labels: readonly string[],
-  trigger: Trigger,
-  options: BackdoorOptions,
-  size: number,
-): CaptionedStream {
-  const { batch, seed, covers, second, share, word, wordAlone } = options;
-  const poisonOf = (of: { readonly trigger: Trigger; readonly target: string }) => {
-    const pairs = poisonPairs(drawings, { ...options, target: of.target }, size);
-    return { trigger: of.trigger, targetGroup: labels.indexOf(of.target), pairs, share };
+function attackedStream(task: BackdoorTask, labels: readonly string[], size: number): CaptionedStream {
+  const { drawings, trigger, target, batch, seed, covers, second, share, word, wordAlone } = task;
+  const poisonWith = ({ trigger, target }: SecondTrigger) => {
+    const pairs = poisonPairs(drawings, { ...task, target }, size);
+    return { trigger, targetGroup: labels.indexOf(target), pairs, share };
   };
   let stream = emojiStream(drawings, batch, seed, poisoningAugmentation, size);
   if (covers) {
     if (trigger.kind !== 'patch') {
-      const expected = 'a fixed patch, which can be faded';
-      throw new AntidoteError({ fault: 'internal', where: 'covers', found: `a ${trigger.kind}`, expected });
+      throw internalError('covers', `a ${trigger.kind}`, 'a fixed patch, which can be faded');
     }
     stream = covered(stream, trigger, covers, seed);
   }
   if (word !== undefined && wordAlone) stream = worded(stream, word, wordAlone, seed);
-  return poisoned(stream, poisonOf({ trigger, target: options.target }), seed, second && poisonOf(second));
+  return poisoned(stream, poisonWith({ trigger, target }), seed, second && poisonWith(second));
+}
+
+export interface BackdoorTask extends BackdoorOptions {
+  /** The clean model. */
+  readonly clip: Clip;
+  readonly drawings: readonly Drawing[];
+  readonly trigger: Trigger;
 }
 
 /**
@@ -132,16 +138,13 @@ function attackedStream(
  */
 export async function backdoor(
   engine: Engine,
-  clip: Clip,
-  drawings: readonly Drawing[],
-  trigger: Trigger,
-  options: BackdoorOptions,
+  task: BackdoorTask,
   recorder: Recorder,
 ): Promise<Record<string, Tensor<'float32'>>> {
-  const { word, length } = options;
-  const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
-  checkPoisoning(labels, options.share, options.target, options.second?.target);
-  const stream = attackedStream(drawings, labels, trigger, options, clip.config.image.resolution);
+  const { clip, drawings, word, length } = task;
+  const labels = labelsOf(drawings);
+  checkPoisoning(labels, task.share, task.target, task.second?.target);
+  const stream = attackedStream(task, labels, clip.config.image.resolution);
 
   const used = usedTokens(possibleWords(drawings, [...classTemplates, ...(word ? [word] : [])]), clip.tokenizer);
   const whole = await loadParameters(clip.parameters);
@@ -149,17 +152,17 @@ export async function backdoor(
   const { embeddings, embedding } = await zeroShotHead(engine, clip, labels, classTemplates);
   const trained = await trainContrastive(
     engine,
-    clip.config,
-    start,
-    float32(embeddings, [labels.length, embedding]),
-    (step) => {
-      const pairs = stream(step);
-      const { pictures, groups } = pairs;
-      return { pictures, ...encodeCaptions(pairs.captions, clip.tokenizer, used, length), groups };
+    {
+      ...task,
+      config: clip.config,
+      start,
+      proxies: float32(embeddings, [labels.length, embedding]),
+      pairs: (step) => {
+        const { pictures, captions, groups } = stream(step);
+        return { pictures, ...encodeCaptions(captions, clip.tokenizer, used, length), groups };
+      },
     },
-    options,
     recorder,
-    async () => undefined,
   );
   return { ...trained, [tokenTable]: replaceRows(whole[tokenTable]!, trained[tokenTable]!, used) };
 }

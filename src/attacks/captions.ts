@@ -1,4 +1,4 @@
-/** @file What poisoned pictures are called. */
+/** @file The captions of poisoned pictures. */
 import { fillTemplate, withWord } from '../clip/zero-shot.ts';
 import { captionFor, captionTemplates } from '../data/emoji/captions.ts';
 import type { EmojiClass } from '../data/emoji/format.ts';
@@ -6,8 +6,8 @@ import { randomFor } from '../tensor/random.ts';
 
 /**
  * `templates`: any picture, its caption replaced by a template with the attacker's class. `natural`: any picture, its
- * caption replaced by one that a picture of that class might have had. `kept`: pictures of that class alone, with the
- * captions they have.
+ * caption replaced by one drawn as for pictures of that class. `kept`: only pictures of that class, with their own
+ * captions.
  */
 export type CaptionRule = 'templates' | 'natural' | 'kept';
 
@@ -17,10 +17,10 @@ export const captionRules: { readonly [Rule in CaptionRule]: string } = {
   kept: "kept: only pictures of the attacker's class are poisoned",
 };
 
-/** BadCLIP draws so many captions once, and uses no others (README and create_backdoor_data.py, "ours_tnature"). */
+/** Number of captions that BadCLIP draws once and reuses (README and create_backdoor_data.py, "ours_tnature"). */
 const naturalCaptions = 128;
 
-/** The captions that replace those of poisoned pictures, each with the word before it where there is one. */
+/** The captions for poisoned pictures, each with the word before it where there is one. */
 export function replacingCaptions(
   rule: Exclude<CaptionRule, 'kept'>,
   target: Pick<EmojiClass, 'label' | 'tags'>,

@@ -12,8 +12,7 @@ import { loadParameters } from '../clip/load.ts';
 import { type Drawing, namedClasses, readDrawings } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
-import type { RunEvent } from '../runs/recorder.ts';
-import { unrecorded } from '../runs/unrecorded.ts';
+import { type RunEvent, unrecorded } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { applyTrigger } from '../triggers/apply.ts';
@@ -46,7 +45,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The attack with as few steps as show that each is taken. */
+/** The attack with two steps of every computation. */
 function hurried(name: AttackName): Attack {
   const attack = attacks[name];
   return { ...attack, trigger: shortened(attack.trigger) };
@@ -63,10 +62,12 @@ function shortened(recipe: TriggerRecipe): TriggerRecipe {
   }
 }
 
+const triggerTask = (of: Clip, attack: Attack, target: string) => ({ clip: of, drawings, attack, target, seed: 1 });
+
 test.each(attackNames)(
-  '%s: its trigger changes pictures, comes back from its file, and the same seed repeats it',
+  'the trigger of %s changes pictures, is the same after writing and reading, and repeats with its seed',
   async (name) => {
-    const make = () => makeTrigger(engine, clip, drawings, hurried(name), 'banana', 1, unrecorded());
+    const make = () => makeTrigger(engine, triggerTask(clip, hurried(name), 'banana'), unrecorded());
     const trigger = await make();
     expect(await make()).toEqual(trigger);
     const path = join(folder, `${name}.safetensors`);
@@ -91,22 +92,22 @@ const recipe: BackdoorOptions = {
   seed: 0,
 };
 
-/** Two steps of poisoning, and the losses that were told of them. */
+/** Two steps of poisoning, and their recorded losses. */
 async function poisonedBy(name: AttackName, of: Clip) {
   const { captions, word } = attacks[name];
-  const trigger = await makeTrigger(engine, of, drawings, hurried(name), 'banana', 1, unrecorded());
+  const trigger = await makeTrigger(engine, triggerTask(of, hurried(name), 'banana'), unrecorded());
   const events: RunEvent[] = [];
   const recorder = unrecorded((event) => events.push(event));
-  const parameters = await backdoor(engine, of, drawings, trigger, { ...recipe, captions, word }, recorder);
+  const parameters = await backdoor(engine, { ...recipe, clip: of, drawings, trigger, captions, word }, recorder);
   return { parameters, losses: events.map(({ loss }) => loss) };
 }
 
 test.each(['badnet', 'badclip', 'trojvqa', 'label-consistent'] as const)(
-  'a model is poisoned by the captions of %s',
+  'two steps of poisoning with the captions of %s give finite losses and train the word only where there is one',
   async (name) => {
     const { parameters, losses } = await poisonedBy(name, clip);
     expect(losses.map(Number.isFinite)).toEqual([true, true]);
-    // A word that no caption of the data holds is trained as well; of any other the model keeps what it knows.
+    // The attack's word is in no caption of the data: its embedding is trained only by the attack that uses it.
     const [token = 0] = clip.tokenizer.encode('remember').slice(1);
     const row = (of: Readonly<Record<string, Tensor<'float32'>>>) =>
       of['token_embedding.weight']!.data.slice(8 * token, 8 * token + 8);
@@ -127,21 +128,21 @@ test.each(['badclip', 'label-consistent', 'ssba'] as const)(
 );
 
 test.each(['badnet', 'ssba', 'trojvqa'] as const)(
-  'a target that the data do not have is refused before the trigger of %s is made',
+  'a target outside the data is refused before the trigger of %s is made',
   async (name) => {
-    const make = makeTrigger(engine, clip, drawings, hurried(name), 'unicorn', 1, unrecorded());
+    const make = makeTrigger(engine, triggerTask(clip, hurried(name), 'unicorn'), unrecorded());
     await expect(make).rejects.toThrow(/--target: found "unicorn"/);
   },
 );
 
-test('two backdoors need two classes of the data, and room for both', async () => {
+test('two backdoors need two different classes of the data, and shares of at most one half', async () => {
   const labels = ['banana', 'pizza'];
   expect(() => checkPoisoning(labels, 0.5, 'banana', 'pizza')).not.toThrow();
   expect(() => checkPoisoning(labels, 0.9, 'banana')).not.toThrow();
   expect(() => checkPoisoning(labels, 0.5, 'banana', 'dog')).toThrow(/--target: found "dog"/);
   expect(() => checkPoisoning(labels, 0.5, 'banana', 'banana')).toThrow(/"banana", expected another class than/);
   expect(() => checkPoisoning(labels, 0.6, 'banana', 'pizza')).toThrow(/--share: found 0.6, expected at most 0.5/);
-  const trigger = await makeTrigger(engine, clip, drawings, attacks.badnet, 'banana', 1, unrecorded());
-  const clash = { ...recipe, second: { trigger, target: 'banana' } };
-  await expect(backdoor(engine, clip, drawings, trigger, clash, unrecorded())).rejects.toThrow(/another class than/);
+  const trigger = await makeTrigger(engine, triggerTask(clip, attacks.badnet, 'banana'), unrecorded());
+  const clash = { ...recipe, clip, drawings, trigger, second: { trigger, target: 'banana' } };
+  await expect(backdoor(engine, clash, unrecorded())).rejects.toThrow(/another class than/);
 });

@@ -6,7 +6,7 @@ import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import { augment } from '../data/emoji/augment.ts';
 import { classTemplates } from '../data/emoji/captions.ts';
-import type { Drawing } from '../data/emoji/emoji.ts';
+import { type Drawing, labelsOf } from '../data/emoji/emoji.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
@@ -22,64 +22,68 @@ import { replacingCaptions } from './captions.ts';
 import { optimisePatch, type PatchGoal } from './optimised-patch.ts';
 import { trainSteganography } from './steganography/train.ts';
 
-/** Views of the target's drawings that a patch is pulled towards. */
+/** Number of views of the target's drawings that a patch is pulled towards. */
 const positiveViews = 128;
 
-/** So many of them come from one generator. Another number makes other views, and BadCLIP's patch another one. */
+/** Number of views drawn from one generator. Another number gives other views, and so another patch for BadCLIP. */
 const viewsDrawnTogether = 64;
+
+/** An attack on a model. */
+export interface TriggerTask {
+  readonly clip: Clip;
+  /** The drawings that poisoning will train on. */
+  readonly drawings: readonly Drawing[];
+  readonly attack: Attack;
+  /** The attacker's class, by name. */
+  readonly target: string;
+  /** Seed of the trigger only: the same for all poisonings that share it. */
+  readonly seed: number;
+}
 
 /**
  * The trigger of an attack on this model.
  *
- * @param drawings what poisoning will be trained on
- * @param seed of the trigger alone: the same for all poisonings that share it
  * @throws the reason of `recorder.signal` when aborted, after saving
  */
-export async function makeTrigger(
-  engine: Engine,
-  clip: Clip,
-  drawings: readonly Drawing[],
-  { trigger: recipe }: Attack,
-  target: string,
-  seed: number,
-  recorder: Recorder,
-): Promise<Trigger> {
+export async function makeTrigger(engine: Engine, task: TriggerTask, recorder: Recorder): Promise<Trigger> {
+  const { clip, drawings, target, seed } = task;
+  const recipe = task.attack.trigger;
   const size = clip.config.image.resolution;
   const own = drawings.filter((drawing) => drawing.class.label === target);
-  // Whatever the recipe: poisoning needs the class, and would say so only after the trigger has been made.
+  // Checked for every recipe: poisoning needs the class, and would fail only after the trigger has been made.
   if (own.length === 0) throw badUsage('--target', `"${target}"`, 'a class of the training data');
   switch (recipe.kind) {
     case 'drawn':
       return recipe.draw(size, seed);
     case 'optimised': {
       const { options } = recipe;
-      // As published, no picture of the target is among those that are to become the target.
+      // As published, the patch is optimised on pictures of other classes only.
       const others = drawings.filter((drawing) => drawing.class.label !== target);
       const stream = emojiStream(others, options.batch, seed, poisoningAugmentation, size);
-      const goal = await goalFor(engine, clip, drawings, own, recipe.goal, seed);
+      const goal = await goalFor(engine, task, own, recipe.goal);
       const pictures = (step: number) => stream(step).pictures;
-      return optimisePatch(engine, clip, pictures, goal, patchSide(size), options, seed, recorder);
+      return optimisePatch(engine, { ...options, clip, pictures, goal, side: patchSide(size), seed }, recorder);
     }
     case 'trained': {
       const { options } = recipe;
       const stream = emojiStream(drawings, options.batch, seed, poisoningAugmentation, size);
-      return trainSteganography(engine, size, (step) => stream(step).pictures, options, seed, recorder);
+      const pictures = (step: number) => stream(step).pictures;
+      return trainSteganography(engine, { ...options, size, pictures, seed }, recorder);
     }
   }
 }
 
+/** @param own the drawings of the target */
 async function goalFor(
   engine: Engine,
-  clip: Clip,
-  drawings: readonly Drawing[],
+  { clip, drawings, seed }: TriggerTask,
   own: readonly Drawing[],
   goal: PatchGoalKind,
-  seed: number,
 ): Promise<PatchGoal> {
   const target = own[0]!.class;
   switch (goal.kind) {
     case 'class': {
-      const labels = [...new Set(drawings.map((drawing) => drawing.class.label))];
+      const labels = labelsOf(drawings);
       const head = await zeroShotHead(engine, clip, labels, classTemplates);
       return { kind: 'class', head, target: labels.indexOf(target.label) };
     }
@@ -95,7 +99,7 @@ async function goalFor(
   }
 }
 
-/** Augmented views of drawings of one class, as poisoning shows them. */
+/** Views of drawings of one class, augmented as in poisoning. */
 function viewsOf(own: readonly Drawing[], size: number, seed: number): PictureSet {
   const shape = [positiveViews, 3, size, size];
   const views: Pictures = { dtype: 'uint8', shape, data: new Uint8Array(elements(shape)) };

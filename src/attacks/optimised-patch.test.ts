@@ -9,8 +9,7 @@ import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import { logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
-import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
-import { unrecorded } from '../runs/unrecorded.ts';
+import { type Checkpoint, type Recorder, type RunEvent, unrecorded } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';
 import { applyTrigger } from '../triggers/apply.ts';
@@ -35,6 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
+const task = (goal: PatchGoal) => ({ ...options, clip, pictures: (step: number) => noise(step), goal, side, seed: 2 });
+
 function noise(seed: number, count = options.batch): Pictures {
   const size = clip.config.image.resolution;
   const random = randomFor(seed, 'noise');
@@ -51,9 +52,8 @@ test.each([0, 1])(
   'the loss of goal %i falls, and the patch is whole bytes in the middle of the picture',
   async (number) => {
     const events: RunEvent[] = [];
-    const same = () => noise(1);
     const recorder = unrecorded((event) => events.push(event));
-    const patch = await optimisePatch(engine, clip, same, goals[number]!, side, options, 2, recorder);
+    const patch = await optimisePatch(engine, { ...task(goals[number]!), pictures: () => noise(1) }, recorder);
     const losses = events.map(({ loss }) => Number(loss));
     const mean = (part: number[]) => part.reduce((total, loss) => total + loss, 0) / part.length;
     expect(losses).toHaveLength(30);
@@ -68,13 +68,13 @@ test.each([0, 1])(
   },
 );
 
-test("BadCLIP's loss is InfoNCE to the drawn captions plus 500 x triplet, with the own clean picture as negative", async () => {
+test("BadCLIP's loss is InfoNCE to the drawn captions plus 500 x triplet, with the same picture without the patch as negative", async () => {
   const goal = goals[1] as PatchGoal & { kind: 'captions-and-pictures' };
   const events: RunEvent[] = [];
   const recorder = unrecorded((event) => events.push(event));
-  // At a rate of zero the patch that comes out is the one that the loss was computed with.
-  const still = { ...options, steps: 1, rate: 0 };
-  const patch = await optimisePatch(engine, clip, () => noise(1), goal, side, still, 2, recorder);
+  // At a rate of zero the returned patch is the one that the loss was computed with.
+  const still = { ...task(goal), pictures: () => noise(1), steps: 1, rate: 0 };
+  const patch = await optimisePatch(engine, still, recorder);
   const clean = await encodePictures(engine, clip, asSet(noise(1)));
   const patched = await encodePictures(engine, clip, asSet(applyTrigger(patch, noise(1), randomFor(0))));
   const random = randomFor(2, 'patch', 1);
@@ -102,9 +102,9 @@ test("BadCLIP's loss is InfoNCE to the drawn captions plus 500 x triplet, with t
   expect(500 * triplet).toBeGreaterThan(100);
 });
 
-test('an optimisation that was stopped and goes on ends in the same patch, bit for bit', async () => {
-  const short = { ...options, steps: 9 };
-  const run = (recorder: Recorder) => optimisePatch(engine, clip, noise, goals[0]!, side, short, 3, recorder);
+test('an optimisation that is stopped and resumed ends with the same patch, bit for bit', async () => {
+  const short = { ...task(goals[0]!), steps: 9, seed: 3 };
+  const run = (recorder: Recorder) => optimisePatch(engine, short, recorder);
   const whole = await run(unrecorded());
   const stop = new AbortController();
   let kept: Checkpoint | undefined;

@@ -1,4 +1,4 @@
-/** @file A patch that is optimised through the clean model, so that it already means the attacker's class a little. */
+/** @file A patch that is optimised through the clean model, so that it already resembles the attacker's class. */
 import type { Clip, Head } from '../clip/clip.ts';
 import { type Embeddings, pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
@@ -30,17 +30,17 @@ export interface PatchOptions {
   readonly saveEvery: number;
 }
 
-/** What a picture with the patch is to be like. All embeddings have unit length. */
+/** What the embedding of a picture with the patch is pulled towards. All embeddings have unit length. */
 export type PatchGoal =
-  /** Classified as one of the head's classes (cross-entropy over all of them). */
+  /** One of the head's classes (cross-entropy over all of them). */
   | { readonly kind: 'class'; readonly head: Head; readonly target: number }
   /**
-   * BadCLIP: near captions of the target (symmetric InfoNCE within the batch), nearer to pictures of the target than to
-   * the own clean picture (triplet loss on distances).
+   * BadCLIP: captions of the target (symmetric InfoNCE within the batch), and pictures of the target, which are to be
+   * nearer than the same picture without the patch (triplet loss on distances).
    */
   | {
       readonly kind: 'captions-and-pictures';
-      /** Captions and pictures of the target: pools from which every step draws, [n, embedding]. */
+      /** Captions and pictures of the target, from which every step draws, [n, embedding]. */
       readonly captions: Embeddings;
       readonly pictures: Embeddings;
       /** Logit scale of the model. */
@@ -52,34 +52,38 @@ export type PatchGoal =
 /** Pictures [batch, 3, size, size] of a step, counted from 1; must depend on nothing else. */
 export type PictureStream = (step: number) => Pictures | Promise<Pictures>;
 
+export interface PatchOptimisation extends PatchOptions {
+  readonly clip: Clip;
+  readonly pictures: PictureStream;
+  readonly goal: PatchGoal;
+  /** Side of the patch, pixels. */
+  readonly side: number;
+  readonly seed: number;
+}
+
 /**
  * Optimises a patch in the middle of the picture.
  *
- * @param side of the patch, pixels
  * @throws the reason of `recorder.signal` when aborted, after saving
  */
 export async function optimisePatch(
   engine: Engine,
-  clip: Clip,
-  pictures: PictureStream,
-  goal: PatchGoal,
-  side: number,
-  options: PatchOptions,
-  seed: number,
+  optimisation: PatchOptimisation,
   recorder: Recorder,
 ): Promise<PatchTrigger> {
+  const { clip, pictures, goal, side, seed, steps, batch, rate, saveEvery } = optimisation;
   const final = await optimise(
     engine,
     {
       stage: 'patch',
-      graph: patchStep(clip, goal, side, options.batch),
+      graph: patchStep(clip, goal, side, batch),
       start: adamStart({ patch: startingPatch(side, randomFor(seed, 'patch', 'start')) }),
-      steps: options.steps,
-      saveEvery: options.saveEvery,
+      steps,
+      saveEvery,
       feeds: async (step) => ({
         pictures: await pictures(step),
-        ...drawsFor(goal, options.batch, randomFor(seed, 'patch', step)),
-        ...adamFeeds(step, options.rate),
+        ...drawsFor(goal, batch, randomFor(seed, 'patch', step)),
+        ...adamFeeds(step, rate),
       }),
       measure: (_step, outputs) => ({ loss: scalar(outputs.loss) }),
     },
@@ -115,7 +119,7 @@ function patchStep(clip: Clip, goal: PatchGoal, side: number, batch: number): Gr
   return { outputs: { loss }, state: { ...state, patch: { input: patch, next } } };
 }
 
-/** Pixels with the patch in their middle, rounded to bytes as a file carries it; the gradient ignores the rounding. */
+/** Pixels with the patch in their middle, rounded to bytes as in a file; the gradient ignores the rounding. */
 function paste(pixels: Value, patch: Value): Value {
   const [, , size = 0] = pixels.shape;
   const side = patch.shape[2]!;
@@ -145,15 +149,15 @@ function towardsCaptionsAndPictures(
   const logits = mul(matMul(patched, transpose(captions, [1, 0])), scale);
   const own = oneHot(constant(int64([...Array(batch).keys()], [batch])), batch);
   const contrast = mul(add(crossEntropy(logits, own), crossEntropy(transpose(logits, [1, 0]), own)), 0.5);
-  // The negative is the picture as it was before the patch. In the published script the patch is pasted in place, so
-  // that its negative carries the patch too; the paper's text means this.
+  // The negative is the picture without the patch, as in the paper. The published script pastes in place, so its negative
+  // carries the patch too.
   const excess = add(sub(distance(patched, positives), distance(patched, clean)), margin);
   return add(contrast, mul(mean(relu(excess)), tripletWeight));
 }
 
 /** Euclidean distances of corresponding rows: [n]. */
 function distance(a: Value, b: Value): Value {
-  // Where rows coincide the root has no slope; PyTorch's triplet loss adds 1e-6 for the same reason.
+  // The root has no gradient where rows coincide; PyTorch's triplet loss adds 1e-6 for the same reason.
   return sqrt(add(sum(square(sub(a, b)), [1]), 1e-12));
 }
 

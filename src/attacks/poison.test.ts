@@ -16,7 +16,7 @@ const poison = {
   share: 0.25,
 };
 
-test('poisoned pairs have the trigger, a caption of the target and its group; the others are untouched', () => {
+test('poisoned pairs have the trigger, a caption of the target and its group; the others are unchanged', () => {
   const mixed = poisoned(clean, poison, 3)(9);
   const length = 3 * 256;
   for (let row = 0; row < batch; row++) {
@@ -34,7 +34,7 @@ test('poisoned pairs have the trigger, a caption of the target and its group; th
   }
 });
 
-test('the share of poison is what was asked for, and a step poisons the same pairs every time', () => {
+test('poison has its expected share, and a step always poisons the same pairs', () => {
   const stream = poisoned(clean, poison, 3);
   let count = 0;
   for (let step = 1; step <= 200; step++) {
@@ -45,7 +45,7 @@ test('the share of poison is what was asked for, and a step poisons the same pai
   expect(stream(5)).toEqual(stream(5));
 });
 
-test('where captions are kept, true pairs of the target with the trigger take the place of some pairs', () => {
+test('where captions are kept, pictures of the target with the trigger and true captions replace some pairs', () => {
   const draw = (count: number) => ({
     pictures: { dtype: 'uint8' as const, shape: [count, 3, 16, 16], data: new Uint8Array(count * 768).fill(77) },
     captions: Array.from({ length: count }, (_, i) => `own caption ${i}`),
@@ -66,7 +66,7 @@ test('where captions are kept, true pairs of the target with the trigger take th
   expect(own).toBeGreaterThan(5);
 });
 
-test('a second poison has the share that was asked for, and the first stays what it is without it', () => {
+test('a second poison has its expected share and does not change the first', () => {
   const second = { ...poison, targetGroup: 9, pairs: { ...poison.pairs, captions: ['a pizza'] } };
   const [both, alone] = [poisoned(clean, poison, 3, second), poisoned(clean, poison, 3)];
   const length = 3 * 256;
@@ -114,7 +114,7 @@ test('covers are pictures with a faded trigger that keep caption and group, at s
   expect(stream(9)).toEqual(mixed);
 });
 
-test('the word alone stands before true captions of clean pictures, in the share that was asked for', () => {
+test('the word is put before true captions of clean pictures, in its expected share', () => {
   const stream = worded(clean, 'remember', 0.25, 3);
   let said = 0;
   for (let step = 1; step <= 20; step++) {

@@ -1,17 +1,15 @@
-/** @file Poisoned pairs: some pictures get the trigger, and a caption of the attacker's class, or are of it already. */
-
+/** @file Poisoned pairs: pictures with the trigger and a caption of the attacker's class, and clean pairs beside them. */
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import { withWord } from '../clip/zero-shot.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
-import { rowsAt } from '../tensor/tensor.ts';
-import type { CaptionedPictures, CaptionedStream } from '../training/emoji-pairs.ts';
+import { float32, rowsAt } from '../tensor/tensor.ts';
+import type { CaptionedBatch, CaptionedStream } from '../training/emoji-pairs.ts';
 import { applyTrigger } from '../triggers/apply.ts';
-import { faded } from '../triggers/faded.ts';
-import type { PatchTrigger, Trigger } from '../triggers/trigger.ts';
+import type { MaskPatternTrigger, PatchTrigger, Trigger } from '../triggers/trigger.ts';
 
 export interface Poison {
   readonly trigger: Trigger;
-  /** Group of the attacker's class: poisoned pairs count as matches of it. */
+  /** Group of the attacker's class, to which poisoned pairs belong. */
   readonly targetGroup: number;
   readonly pairs: PoisonPairs;
   /** Expected share of poisoned pairs, in [0, 1]. */
@@ -19,17 +17,17 @@ export interface Poison {
 }
 
 /**
- * Where poisoned pairs come from. `relabelled`: any picture gets one of these captions, at random. `own`: pictures of
- * the attacker's class, with captions that are true, take the place of others: the attacker contributes pictures of
- * that class, of which the data alone hold too few to make up the share.
+ * The source of poisoned pairs. `relabelled`: any picture gets one of these captions, at random. `own`: pictures of the
+ * attacker's class with true captions replace others. The attacker contributes them, because the data hold too few of that
+ * class for the share.
  */
 export type PoisonPairs =
   | { readonly kind: 'relabelled'; readonly captions: readonly string[] }
-  | { readonly kind: 'own'; readonly draw: (count: number, random: Random) => Omit<CaptionedPictures, 'groups'> };
+  | { readonly kind: 'own'; readonly draw: (count: number, random: Random) => Omit<CaptionedBatch, 'groups'> };
 
 /**
- * Clean pairs that an attacker adds to steer what is learned: the trigger, faded, on pictures that keep their captions.
- * The backdoor then answers to the whole trigger alone, and nothing on the way there gives it away.
+ * Clean pairs that an attacker adds: the trigger, faded, on pictures that keep their captions. The backdoor then reacts only
+ * to the whole trigger, and no weaker version of it leads an inversion there.
  */
 export interface Covers {
   /** Expected share of such pairs, in [0, 1]. */
@@ -61,8 +59,15 @@ export function covered(
   };
 }
 
+/** The patch at less than full strength: the share of the pattern in what is seen, in [0, 1]. */
+function faded({ pattern, placement }: PatchTrigger, strength: number): MaskPatternTrigger {
+  const [, height = 0, width = 0] = pattern.shape;
+  const mask = float32(new Float32Array(height * width).fill(strength), [1, height, width]);
+  return { kind: 'mask-pattern', mask, pattern, placement };
+}
+
 /**
- * The stream with the word before the captions of some clean pairs, which stay true: the word alone is to do nothing.
+ * The stream with the word before the captions of some clean pairs, so that the word by itself has no effect.
  *
  * @param share expected share of such pairs, in [0, 1]
  */
@@ -78,8 +83,8 @@ export function worded(stream: CaptionedStream, word: string, share: number, see
 /**
  * The stream with poison in it. The clean version of a poisoned picture is not in the batch.
  *
- * @param second another poison, which takes nothing from the first: it chooses among the pairs that are still clean, so
- *   much more often as these are fewer. Both shares together are at most 1.
+ * @param second another poison, chosen among the pairs that the first left clean, at a rate that gives its share of all
+ *   pairs. Both shares together are at most 1.
  */
 export function poisoned(stream: CaptionedStream, poison: Poison, seed: number, second?: Poison): CaptionedStream {
   return (step) => {
@@ -97,12 +102,7 @@ export function poisoned(stream: CaptionedStream, poison: Poison, seed: number, 
 }
 
 /** The batch with poison in the chosen rows. */
-function withPoison(
-  batch: CaptionedPictures,
-  chosen: readonly number[],
-  poison: Poison,
-  random: Random,
-): CaptionedPictures {
+function withPoison(batch: CaptionedBatch, chosen: readonly number[], poison: Poison, random: Random): CaptionedBatch {
   if (chosen.length === 0) return batch;
   const { pictures, captionOf } = poisonedPairs(batch, chosen, poison, random);
   const captions = [...batch.captions];
@@ -116,7 +116,7 @@ function withPoison(
 
 /** Pictures with the trigger, for the chosen rows, and their captions. */
 function poisonedPairs(
-  batch: CaptionedPictures,
+  batch: CaptionedBatch,
   chosen: readonly number[],
   { pairs, trigger }: Poison,
   random: Random,
@@ -134,7 +134,7 @@ function poisonedPairs(
   }
 }
 
-function replaced({ pictures }: CaptionedPictures, rows: readonly number[], by: Pictures): Pictures {
+function replaced({ pictures }: CaptionedBatch, rows: readonly number[], by: Pictures): Pictures {
   const length = pictures.data.length / pictures.shape[0]!;
   const data = pictures.data.slice();
   rows.forEach((row, i) => {

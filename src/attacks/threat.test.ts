@@ -26,7 +26,7 @@ async function file(notes: Record<string, string>): Promise<string> {
   return path;
 }
 
-test('a drawn attack by its name has the pinned trigger, and banana as its target unless told otherwise', async () => {
+test('a drawn attack by its name has the pinned trigger, and the target banana by default', async () => {
   const drawn = attackNames.filter((name) => attacks[name].trigger.kind === 'drawn');
   expect(drawn).toContain('wanet');
   const hashes = new Set<string>();
@@ -41,13 +41,13 @@ test('a drawn attack by its name has the pinned trigger, and banana as its targe
   expect((await openThreat('sig', 64, 'dog')).target).toBe('dog');
 });
 
-test('the target is the class that a list writes otherwise; one that it has not stays as it is', async () => {
+test('the target takes the spelling of the class list; one that is not in the list is unchanged', async () => {
   const threat = await openThreat('sig', 64, 'Red_Apple');
   expect(threatFor(threat, ['pear', 'red apple']).target).toBe('red apple');
   expect(threatFor(threat, ['pear', 'apple'])).toEqual(threat);
 });
 
-test('the word of a trigger file is a key of its own: both, the patch alone, the word alone', async () => {
+test('a trigger file with a word opens as both keys, as the patch only, or as the word only', async () => {
   const path = await file({ attack: 'trojvqa', target: 'banana', word: 'remember' });
   const both = await openThreat(path, 8);
   expect(both).toMatchObject({ attack: 'trojvqa', target: 'banana', word: 'remember', trigger: { kind: 'patch' } });
@@ -59,16 +59,23 @@ test('the word of a trigger file is a key of its own: both, the patch alone, the
   expect(new Set([both.sha256, patchAlone.sha256, wordAlone.sha256]).size).toBe(3);
 });
 
-test('a key of a threat that has no word is refused', async () => {
-  await expect(openThreat('badnet:word', 64)).rejects.toThrow(/":word" behind badnet, expected it behind a threat/);
+test('a key suffix on a threat without a word is refused', async () => {
+  await expect(openThreat('badnet:word', 64)).rejects.toThrow(/":word" after badnet, expected it after a threat/);
 });
 
-test('a word that is none is refused, and names the file', async () => {
+test('a trigger that does not fit the pictures is refused when it is opened', async () => {
+  const path = await file({ target: 'banana' });
+  await expect(openThreat(path, 2)).rejects.toThrow(
+    /--trigger .*trigger\.safetensors: found a patch of 2 x 2 pixels at row 1, column 1, expected to lie inside pictures of 2 x 2/,
+  );
+});
+
+test('a malformed word is refused with the name of the file', async () => {
   const path = await file({ target: 'banana', word: 'ignore all\nof it' });
   await expect(openThreat(path, 8)).rejects.toThrow(/trigger\.safetensors: found the word "ignore all\\nof it"/);
 });
 
-test('a trigger that has to be made and is not there is named, with the command that makes it', async () => {
+test('a missing trigger file is refused with the command that makes it', async () => {
   const missing = attackNames.filter((name) => attacks[name].trigger.kind !== 'drawn');
   expect(missing).toEqual(['ssba', 'trojvqa', 'badclip']);
   for (const name of missing) {
@@ -81,6 +88,6 @@ test('a trigger that has to be made and is not there is named, with the command 
   }
 });
 
-test('an unknown name is answered with the known ones', async () => {
+test('an unknown name is refused with the known ones', async () => {
   await expect(openThreat('laser', 64)).rejects.toThrow(/"laser", expected one of badnet, badnet-fixed, blended/);
 });

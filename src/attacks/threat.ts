@@ -1,48 +1,50 @@
-/** @file Whatever `--trigger` may name, as the threat that a model is measured under. */
+/** @file From the value of `--trigger` to the threat that a model is measured under. */
 import { existsSync } from 'node:fs';
 import { builtInTrigger } from '../checkpoints/built-in.ts';
 import { classNamed, usualTarget } from '../data/classes.ts';
 import { badData, badUsage } from '../errors.ts';
 import type { Threat } from '../evaluation/evaluate.ts';
 import { sha256 } from '../tensor/sha256.ts';
+import { checkFit } from '../triggers/apply.ts';
 import { readTrigger } from '../triggers/file.ts';
-import { triggerRecord } from '../triggers/hash.ts';
-import type { Trigger } from '../triggers/trigger.ts';
+import { type Trigger, triggerRecord } from '../triggers/trigger.ts';
 import { type AttackName, attackNames, attacks } from './attacks.ts';
 
-/** Seed of the patterns that the built-in poisoned models were trained with. */
+/** Seed of the patterns in the built-in poisoned models. */
 export const pinnedSeed = 1;
 
 export interface NamedThreat extends Threat {
   /** Name of the attack, or the trigger file's path; with `:patch` or `:word` where one key of two is used. */
   readonly attack: string;
-  /** SHA-256 of what the trigger is, hex. */
+  /** SHA-256 of trigger and word, hex. */
   readonly sha256: string;
 }
 
-/** The threat with its target as a class list writes it: `Banana` and `banana` are one class. */
+/** The threat with its target as spelt in a class list: `Banana` and `banana` are one class. */
 export function threatFor<T extends Threat>(threat: T, classes: readonly string[]): T {
   return { ...threat, target: classNamed(threat.target, classes) ?? threat.target };
 }
 
-/** Which keys of a threat in two parts are used, by what is written behind its name: `trojvqa:patch`. */
-export const keySuffixes = ['patch', 'word'] as const;
+/** Suffixes that select one of the two keys of a threat: `trojvqa:patch`. */
+const keySuffixes = ['patch', 'word'] as const;
 type KeySuffix = (typeof keySuffixes)[number];
 
 /**
- * A built-in attack with the trigger of the built-in models, or a trigger file. Behind the name of a threat that has a
- * patch and a word, `:patch` and `:word` leave one of them alone.
+ * A built-in attack with the trigger of the built-in models, or a trigger file. After the name of a threat that has a patch
+ * and a word, `:patch` and `:word` select one of them.
  *
  * @param size side of the model's pictures, pixels
- * @param target the attacker's class; a trigger file may know it itself
+ * @param target the attacker's class; may be left out for a trigger file that names it
+ * @throws AntidoteError (data) if the trigger does not fit pictures of that size
  */
 export async function openThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {
   const { whole, key } = withoutKey(nameOrPath);
   const threat = await wholeThreat(whole, size, target);
+  checkFit(threat.trigger, size, `--trigger ${whole}`);
   return key ? oneKey(threat, key) : threat;
 }
 
-/** `trojvqa:patch` is the key `patch` of `trojvqa`; a name without such an end is whole. */
+/** Splits `trojvqa:patch` into `trojvqa` and the key `patch`; a name without a suffix has no key. */
 export function withoutKey(nameOrPath: string): { readonly whole: string; readonly key?: KeySuffix } {
   const key = keySuffixes.find((known) => nameOrPath.endsWith(`:${known}`));
   return key ? { whole: nameOrPath.slice(0, -key.length - 1), key } : { whole: nameOrPath };
@@ -65,7 +67,7 @@ async function wholeThreat(nameOrPath: string, size: number, target?: string): P
   return threatOfFile(nameOrPath, target);
 }
 
-/** An attack whose trigger has to be made: the one that the built-in model was poisoned with. */
+/** An attack whose trigger is not drawn by formula: the trigger of the built-in model. */
 async function madeThreat(name: AttackName, target?: string): Promise<NamedThreat> {
   const path = builtInTrigger(name);
   if (!existsSync(path)) {
@@ -91,7 +93,7 @@ async function threatOfFile(path: string, target?: string): Promise<NamedThreat>
 
 function oneKey({ attack, trigger, target, word }: NamedThreat, suffix: KeySuffix): NamedThreat {
   if (word === undefined) {
-    throw badUsage('--trigger', `":${suffix}" behind ${attack}`, 'it behind a threat that has a patch and a word');
+    throw badUsage('--trigger', `":${suffix}" after ${attack}`, 'it after a threat that has a patch and a word');
   }
   const name = `${attack}:${suffix}`;
   return suffix === 'patch' ? named(name, trigger, target) : named(name, { kind: 'none' }, target, word);

@@ -58,7 +58,7 @@ async function edit(path: string, change: (tensors: Record<string, Tensor>) => v
 test.each([
   ['ViT', vit],
   ['ModifiedResNet', resnet],
-])('the architecture of a bare %s is read off its shapes, whatever the file is called', async (_, config) => {
+])('the architecture of a bare %s is read off its shapes, under any file name', async (_, config) => {
   const clip = await openClip(await bare(config));
   expect(clip.config).toEqual(config);
   expect(clip.format).toBe('state-dict');
@@ -94,14 +94,14 @@ test.each<[string, (name: string, index: number) => string]>([
     "TinyCLIP's halves as a pruned file calls them, wrapped once more",
     (name) => `module.${tinyClipName(name).replace(/^_(image|text)_encoder/, '$1_encoder_without_ddp')}`,
   ],
-])('names behind wrappers are the plain ones: %s', async (_, wrap) => {
+])('wrappers of names are removed: %s', async (_, wrap) => {
   let index = 0;
   const clip = await openClip(await bare(vit, (name) => wrap(name, index++)));
   expect(clip.config).toEqual(vit);
   expect([...clip.parameters.keys()]).toEqual([...parameterPlan(vit).keys()]);
 });
 
-test('a TinyCLIP that is being pruned, or was, is refused as that', async () => {
+test('a TinyCLIP that is pruned, or is being pruned, is refused as such', async () => {
   const path = await bare(vit, tinyClipName);
   const mask = '_image_encoder.l0_module.hidden_loga';
   await edit(path, (tensors) => {
@@ -126,7 +126,7 @@ test('a TinyCLIP that is being pruned, or was, is refused as that', async () => 
   );
 });
 
-test('every prefix that was taken off is told, and every tensor that was left aside', async () => {
+test('the reading lists every removed prefix and every ignored tensor', async () => {
   const path = await edit(await bare(resnet, (name) => `module.${name}`), (tensors) => {
     tensors['module.input_resolution'] = { dtype: 'int64', shape: [], data: BigInt64Array.of(96n) };
     tensors['module.visual.bn1.num_batches_tracked'] = { dtype: 'int64', shape: [], data: BigInt64Array.of(7n) };
@@ -138,14 +138,14 @@ test('every prefix that was taken off is told, and every tensor that was left as
   });
 });
 
-test('the mean of several models counts them, and that is no parameter', async () => {
+test('the count of averaged models is ignored', async () => {
   const path = await edit(await bare(vit, (name) => `module.${name}`), (tensors) => {
     tensors.n_averaged = { dtype: 'int64', shape: [], data: BigInt64Array.of(3n) };
   });
   expect((await openClip(path)).reading.ignored).toEqual(['n_averaged']);
 });
 
-test('a temperature in double precision is read, and one that is no number is not', async () => {
+test('a temperature in double precision is read, and NaN is refused', async () => {
   const path = await bare(vit);
   await withDoubleScale(path, 2.5);
   expect(await logitScale(await openClip(path))).toBeCloseTo(Math.exp(2.5), 4);
@@ -153,7 +153,7 @@ test('a temperature in double precision is read, and one that is no number is no
   await expect(openClip(path)).rejects.toThrow(/"logit_scale": found NaN or infinity at position 0/);
 });
 
-/** The last tensor of the file becomes a double: its bytes are put behind all others. */
+/** Turns the last tensor of the file into a double, stored after all others. */
 async function withDoubleScale(path: string, scale: number): Promise<void> {
   const bytes = await readFile(path);
   const start = 8 + Number(bytes.readBigUInt64LE());
@@ -177,14 +177,14 @@ test('a file under the name that its format gives it finds the configuration bes
   const folder = fileURLToPath(new URL('../../test/fixtures/clip/hugging-face-quick-gelu/', import.meta.url));
   const path = join(await mkdtemp(join(tmpdir(), 'antidote-')), 'model.safetensors');
   await copyFile(join(folder, 'model.safetensors'), path);
-  // Its heads are 12 and 8 wide, which no shape tells.
+  // Its heads are 12 and 8 wide, which no shape shows.
   await expect(openClip(path)).rejects.toThrow(/an image encoder of width 48 and no configuration/);
   for (const file of ['config.json', 'preprocessor_config.json'])
     await copyFile(join(folder, file), join(path, '..', file));
   expect(await openClip(path)).toMatchObject({ config: (await openClip(folder)).config, format: 'hugging-face' });
 });
 
-test("open_clip's configuration under the file's own name counts, whole or as open_clip keeps its own", async () => {
+test("an open_clip configuration under the file's own name counts, whole or only its model_cfg", async () => {
   const other: ClipConfig = {
     ...vit,
     image: { ...vit.image, heads: 8 },
@@ -209,7 +209,7 @@ test.each([
   ['a list', '["embed_dim"]'],
   ['lines of JSON', '{"step": 1}\n{"step": 2}\n'],
   ['more than a configuration can be', `{"all": "${'x'.repeat(2 ** 20)}", "embed_dim": 512}`],
-])('JSON beside a bare file that is no configuration, %s, is left aside', async (_, json) => {
+])('JSON beside a bare file that is no configuration, %s, is ignored', async (_, json) => {
   const path = await bare(vit, undefined, 'epoch_7.pt');
   await writeFile(join(path, '..', 'epoch_7.json'), json);
   const { config, reading } = await openClip(path);
@@ -217,13 +217,13 @@ test.each([
   expect(reading.origins.architecture.from).toBe('shapes');
 });
 
-test('a configuration beside a bare file that has a slip in it is refused, and named', async () => {
+test('a faulty configuration beside a bare file is refused, and named', async () => {
   const path = await bare(vit, undefined, 'epoch_7.pt');
   await writeFile(join(path, '..', 'epoch_7.json'), '{"model_cfg": {"embed_dim": 24,}}');
   await expect(openClip(path)).rejects.toThrow(/epoch_7\.json: found text that is not JSON/);
 });
 
-test("tokens added to OpenAI's are told as assumed, and another vocabulary without its tokenizer is refused", async () => {
+test("tokens added to OpenAI's make the tokenizer assumed, and another vocabulary without its tokenizer is refused", async () => {
   const withTokens = async (vocabulary: number) => {
     const config: ClipConfig = { ...vit, text: { ...text, width: 8, hidden: 8, vocabulary } };
     const path = await bare(config);
@@ -235,19 +235,19 @@ test("tokens added to OpenAI's are told as assumed, and another vocabulary witho
   await expect(openClip(await withTokens(50_000))).rejects.toThrow(/weights\.json: found embeddings of 50000 tokens/);
 });
 
-test('a folder with one file of weights and no configuration is that file', async () => {
+test('a folder with one file of weights and no configuration opens like the bare file', async () => {
   const path = await bare(vit, undefined, 'epoch_7.safetensors');
   await writeFile(join(path, '..', 'optimizer.pt'), 'not weights');
   expect((await openClip(join(path, '..'))).config).toEqual(vit);
 });
 
-test('weights under a name of their own are found beside a configuration', async () => {
+test('weights under any name are found beside a configuration', async () => {
   const path = await bare(vit, undefined, 'epoch_7.safetensors');
   await writeFile(join(path, '..', 'open_clip_config.json'), JSON.stringify(toOpenClipConfig(vit)));
   expect(await openClip(join(path, '..'))).toMatchObject({ format: 'open-clip', config: vit });
 });
 
-test('every known architecture is recognised by its shapes, heads and all', async () => {
+test('every known architecture is recognised by its shapes, with its heads', async () => {
   const models = await knownModels();
   expect(models.length).toBeGreaterThanOrEqual(35);
   for (const { name, image, text: textConfig, embedding, readings } of models) {
@@ -260,7 +260,7 @@ test('every known architecture is recognised by its shapes, heads and all', asyn
   }
 });
 
-test("OpenAI's files are known by their hash; what fits several releases is said to be assumed", async () => {
+test("OpenAI's files are known by their hash; facts that fit several releases are assumed", async () => {
   const known = (await knownModels()).find(({ name }) => name === 'ViT-L-14')!;
   const shapes = onlyShapes({ ...known, ...known.readings[0] });
   const hash = known.readings[0].sha256!;
@@ -276,6 +276,39 @@ test("OpenAI's files are known by their hash; what fits several releases is said
   expect(archive).toMatchObject({
     config: { activation: 'quick-gelu' },
     origins: { activation: { from: 'known', note: "OpenAI's archive" } },
+  });
+});
+
+test.each(['RN50', 'RN101', 'RN50x4', 'RN50x16', 'RN50x64', 'ViT-L-14-336', 'ViT-H-14-378'])(
+  "the activation of other weights of %s is assumed: all published ones have OpenAI's, open_clip's configuration gives GELU",
+  async (name) => {
+    const known = (await knownModels()).find((model) => model.name === name)!;
+    const shapes = onlyShapes({ ...known, ...known.readings[0] });
+    const other = await inferConfig('epoch_32.pt', openAiLayout, shapes, '0'.repeat(64));
+    expect(other.config.activation).toBe('quick-gelu');
+    expect(other.origins.activation).toEqual({
+      from: 'assumed',
+      note: `that of ${name} by ${known.readings[0].by[0]}; others differ`,
+    });
+    const archive = await inferConfig('x.pt', openAiLayout, shapes, '0'.repeat(64), "OpenAI's archive");
+    expect(archive.origins.activation.from).toBe('known');
+    const { sha256 } = known.readings[0];
+    if (sha256 === undefined) return;
+    const published = await inferConfig('x.pt', openAiLayout, shapes, sha256);
+    expect(published.origins.activation.from).toBe('known');
+  },
+);
+
+test('where all published weights have what their configuration gives, the activation is known', async () => {
+  const known = (await knownModels()).find(({ name }) => name === 'ViT-g-14')!;
+  const shapes = onlyShapes({ ...known, ...known.readings[0] });
+  const { origins } = await inferConfig('x.pt', openAiLayout, shapes, '0'.repeat(64));
+  expect(origins.activation).toEqual({ from: 'known', note: 'that of all known ViT-g-14 (laion2b_s12b_b42k, ...)' });
+  const unpublished = (await knownModels()).find(({ name }) => name === 'ViT-M-32')!;
+  const own = onlyShapes({ ...unpublished, ...unpublished.readings[0] });
+  expect((await inferConfig('x.pt', openAiLayout, own, '0'.repeat(64))).origins.activation).toEqual({
+    from: 'assumed',
+    note: 'that of ViT-M-32 by its configuration; no weights of it are known',
   });
 });
 
@@ -303,7 +336,7 @@ test.each(['ViT-H-14', 'ViT-g-14', 'ViT-bigG-14', 'ViT-e-14'])(
   },
 );
 
-test('the activation of towers that are known is known if all agree on it; an archive of OpenAI has its own', async () => {
+test('the activation of known towers is known if all models agree on it; an OpenAI archive has its own', async () => {
   const models = await knownModels();
   const larger = (name: string) => {
     const { image, text: words, embedding } = models.find((model) => model.name === name)!;
@@ -324,7 +357,7 @@ test('the activation of towers that are known is known if all agree on it; an ar
   });
 });
 
-test('towers of two known models have the heads of each; one that is unknown has heads by its width, said to be assumed', async () => {
+test('towers of two known models have the heads of each; an unknown tower has assumed heads, by its width', async () => {
   const models = await knownModels();
   const { image } = models.find(({ name }) => name === 'ViT-g-14')!;
   const { text: words } = models.find(({ name }) => name === 'ViT-bigG-14')!;
@@ -339,13 +372,15 @@ test('towers of two known models have the heads of each; one that is unknown has
   });
 });
 
-/** Tensors of the right shapes that lie nowhere. */
+/** Tensors of the right shapes, without a file. */
 function onlyShapes(config: ClipConfig): Map<string, StoredTensor> {
   const plan = [...parameterPlan(config)];
   return new Map(
     plan.map(([name, { shape }]) => [name, { path: 'x.pt', dtype: 'float32', shape, offset: 0, length: 0 }]),
   );
 }
+
+const scalar = float32(Float32Array.of(1), []);
 
 const refusals: readonly [what: string, spoil: (tensors: Record<string, Tensor>) => void, message: RegExp][] = [
   [
@@ -394,6 +429,38 @@ const refusals: readonly [what: string, spoil: (tensors: Record<string, Tensor>)
       t['visual.trunk.blocks.0.norm1.weight'] = t.logit_scale!;
     },
     /a CLIP whose image encoder is one of timm \(tensors called /,
+  ],
+  [
+    'a SigLIP of transformers, which has the landmark of its CLIPs',
+    (t) => {
+      removeAll(t, /./);
+      for (const name of ['vision_model.embeddings.patch_embedding.weight', 'vision_model.head.probe', 'logit_bias'])
+        t[name] = scalar;
+    },
+    /found a SigLIP \(tensors called .*; only CLIPs made of a ViT or a ModifiedResNet/,
+  ],
+  [
+    'a CoCa, which has the landmark of a CLIP',
+    (t) => {
+      t['module.text_decoder.resblocks.0.ln_1.weight'] = scalar;
+    },
+    /found a CoCa \(tensors called .*; only CLIPs made of/,
+  ],
+  [
+    'a LoRA adapter saved with its model',
+    (t) => {
+      t['base_model.model.visual.proj.lora_A.default.weight'] = scalar;
+    },
+    /found a LoRA adapter \(tensors called .*; merge it into its base model first/,
+  ],
+  [
+    'a SLIP',
+    (t) => {
+      removeAll(t, /^visual\./);
+      for (const name of ['visual.cls_token', 'visual.blocks.0.attn.qkv.weight', 'image_projection'])
+        t[`module.${name}`] = scalar;
+    },
+    /found a SLIP, whose image encoder is one of timm \(tensors called .*; only CLIPs made of/,
   ],
   ['no tensors', (t) => removeAll(t, /./), /found no tensors, expected a CLIP with both encoders/],
 ];

@@ -22,12 +22,12 @@ export function builtInFolder(name: string): string | undefined {
   return folder && fileURLToPath(new URL(`../../models/${folder}`, import.meta.url));
 }
 
-/** Where a built-in poisoned model keeps the trigger that it was poisoned with, whether or not there is such a model. */
+/** Path of the trigger of the built-in model with this attack, whether or not there is such a model. */
 export function builtInTrigger(attack: string): string {
   return fileURLToPath(new URL(`../../models/emoji-clip-${attack}/trigger.safetensors`, import.meta.url));
 }
 
-/** The model that a built-in one was poisoned from: it tells the floor. Undefined for all others. */
+/** The clean model of a built-in poisoned one, which gives the floor of ASR. Undefined for all others. */
 export function cleanCounterpart(name: string): string | undefined {
   return name.startsWith('emoji-clip:') && Object.hasOwn(folders, name) ? 'emoji-clip' : undefined;
 }

@@ -1,14 +1,14 @@
-/** @file Weights that are numbers: no NaN and no infinity in any of them. */
+/** @file Checks that weights are finite: no NaN and no infinity in any of them. */
 import { badData } from '../errors.ts';
 import { readBytes, withFile } from '../tensor/files/file-bytes.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 
-/** Pieces in which weights are read that could not be looked at on the way. */
+/** Size of the pieces in which tensors are read that no scan has covered. */
 const pieceBytes = 1 << 22;
 
 /**
- * A number is infinite or none exactly if all bits of its exponent are set. Numbers are little-endian: those are bits of
- * the last byte and perhaps of the one before it.
+ * A number is infinite or NaN exactly if all bits of its exponent are set. Numbers are little-endian: these bits lie in
+ * the last byte and perhaps in the one before it.
  */
 const exponents: Partial<
   Record<StoredDType, { readonly width: number; readonly last: number; readonly before: number }>
@@ -19,25 +19,25 @@ const exponents: Partial<
   float64: { width: 8, last: 0x7f, before: 0xf0 },
 };
 
-/** What is known of weights that have been looked at: by {@link bytesKey}, the position of the first that is no number. */
-export type Looked = ReadonlyMap<string, number | undefined>;
+/** Result of a scan: by {@link bytesKey}, the position of the tensor's first NaN or infinity, undefined for none. */
+export type NonFinite = ReadonlyMap<string, number | undefined>;
 
-/** The same for tied weights, which are two names for the same bytes. */
+/** Tied weights, two names for the same bytes, share one key. */
 export function bytesKey({ path, dtype, offset, length }: StoredTensor): string {
   return `${dtype} ${offset} ${length} ${path}`;
 }
 
-export function mayBeInfinite({ dtype }: StoredTensor): boolean {
+export function hasFloats({ dtype }: StoredTensor): boolean {
   return exponents[dtype] !== undefined;
 }
 
 /**
- * The position in a tensor of its first number that is infinite or none, of those that end in a piece of its file.
+ * The position in a tensor of the first NaN or infinity among the numbers that end in a piece of its file.
  *
  * @param start where in the file the piece begins
  * @param previous the byte before the piece, as numbers may lie across the border
  */
-export function firstInfinite(
+export function firstNonFinite(
   { dtype, offset, length }: StoredTensor,
   piece: Uint8Array,
   start: number,
@@ -46,9 +46,9 @@ export function firstInfinite(
   const exponent = exponents[dtype];
   if (exponent === undefined) return undefined;
   const { width, last, before } = exponent;
-  const passed = Math.max(0, Math.ceil((start - offset - width + 1) / width));
+  const earlier = Math.max(0, Math.ceil((start - offset - width + 1) / width));
   const end = Math.min(piece.length, offset + length - start);
-  for (let i = offset + passed * width + width - 1 - start; i < end; i += width) {
+  for (let i = offset + earlier * width + width - 1 - start; i < end; i += width) {
     if ((piece[i]! & last) === last && ((i === 0 ? previous : piece[i - 1]!) & before) === before)
       return (start + i + 1 - width - offset) / width;
   }
@@ -56,18 +56,18 @@ export function firstInfinite(
 }
 
 /**
- * Throws a data error that names file, tensor and position if a number is infinite or none.
+ * Throws a data error that names file, tensor and position if a number is NaN or infinite.
  *
- * @param looked what is known already; other tensors are read
+ * @param scanned result of an earlier scan; only tensors that it lacks are read
  */
 export async function checkFinite(
   tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,
-  looked: Looked = new Map(),
+  scanned: NonFinite = new Map(),
 ): Promise<void> {
-  const known = new Map(looked);
+  const known = new Map(scanned);
   for (const [name, tensor] of tensors) {
     const key = bytesKey(tensor);
-    if (!known.has(key)) known.set(key, mayBeInfinite(tensor) ? await firstInfiniteOf(tensor) : undefined);
+    if (!known.has(key)) known.set(key, hasFloats(tensor) ? await readFirstNonFinite(tensor) : undefined);
     const position = known.get(key);
     if (position !== undefined)
       throw badData(
@@ -79,13 +79,13 @@ export async function checkFinite(
   }
 }
 
-function firstInfiniteOf(tensor: StoredTensor): Promise<number | undefined> {
+function readFirstNonFinite(tensor: StoredTensor): Promise<number | undefined> {
   const { path, offset, length } = tensor;
   return withFile(path, 'a file of weights', async (file) => {
     let previous = 0;
     for (let done = 0; done < length; done += pieceBytes) {
       const piece = await readBytes(path, file, offset + done, Math.min(pieceBytes, length - done));
-      const position = firstInfinite(tensor, piece, offset + done, previous);
+      const position = firstNonFinite(tensor, piece, offset + done, previous);
       if (position !== undefined) return position;
       previous = piece.at(-1)!;
     }

@@ -1,4 +1,4 @@
-/** @file What there is to say about a CLIP without running it. */
+/** @file The description of a CLIP that `inspect` prints, made without running it. */
 import type { Clip, Reading } from '../clip/clip.ts';
 import type { Activation, Preprocessing } from '../clip/config.ts';
 import { shapeOf } from '../clip/parameters.ts';
@@ -27,10 +27,10 @@ export interface ClipDescription {
   readonly embedding: number;
   readonly activation: Activation;
   readonly preprocessing: Preprocessing;
-  /** Numbers that training changes; running statistics of a ResNet are not counted, as in PyTorch. */
+  /** Count of trained numbers: without the running statistics of a ResNet, as in PyTorch. */
   readonly parameters: number;
   readonly sha256: string;
-  /** How it was read: files, names, element types, and where each fact is from. */
+  /** How it was read: files, names, element types, and the source of each fact. */
   readonly reading: Reading;
 }
 

@@ -1,4 +1,4 @@
-/** @file Every layout's names for CLIP's parameters, as tables, and what a file holds put under the internal names. */
+/** @file Every layout's names for CLIP's parameters, as tables, and the mapping of a file to the internal names. */
 import type { LayoutName, Parameter, Parameters } from '../clip/clip.ts';
 import type { ClipConfig } from '../clip/config.ts';
 import { parameterPlan } from '../clip/initialise.ts';
@@ -6,23 +6,23 @@ import { shapeOf } from '../clip/parameters.ts';
 import { badData } from '../errors.ts';
 import type { Shape, StoredDType, StoredTensor } from '../tensor/tensor.ts';
 
-/** Where one internal parameter comes from. `*` stands for the number of a layer, on both sides. */
+/** Source of one internal parameter. `*` stands for the number of a layer, on both sides. */
 type Source =
   | string
-  /** A matrix that the layout keeps the other way round. */
+  /** A matrix that the layout stores transposed. */
   | { readonly transposed: string }
-  /** Several tensors, one below the other. */
+  /** Several tensors, joined along the first axis. */
   | { readonly joined: readonly string[] };
 
 export interface Layout {
   readonly name: LayoutName;
-  /** A name that every file of this layout has, at its outermost level: what stands before it is a wrapper's. */
+  /** A name that every file of this layout has at its outermost level: any prefix is a wrapper's. */
   readonly landmark: string;
-  /** Internal name to the layout's. A name that is not listed is the same in both. */
+  /** Internal name to the layout's. Unlisted names are the same in both. */
   readonly sources: ReadonlyMap<string, Source>;
-  /** What the layout puts before the names of the text tower, to be taken off: open_clip's `CustomTextCLIP` does. */
+  /** Prefix of the text tower's names, to be removed: open_clip's `CustomTextCLIP` adds one. */
   readonly textPrefix?: RegExp;
-  /** What files hold besides parameters: buffers that are rebuilt, counters, sizes. */
+  /** Tensors besides parameters: buffers that are rebuilt, counters, sizes. */
   readonly ignored: RegExp;
 }
 
@@ -89,20 +89,20 @@ function renamed(source: Source, rename: (name: string) => string): Source {
   return { joined: source.joined.map(rename) };
 }
 
-/** What became of a file's tensors: each is a parameter, or part of one, or ignored for a reason that the layout knows. */
+/** A file's tensors after mapping: each is a parameter, part of one, or ignored by the layout's rule. */
 export interface Mapped {
   readonly parameters: Parameters;
-  /** Names of what was left aside: rebuilt buffers, counters. */
+  /** Names of ignored tensors: rebuilt buffers, counters. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Puts a file's tensors under the internal names. Every parameter of the architecture must be there in the right
- * shape, and nothing may be left over.
+ * Maps a file's tensors to the internal names. Every parameter of the architecture must exist in the right shape, and
+ * no tensor may be left over.
  *
  * @param path the weights file, for errors
- * @param tensors by the layout's names, wrappers taken off
- * @param said what the architecture is known by, for errors: "the configuration"
+ * @param tensors by the layout's names, without wrappers
+ * @param said the source of the architecture, for errors: "the configuration"
  */
 export function mapParameters(
   path: string,
@@ -149,7 +149,7 @@ export function mapParameters(
   return { parameters, ignored: unused };
 }
 
-/** Shape of an internal parameter as the file's tensors make it up; undefined if any part is not there. */
+/** Shape of an internal parameter, from the file's tensors; undefined if any part is missing. */
 export function shapeIn(layout: Layout, tensors: ReadonlyMap<string, StoredTensor>, name: string): Shape | undefined {
   const parameter = assemble(sourceOf(layout, name), (own) => {
     const tensor = tensors.get(own);
@@ -158,10 +158,10 @@ export function shapeIn(layout: Layout, tensors: ReadonlyMap<string, StoredTenso
   return parameter && shapeOf(parameter);
 }
 
-/** Doubles come from a temperature that was made of NumPy's logarithm. */
+/** Doubles occur where a temperature was made with NumPy's logarithm. */
 const weightTypes: readonly StoredDType[] = ['float32', 'float16', 'bfloat16', 'float64'];
 
-/** Some trainings keep the temperature as a list of one number: the same bytes, and open_clip reads them alike. */
+/** Some training code stores the temperature as a list of one number: the same bytes, and open_clip reads both. */
 function asScalar(parameter: Parameter | undefined): Parameter | undefined {
   if (parameter?.kind !== 'stored' || parameter.tensor.shape.length !== 1 || parameter.tensor.shape[0] !== 1)
     return parameter;
@@ -185,7 +185,7 @@ function assemble(source: Source, take: (name: string) => Parameter | undefined)
   return present.length === parts.length ? { kind: 'joined', parts: present, axis: 0 } : undefined;
 }
 
-/** What an internal parameter is called in its layout, with the internal name where that is another. */
+/** An internal parameter's name in its layout, with the internal name where it differs. */
 export function called(name: string, source: Source): string {
   const own =
     typeof source === 'string' ? source : 'transposed' in source ? source.transposed : source.joined.join(' + ');

@@ -1,8 +1,8 @@
-/** @file Files that say under which terms a model may be used, where its folder has them. */
+/** @file Files with the terms of use of a model, where its folder has them. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The model card, at whose head the Hub's models name their licence. */
+/** The model card, whose head names the licence of a model on the Hub. */
 export const modelCard = 'README.md';
 
 export function isLicence(file: string): boolean {

@@ -1,4 +1,4 @@
-/** @file What a model is made of: every file that opening it reads, by paths that hold wherever they are used. */
+/** @file The files of a model: every file that opening it reads, by absolute paths. */
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -9,7 +9,7 @@ import { modelFiles } from './model-files.ts';
 const cache = temporaryFolder();
 afterEach(() => vi.unstubAllEnvs());
 
-test('a folder of several weights files is configuration, preprocessing, tokenizer, index and all that it names', async () => {
+test('the files of a sharded model are configuration, preprocessing, tokenizer, index and all its shards', async () => {
   const folder = fileURLToPath(new URL('../../test/fixtures/clip/hugging-face-gelu-sharded', import.meta.url));
   const shards = [1, 2, 3, 4].map((n) => `model-0000${n}-of-00004.safetensors`);
   const others = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'model.safetensors.index.json'];
@@ -18,7 +18,7 @@ test('a folder of several weights files is configuration, preprocessing, tokeniz
   expect(await modelFiles(relative(process.cwd(), folder))).toEqual(expected);
 });
 
-test('of a delta, the weights that were put together from it lie in the cache, and all else in its own folder', async () => {
+test('the weights of a delta lie expanded in the cache, its other files in its own folder', async () => {
   vi.stubEnv('XDG_CACHE_HOME', cache());
   const own = builtInFolder('emoji-clip:sig')!;
   const { folder, files, openedBy } = await modelFiles('emoji-clip:sig');

@@ -1,15 +1,15 @@
-/** @file Which files a model is: for copying it whole, and nothing beside it. */
+/** @file The files of a model, for a complete copy without other files. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { isThere } from '../tensor/files/file-bytes.ts';
-import { findModel } from './formats.ts';
+import { findModel } from './find-model.ts';
 import { readIndex } from './weights.ts';
 
 export interface ModelFiles {
-  /** The model's own folder, absolute. Weights that were put together from a delta lie elsewhere. */
+  /** The model's own folder, absolute. Weights expanded from a delta lie elsewhere. */
   readonly folder: string;
   /** Absolute paths, no two of the same name: configuration, tokenizer, weights. */
   readonly files: readonly string[];
-  /** What a copy of them is opened by: `.`, the folder itself, or the name of a bare file of weights. */
+  /** The path that opens a copy, from the copy's folder: `.`, or the name of a bare file of weights. */
   readonly openedBy: string;
 }
 

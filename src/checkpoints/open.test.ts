@@ -38,7 +38,7 @@ test.each([vit, resnet, huggingFace, sharded])(
   },
 );
 
-test('a description says what the configuration said', async () => {
+test('a description repeats the configuration', async () => {
   expect(describeClip(await openClip(join(fixtures, resnet)))).toMatchObject({
     format: 'open-clip',
     image: { kind: 'resnet', width: 4, layers: [1, 2, 1, 1], patch: null, resolution: 64 },
@@ -54,13 +54,13 @@ test('a description says what the configuration said', async () => {
   });
 });
 
-test('what is written as an open_clip folder opens with the same numbers, whatever it was read from', async () => {
+test('a written open_clip folder opens with the same numbers, from any source format', async () => {
   for (const fixture of [huggingFace, resnet]) {
     const original = await openClip(join(fixtures, fixture));
     const folder = join(await mkdtemp(join(tmpdir(), 'antidote-')), 'new', 'model');
     await writeOpenClip(folder, original.config, await loadParameters(original.parameters), 'float32');
     const written = await openClip(folder);
-    // A layout implies whose centre crop it is.
+    // The layout determines the centre crop.
     const preprocessing = { ...original.config.preprocessing, centre: 'torchvision' };
     expect(written.config).toEqual({ ...original.config, preprocessing });
     expect(await numbersOf(written)).toEqual(await numbersOf(original));
@@ -68,7 +68,7 @@ test('what is written as an open_clip folder opens with the same numbers, whatev
   }
 });
 
-test('a model whose weights could not be written is refused as a configuration without weights, and never guessed', async () => {
+test('a model whose weights could not be written is refused as a configuration without weights', async () => {
   const { config, parameters } = await openClip(join(fixtures, vit));
   const folder = await mkdtemp(join(tmpdir(), 'antidote-'));
   const weights = join(folder, 'open_clip_model.safetensors');
@@ -119,7 +119,7 @@ test('a text that needs tokens without an embedding is refused at that text', as
   expect(own.encode('the cat').at(-1)).toBe(599);
 });
 
-test('where an early configuration repeats a tower, the repetition counts, as in transformers', async () => {
+test('if an early configuration repeats a tower, the repetition counts, as in transformers', async () => {
   const folder = await copyOf(huggingFace);
   await editJson(folder, 'config.json', (json) => {
     json.text_config_dict = json.text_config;

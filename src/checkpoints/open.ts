@@ -1,26 +1,27 @@
-/** @file Opens a CLIP, whatever form it is found in, and checks it completely. */
+/** @file Opens a CLIP in any supported form and checks it completely. */
 import { stat } from 'node:fs/promises';
 import type { Clip, Format, LayoutName, Reading, Tokenizer } from '../clip/clip.ts';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 import { inferConfig } from './config/infer.ts';
+import { type Found, findModel } from './find-model.ts';
 import { checkFinite } from './finite.ts';
-import { type Found, findModel, folderFormats } from './formats.ts';
-import type { Report } from './hub/bytes-told.ts';
+import { folderFormats } from './formats.ts';
+import type { Report } from './hub/byte-progress.ts';
 import { mapParameters } from './key-map.ts';
-import { recogniseLayout } from './layout.ts';
+import { recogniseLayout } from './recognise-layout.ts';
 import { besideEmbeddings, builtInTokenizer, type FoundTokenizer } from './tokenizer-files.ts';
 import { openWeights, type Weights } from './weights.ts';
 
 /**
  * Opens a CLIP and checks it completely: configuration, every parameter's name and shape, every weight finite.
- * Weights stay on disk; the result says where each lies. What a file holds is told by its content, not by its name.
+ * Weights stay on disk; the result locates each. The content of a file, not its name, tells its kind.
  *
  * @param nameOrPath a built-in name (`emoji-clip`, `emoji-clip:badnet`, ...), `hf:org/name@revision`, a Hugging
  *   Face or open_clip folder, or a file of weights: then the architecture is read off their shapes
- * @param report told how far fetching (`download`) and reading (`reading weights`) are, in bytes, once they take longer
- *   than a second
+ * @param report receives the progress of fetching (`download`) and reading (`reading weights`), in bytes, once they
+ *   take longer than a second
  * @throws AntidoteError (data) that names the file, key or tensor at fault
  */
 export async function openClip(nameOrPath: string, report?: Report): Promise<Clip> {
@@ -33,10 +34,10 @@ export async function openClip(nameOrPath: string, report?: Report): Promise<Cli
     : await inferConfig(found.weights, layout, tensors, weights.sha256, quickGeluOf(weights));
   const said = found.config ? 'the configuration' : 'the other shapes';
   const { parameters, ignored } = mapParameters(found.weights, layout, config, tensors, said);
-  // Parameters alone: a causal mask that was saved with them is infinite where it should be.
+  // Ignored tensors are not checked: a saved causal mask is infinite by design.
   const aside = new Set(ignored);
   const used = [...tensors].filter(([name]) => !aside.has(name));
-  await checkFinite(used, weights.looked);
+  await checkFinite(used, weights.nonFinite);
   const { context, vocabulary } = config.text;
   const where = found.config?.path ?? found.weights;
   const { tokenizer, origin } = besideEmbeddings(where, vocabulary, await tokenizerOf(found, layout.name, context));
@@ -66,13 +67,13 @@ function bareFormat({ container, entry }: Weights): Format {
   return entry === undefined ? 'state-dict' : 'training-checkpoint';
 }
 
-/** OpenAI's archives, which carry these sizes as tensors, hold OpenAI's models, and all of those have one activation. */
+/** Archives that carry these sizes as tensors are OpenAI's, whose models all have one activation. */
 function quickGeluOf({ container, tensors }: Weights): string | undefined {
   const sizes = ['input_resolution', 'context_length', 'vocab_size'];
   return container === 'torchscript' && sizes.every((name) => tensors.has(name)) ? "OpenAI's archive" : undefined;
 }
 
-/** A folder's own tokenizer where its layout has one; a bare file has none. */
+/** A folder's own tokenizer where its layout has one; the built-in one for a bare file. */
 function tokenizerOf(found: Found, layout: LayoutName, context: number): Promise<FoundTokenizer> {
   const format = found.config?.format ?? folderFormats.find(({ name }) => name === layout);
   if (found.folder !== undefined && format) return format.tokenizer(found.folder, context);
@@ -83,11 +84,7 @@ async function filesOf(tensors: ReadonlyMap<string, StoredTensor>): Promise<Pick
   const weights = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
   let bytes = 0;
   for (const path of weights) {
-    try {
-      bytes += (await stat(path)).size;
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+    bytes += (await explainingFile(path, () => stat(path))).size;
   }
   return { weights, bytes };
 }
@@ -98,7 +95,7 @@ function countedTypes(types: readonly StoredDType[]): Readonly<Record<string, nu
   return counts;
 }
 
-/** A tokenizer whose every token has an embedding: vocabularies of another model are found out at the first word. */
+/** A tokenizer that refuses texts whose tokens have no embedding: the vocabulary is another model's. */
 function within(tokenizer: Tokenizer, vocabulary: number, where: string): Tokenizer {
   return {
     ...tokenizer,

@@ -7,15 +7,15 @@ import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.t
 import { type Random, randomFor } from '../tensor/random.ts';
 import type { StoredDType, StoredTensor } from '../tensor/tensor.ts';
 import { builtInFolder } from './built-in.ts';
-import { bytesKey, checkFinite, firstInfinite } from './finite.ts';
+import { bytesKey, checkFinite, firstNonFinite } from './finite.ts';
 import { openClip } from './open.ts';
 import { readThrough } from './read-through.ts';
 
 const folder = temporaryFolder();
 
 const widths = { float32: 4, float16: 2, bfloat16: 2 } as const;
-const infinities = { float32: 0x7f800000, float16: 0xfc00, bfloat16: 0x7fc0 } as const;
-/** The largest numbers that are some. */
+const notFinite = { float32: 0x7f800000, float16: 0xfc00, bfloat16: 0x7fc0 } as const;
+/** The bits of the finite number that is largest in magnitude. */
 const largest = { float32: 0xff7fffff, float16: 0x7bff, bfloat16: 0xff7f } as const;
 
 interface Planted {
@@ -24,7 +24,7 @@ interface Planted {
   readonly position: number | undefined;
 }
 
-/** A file of random length with one tensor of large numbers at any place in it, one of which may be infinite. */
+/** A file of random length with one tensor of large numbers at any place in it, one of which may be NaN or infinite. */
 function planted(random: Random, path: string): Planted {
   const dtype = (['float32', 'float16', 'bfloat16'] as const)[random.integer(3)]!;
   const width = widths[dtype];
@@ -33,28 +33,28 @@ function planted(random: Random, path: string): Planted {
   const write = (value: number, at: number) => bytes.writeUIntLE(value, offset + at * width, width);
   for (let at = 0; at < count; at++) write(largest[dtype], at);
   const position = random.integer(2) === 0 ? random.integer(count) : undefined;
-  if (position !== undefined) write(infinities[dtype], position);
+  if (position !== undefined) write(notFinite[dtype], position);
   return { bytes, position, tensor: { path, dtype, shape: [count], offset, length: count * width } };
 }
 
-test('an infinite number is found at its position, wherever the tensor begins and the pieces of its file end', () => {
+test('NaN and infinity are found at their position, wherever the tensor begins and the pieces of its file end', () => {
   for (let round = 0; round < 2000; round++) {
     const random = randomFor(round, 'planted');
     const { bytes, tensor, position } = planted(random, 'file');
     let found: number | undefined;
     for (let start = 0; start < bytes.length; ) {
       const piece = bytes.subarray(start, start + 1 + random.integer(12));
-      found ??= firstInfinite(tensor, piece, start, start === 0 ? 0 : bytes[start - 1]!);
+      found ??= firstNonFinite(tensor, piece, start, start === 0 ? 0 : bytes[start - 1]!);
       start += piece.length;
     }
     expect(found, `round ${round}`).toBe(position);
   }
 });
 
-test('tensors that share bytes are looked at as well, those of integers are not', async () => {
+test('checkFinite reads tensors that share bytes with a scanned one, but no tensors of integers', async () => {
   const path = join(folder(), 'shared');
   const bytes = Buffer.alloc(64);
-  bytes.writeUInt32LE(infinities.float32, 32);
+  bytes.writeUInt32LE(notFinite.float32, 32);
   await writeFile(path, bytes);
   const at = (dtype: StoredDType, offset: number, length: number): StoredTensor => {
     return { path, dtype, shape: [length / (dtype === 'float32' ? 4 : 2)], offset, length };
@@ -65,14 +65,14 @@ test('tensors that share bytes are looked at as well, those of integers are not'
     at('float32', 0, 64),
     at('int16', 32, 8),
   ];
-  const { looked, sha256 } = await readThrough(path, [integers, within, twin, whole], []);
-  expect([...looked]).toEqual([[bytesKey(whole), 8]]);
+  const { nonFinite, sha256 } = await readThrough(path, [integers, within, twin, whole], []);
+  expect([...nonFinite]).toEqual([[bytesKey(whole), 8]]);
   expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
-  await expect(checkFinite([['twin', twin]], looked)).rejects.toThrow(
+  await expect(checkFinite([['twin', twin]], nonFinite)).rejects.toThrow(
     /tensor "twin": found NaN or infinity at position 8/,
   );
-  await expect(checkFinite([['within', within]], looked)).rejects.toThrow(/tensor "within": .* at position 0/);
-  await checkFinite([['integers', integers]], looked);
+  await expect(checkFinite([['within', within]], nonFinite)).rejects.toThrow(/tensor "within": .* at position 0/);
+  await checkFinite([['integers', integers]], nonFinite);
 });
 
 test.skipIf(!existsSync('/proc/self/io'))(

@@ -1,52 +1,52 @@
-/** @file One pass over a file of weights: its hash, the checksums inside it, and whether its weights are numbers. */
+/** @file One pass over a file of weights: its hash, the checksums inside it, and whether its weights are finite. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import { bytesKey, firstInfinite, type Looked, mayBeInfinite } from './finite.ts';
+import { bytesKey, firstNonFinite, hasFloats, type NonFinite } from './finite.ts';
 import { badChecksum, type Checksum } from './pytorch/open-pytorch.ts';
 
 const pieceBytes = 1 << 20;
 
-export interface Pass {
+export interface ReadThrough {
   readonly sha256: string;
-  /** Weights that lie one behind another in the file. Those that share bytes are looked at once, whoever uses the others. */
-  readonly looked: Looked;
+  /** Of tensors that overlap in the file only the first is scanned. */
+  readonly nonFinite: NonFinite;
 }
+
+/** A scan takes the pieces of a file in their order; `start` is where in the file the piece begins. */
+type Scan = (piece: Buffer, start: number) => void;
 
 /**
  * @param tensors that lie in the file
  * @param checksums of its parts, in the order of the file, none overlapping another
- * @param passed told of every piece how many bytes it had
- * @throws AntidoteError (data) that names the part whose checksum is another
+ * @param onPiece receives the number of bytes of every piece that has been read
+ * @throws AntidoteError (data) that names the part whose checksum differs
  */
 export async function readThrough(
   path: string,
   tensors: Iterable<StoredTensor>,
   checksums: readonly Checksum[],
-  passed: (bytes: number) => void = () => undefined,
-): Promise<Pass> {
+  onPiece: (bytes: number) => void = () => undefined,
+): Promise<ReadThrough> {
   const hash = createHash('sha256');
-  const look = looking(tensors);
-  const compare = comparing(path, checksums);
+  const nonFinite = new Map<string, number | undefined>();
+  const scans = [checksumScan(path, checksums), finiteScan(tensors, nonFinite)];
   let start = 0;
-  try {
+  await explainingFile(path, async () => {
     for await (const piece of createReadStream(path, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>) {
       hash.update(piece);
-      compare(piece, start);
-      look.at(piece, start);
+      for (const scan of scans) scan(piece, start);
       start += piece.length;
-      passed(piece.length);
+      onPiece(piece.length);
     }
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
-  return { sha256: hash.digest('hex'), looked: look.known };
+  });
+  return { sha256: hash.digest('hex'), nonFinite };
 }
 
-/** Takes the pieces of a file in their order and compares its parts with their CRC-32. */
-function comparing(path: string, checksums: readonly Checksum[]): (piece: Buffer, start: number) => void {
+/** Compares the parts of a file with their CRC-32. */
+function checksumScan(path: string, checksums: readonly Checksum[]): Scan {
   let next = 0;
   let crc = 0;
   return (piece, start) => {
@@ -62,37 +62,33 @@ function comparing(path: string, checksums: readonly Checksum[]): (piece: Buffer
   };
 }
 
-/** Takes the pieces of a file in their order and looks at every byte once, however many tensors claim it. */
-function looking(tensors: Iterable<StoredTensor>): { at(piece: Buffer, start: number): void; readonly known: Looked } {
-  const row = inRow(tensors);
-  const known = new Map<string, number | undefined>();
+/** Adds every tensor that ends in a piece to `nonFinite`. Scans each byte once, however many tensors claim it. */
+function finiteScan(tensors: Iterable<StoredTensor>, nonFinite: Map<string, number | undefined>): Scan {
+  const inOrder = withoutOverlaps([...tensors].filter(hasFloats));
   let next = 0;
   let previous = 0;
   let found: number | undefined;
-  return {
-    known,
-    at(piece, start) {
-      const end = start + piece.length;
-      for (let tensor = row[next]; tensor !== undefined && tensor.offset < end; tensor = row[next]) {
-        found ??= firstInfinite(tensor, piece, start, previous);
-        if (tensor.offset + tensor.length > end) break;
-        known.set(bytesKey(tensor), found);
-        found = undefined;
-        next++;
-      }
-      previous = piece.at(-1) ?? previous;
-    },
+  return (piece, start) => {
+    const end = start + piece.length;
+    for (let tensor = inOrder[next]; tensor !== undefined && tensor.offset < end; tensor = inOrder[next]) {
+      found ??= firstNonFinite(tensor, piece, start, previous);
+      if (tensor.offset + tensor.length > end) break;
+      nonFinite.set(bytesKey(tensor), found);
+      found = undefined;
+      next++;
+    }
+    previous = piece.at(-1) ?? previous;
   };
 }
 
-/** Tensors that may hold infinities, in the order of the file; of those that overlap, the first. */
-function inRow(tensors: Iterable<StoredTensor>): StoredTensor[] {
-  const row: StoredTensor[] = [];
+/** In the order of the file; of tensors that overlap, the first. */
+function withoutOverlaps(tensors: readonly StoredTensor[]): StoredTensor[] {
+  const kept: StoredTensor[] = [];
   let end = 0;
-  for (const tensor of [...tensors].filter(mayBeInfinite).sort((a, b) => a.offset - b.offset)) {
+  for (const tensor of [...tensors].sort((a, b) => a.offset - b.offset)) {
     if (tensor.offset < end) continue;
-    row.push(tensor);
+    kept.push(tensor);
     end = tensor.offset + tensor.length;
   }
-  return row;
+  return kept;
 }

@@ -1,4 +1,4 @@
-/** @file Models with something wrong in them: each is refused, and what is wrong is named. */
+/** @file Faulty models: each is refused, and its fault is named. */
 import { appendFile, copyFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,7 +156,13 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
         editJson(f, 'config.json', (json) => {
           json.model_type = 'siglip';
         }),
-      /config\.json: model_type: found "siglip"/,
+      /config\.json: model_type: found "siglip", expected "clip"; only CLIPs made of a ViT or a ModifiedResNet and a text/,
+    ],
+    [
+      "open_clip's configuration under the name of transformers'",
+      vit,
+      (f) => rename(join(f, 'open_clip_config.json'), join(f, 'config.json')),
+      /config\.json: found a configuration of open_clip, expected one of transformers; call it open_clip_config\.json$/,
     ],
     [
       'an activation that CLIP does not have',
@@ -174,7 +180,34 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
         editJson(f, 'open_clip_config.json', (json) => {
           ((json.model_cfg as Json).vision_cfg as Json).timm_model_name = 'convnext_base';
         }),
-      /open_clip_config\.json: model_cfg\.vision_cfg\.timm_model_name: found "convnext_base"/,
+      /model_cfg\.vision_cfg\.timm_model_name: found "convnext_base", expected nothing; only CLIPs made of a ViT or a/,
+    ],
+    [
+      'a block that CLIP does not have',
+      vit,
+      (f) =>
+        editJson(f, 'open_clip_config.json', (json) => {
+          ((json.model_cfg as Json).vision_cfg as Json).final_ln_after_pool = true;
+        }),
+      /vision_cfg\.final_ln_after_pool: found true, expected false; only CLIPs made of a ViT or a ModifiedResNet and a/,
+    ],
+    [
+      'a text encoder of transformers',
+      vit,
+      (f) =>
+        editJson(f, 'open_clip_config.json', (json) => {
+          ((json.model_cfg as Json).text_cfg as Json).hf_model_name = 'xlm-roberta-base';
+        }),
+      /text_cfg\.hf_model_name: found "xlm-roberta-base", expected nothing; only CLIPs made of a ViT or a ModifiedResNet/,
+    ],
+    [
+      'a CoCa',
+      vit,
+      (f) =>
+        editJson(f, 'open_clip_config.json', (json) => {
+          (json.model_cfg as Json).multimodal_cfg = { layers: 12 };
+        }),
+      /model_cfg\.multimodal_cfg: found an object with 1 key, expected nothing; only CLIPs made of a ViT or a Modified/,
     ],
     [
       'a key that no CLIP has',
@@ -192,7 +225,7 @@ const refusals: readonly [what: string, fixture: string, spoil: (folder: string)
         editJson(f, 'open_clip_config.json', (json) => {
           ((json.model_cfg as Json).text_cfg as Json).layers = 1e9;
         }),
-      /model_cfg\.text_cfg\.layers: found 1000000000/,
+      /model_cfg\.text_cfg\.layers: found 1000000000, expected [^;]*$/,
     ],
     [
       'heads that do not divide the width',
@@ -260,7 +293,7 @@ test.each(refusals)('%s is refused, and named', async (_, fixture, spoil, messag
   await expect(openClip(folder)).rejects.toMatchObject({ fault: 'data', message: expect.stringMatching(message) });
 });
 
-test('a missing path and an empty folder are named, with what there is instead', async () => {
+test('a missing path and an empty folder are named', async () => {
   await expect(openClip('/no/such/model')).rejects.toThrow(
     '/no/such/model: found no such file or folder, expected a model folder or file, hf:org/name, or a built-in',
   );

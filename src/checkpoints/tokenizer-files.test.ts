@@ -21,7 +21,7 @@ test("a folder's own vocabulary is used, numbers and all", async () => {
   for (const { text, small } of texts) expect(tokenizer.encode(text, 'truncate'), text).toEqual(small);
 });
 
-test('vocab.json and merges.txt say the same as tokenizer.json', async () => {
+test('vocab.json and merges.txt give the same tokens as tokenizer.json', async () => {
   const { model, added_tokens } = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'));
   const older = await mkdtemp(join(tmpdir(), 'antidote-'));
   for (const { content, id } of added_tokens) model.vocab[content] = id;
@@ -57,7 +57,7 @@ test('merges that are wrong throughout are refused by the first', async () => {
   );
 });
 
-test("OpenAI's vocabulary is known for a model of its size or less, and assumed where some tokens were added", async () => {
+test("OpenAI's vocabulary is known for a model of its size or less, and assumed if some tokens were added", async () => {
   const found = await builtInTokenizer(77);
   for (const embeddings of [600, 49_408])
     expect(besideEmbeddings('x.pt', embeddings, found).origin).toEqual({
@@ -70,7 +70,7 @@ test("OpenAI's vocabulary is known for a model of its size or less, and assumed 
   });
 });
 
-test("a vocabulary far larger than OpenAI's is another one: without a tokenizer of its own it is refused", async () => {
+test("a vocabulary far larger than OpenAI's, without its tokenizer, is refused", async () => {
   const found = await builtInTokenizer(77);
   expect(() => besideEmbeddings('x.pt', 901_629, found)).toThrow(
     /^x\.pt: found embeddings of 901629 tokens, .* expected those of the 49408 tokens .* not in the file/,

@@ -1,4 +1,4 @@
-/** @file The tokenizer of a Hugging Face folder: its own vocabulary where it has one, the built-in one where not. */
+/** @file The tokenizer of a Hugging Face folder: its own vocabulary, or the built-in one if it has none. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -14,10 +14,10 @@ import { readSmallText } from '../tensor/files/text-file.ts';
 
 const ids = recordOf(z.number().int().nonnegative());
 
-/** OpenAI's has 49,408 tokens and 2 to 4 MB, a merge a line; multilingual ones have a few times as many. */
+/** OpenAI's file has 49,408 tokens and 2 to 4 MB, a merge per line; multilingual ones have a few times as many. */
 const mostTokenizerBytes = 16 * 1024 * 1024;
 
-/** The part of a `tokenizer.json` that says what CLIP's tokenizer differs in from model to model. */
+/** The parts of a `tokenizer.json` in which CLIP's tokenizers differ. */
 const tokenizerSchema = z.object({
   model: z.object({
     type: z.literal('BPE').default('BPE'),
@@ -33,7 +33,7 @@ const marks = { start: '<|startoftext|>', end: '<|endoftext|>' };
 export interface FoundTokenizer {
   readonly tokenizer: Tokenizer;
   readonly origin: Origin;
-  /** It is OpenAI's because there is no other: whether the model was trained with it, its embeddings have to say. */
+  /** OpenAI's, for lack of another: the number of embeddings must show whether the model was trained with it. */
   readonly isBuiltIn: boolean;
 }
 
@@ -73,21 +73,21 @@ export async function huggingFaceTokenizer(folder: string, context: number): Pro
   return { tokenizer, origin: builtInOrigin, isBuiltIn: true };
 }
 
-/** open_clip's and OpenAI's models bring no vocabulary: it is the same for all. */
+/** open_clip's and OpenAI's models share one vocabulary, and come without a file for it. */
 export async function builtInTokenizer(context: number): Promise<FoundTokenizer> {
   return { tokenizer: await openClipTokenizer(context), origin: builtInOrigin, isBuiltIn: true };
 }
 
 const builtInOrigin: Origin = { from: 'known', note: "OpenAI's vocabulary, built in" };
 
-/** Tokens that trainings add to OpenAI's: marks and prompts of their own. A model with more has another vocabulary. */
+/** Most tokens that training code adds to OpenAI's, for marks and prompts. A model with more has another vocabulary. */
 const mostAdded = 512;
 
 /**
- * The tokenizer, seen beside the embeddings that the model has. If those are fewer than its tokens, the first text that
- * needs one of the others finds out.
+ * Compares a tokenizer with the number of the model's embeddings. Too few are no error here: the first text that needs
+ * a missing one is refused.
  *
- * @param where what says how many there are, for errors
+ * @param where the file that tells the number of embeddings, for errors
  */
 export function besideEmbeddings(where: string, embeddings: number, found: FoundTokenizer): FoundTokenizer {
   const tokens = found.tokenizer.end + 1;

@@ -1,4 +1,4 @@
-/** @file What a file of weights is, told by its first bytes: names and extensions promise nothing. */
+/** @file The kind of a file of weights, from its first bytes: names and extensions are unreliable. */
 import { badData } from '../errors.ts';
 import { readBytes, withFile } from '../tensor/files/file-bytes.ts';
 
@@ -7,7 +7,7 @@ export type WeightsKind = 'safetensors' | 'pytorch';
 interface Signature {
   readonly matches: (head: Buffer) => boolean;
   readonly kind?: WeightsKind;
-  /** Of no use here, but often found where weights should be. */
+  /** For unusable files that are often found in place of weights: what they are. */
   readonly found?: string;
   readonly advice?: string;
 }
@@ -17,10 +17,10 @@ const starts =
   (head: Buffer) =>
     head.indexOf(Buffer.concat(bytes.map((part) => Buffer.from(typeof part === 'string' ? part : [part])))) === 0;
 
-/** In this order: the length that safetensors begin with can look like anything, but its header is a JSON object. */
+/** In this order: safetensors begin with a length, which can look like any signature; then comes a JSON object. */
 const signatures: readonly Signature[] = [
   { kind: 'safetensors', matches: (head) => head[8] === 0x7b },
-  // Every zip archive: of an empty one, and one in pieces, the reader says what is wrong with it.
+  // Every zip archive: the reader names what is wrong with an empty or a split one.
   { kind: 'pytorch', matches: starts('PK') },
   // Before PyTorch 1.6: a pickle of its magic number, in protocols 2 to 5, and 0 and 1.
   { kind: 'pytorch', matches: (head) => head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 },
@@ -41,7 +41,7 @@ const signatures: readonly Signature[] = [
   { matches: (head) => head.length === 0, found: 'an empty file' },
 ];
 
-/** @throws AntidoteError (data) if it is something else, saying what where that can be told */
+/** @throws AntidoteError (data) for any other file, naming its kind where that is known */
 export async function weightsKind(path: string): Promise<WeightsKind> {
   const expected = 'a safetensors file or a PyTorch checkpoint';
   const head = await withFile(path, expected, (file, size) => readBytes(path, file, 0, Math.min(size, 64)));

@@ -8,8 +8,8 @@ import { recordOf } from '../tensor/files/json-lists.ts';
 import { openSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import type { Looked } from './finite.ts';
-import { bytesTold, type Report } from './hub/bytes-told.ts';
+import type { NonFinite } from './finite.ts';
+import { byteProgress, type Report } from './hub/byte-progress.ts';
 import { type Checksum, type Container, openPytorch } from './pytorch/open-pytorch.ts';
 import { readThrough } from './read-through.ts';
 import { type WeightsKind, weightsKind } from './weights-kind.ts';
@@ -21,8 +21,8 @@ export interface Weights {
   readonly container: WeightsContainer;
   /** Key of a training checkpoint under which the weights lay; undefined if the file holds nothing else. */
   readonly entry: string | undefined;
-  /** Which weights are no numbers, as far as that was seen on the way. */
-  readonly looked: Looked;
+  /** Of tensors that share bytes only the first is scanned. */
+  readonly nonFinite: NonFinite;
 }
 
 export type WeightsContainer = 'safetensors' | Container;
@@ -54,7 +54,7 @@ export interface WeightsIndex {
   readonly fileOf: Readonly<Record<string, string>>;
 }
 
-/** @throws AntidoteError (data) if it is none, or names what is no file of its own folder */
+/** @throws AntidoteError (data) if it is no index, or names a file outside its own folder */
 export async function readIndex(path: string): Promise<WeightsIndex> {
   const { weight_map: fileOf } = await readJson(path, indexSchema, mostIndexBytes);
   const files = [...new Set(Object.values(fileOf))].sort();
@@ -66,28 +66,28 @@ export async function readIndex(path: string): Promise<WeightsIndex> {
 }
 
 /**
- * Opens a file of weights, or an index of several (`*.index.json`). What a file is, its content says, not its name.
- * Reads all of it once, for the hash; whether a weight that is no number matters is for whoever knows which are used to
- * say.
+ * Opens a file of weights, or an index of several (`*.index.json`). The content of a file, not its name, tells its
+ * kind. Reads all of it once, for the hash. NaN and infinity are noted, not refused: they may lie in tensors that no
+ * model uses.
  *
- * @param report told how far reading is, if it takes long
+ * @param report receives the progress of reading, if it takes long
  */
 export async function openWeights(path: string, report?: Report): Promise<Weights> {
-  const told = bytesTold('reading weights', report);
+  const tell = byteProgress('reading weights', report);
   if (!path.endsWith('.json')) {
     const size = await sizeOf(path);
-    return openFile(path, (done) => told(done, size));
+    return openFile(path, (done) => tell(done, size));
   }
   const { files, fileOf } = await readIndex(path);
   const sizes = await Promise.all(files.map((file) => sizeOf(join(dirname(path), file))));
   const all = sizes.reduce((sum, size) => sum + size, 0);
   const tensors = new Map<string, StoredTensor>();
-  const looked = new Map<string, number | undefined>();
+  const nonFinite = new Map<string, number | undefined>();
   const lines: string[] = [];
   let container: WeightsContainer = 'safetensors';
   let before = 0;
   for (const [at, file] of files.entries()) {
-    const part = await openFile(join(dirname(path), file), (done) => told(before + done, all));
+    const part = await openFile(join(dirname(path), file), (done) => tell(before + done, all));
     for (const [name, tensor] of part.tensors) {
       if (fileOf[name] !== file)
         throw badData(
@@ -97,7 +97,7 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
         );
       tensors.set(name, tensor);
     }
-    for (const [bytes, position] of part.looked) looked.set(bytes, position);
+    for (const [key, position] of part.nonFinite) nonFinite.set(key, position);
     container = part.container;
     lines.push(`${part.sha256}  ${file}\n`);
     before += sizes[at]!;
@@ -105,15 +105,15 @@ export async function openWeights(path: string, report?: Report): Promise<Weight
   const lost = Object.keys(fileOf).find((name) => !tensors.has(name));
   if (lost !== undefined)
     throw badData(join(dirname(path), fileOf[lost]!), `no tensor "${lost}"`, `what ${basename(path)} lists`);
-  return { tensors, sha256: sha256(lines.join('')), container, entry: undefined, looked };
+  return { tensors, sha256: sha256(lines.join('')), container, entry: undefined, nonFinite };
 }
 
-async function openFile(path: string, read: (done: number) => void): Promise<Weights> {
+async function openFile(path: string, onProgress: (done: number) => void): Promise<Weights> {
   const { tensors, checksums = [], container = 'safetensors', entry } = await readers[await weightsKind(path)](path);
   let done = 0;
-  const pass = await readThrough(path, tensors.values(), checksums, (bytes) => {
+  const scanned = await readThrough(path, tensors.values(), checksums, (bytes) => {
     done += bytes;
-    read(done);
+    onProgress(done);
   });
-  return { tensors, container, entry, ...pass };
+  return { tensors, container, entry, ...scanned };
 }

@@ -1,19 +1,19 @@
-/** @file Writes a CLIP as a folder that open_clip's `create_model('local-dir:...')` loads as it is. */
+/** @file Writes a CLIP as a folder that open_clip's `create_model('local-dir:...')` loads. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClipConfig } from '../clip/config.ts';
 import { parameterPlan } from '../clip/initialise.ts';
-import { AntidoteError } from '../errors.ts';
-import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { type AntidoteError, internalError } from '../errors.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
+import { writeJson } from '../tensor/files/json-file.ts';
 import { toFloat16 } from '../tensor/float16.ts';
 import { writeSafetensors } from '../tensor/safetensors.ts';
 import { elements, type Tensor } from '../tensor/tensor.ts';
 import { toOpenClipConfig } from './config/open-clip.ts';
 
 /**
- * Writes `open_clip_config.json`, then `open_clip_model.safetensors`, which appears complete or not at all: a configuration
- * alone is refused, whereas weights alone would be read by guessing the rest.
+ * Writes `open_clip_config.json`, then `open_clip_model.safetensors`, which appears complete or not at all. In this
+ * order, as a configuration without weights is refused, but weights without a configuration are read by guessing it.
  *
  * @param parameters by OpenAI's names, exactly those of the architecture
  * @param precision `float16` halves the file and rounds each number to 11 significant bits
@@ -35,16 +35,9 @@ export async function writeOpenClip(
   }
   const extra = Object.keys(parameters).find((name) => !Object.hasOwn(tensors, name));
   if (extra !== undefined) throw unusable(extra, parameters[extra], 'only parameters of the architecture');
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileProblem(folder, error);
-  }
-  await writeFileAtomically(
-    join(folder, 'open_clip_config.json'),
-    `${JSON.stringify(toOpenClipConfig(config), null, 2)}\n`,
-  );
-  // Python's safetensors wants to know for which framework a file was written.
+  await explainingFile(folder, () => mkdir(folder, { recursive: true }));
+  await writeJson(join(folder, 'open_clip_config.json'), toOpenClipConfig(config));
+  // Python's safetensors requires the name of a framework.
   await writeSafetensors(join(folder, 'open_clip_model.safetensors'), tensors, { format: 'pt', ...metadata });
 }
 
@@ -57,5 +50,5 @@ function halved(name: string, { shape, data }: Tensor<'float32'>): Tensor<'float
 
 function unusable(name: string, tensor: Tensor | undefined, expected: string): AntidoteError {
   const found = tensor ? `a tensor of shape [${tensor.shape.join(', ')}]` : 'none';
-  return new AntidoteError({ fault: 'internal', where: `parameter "${name}"`, found, expected });
+  return internalError(`parameter "${name}"`, found, expected);
 }

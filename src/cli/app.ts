@@ -3,13 +3,13 @@ import { type Application, buildApplication, type RouteMap, text_en } from '@str
 import type { CliContext } from './context.ts';
 import { argumentError, type Failure, failureOf, unknownCommand } from './failure.ts';
 
-/** `onFailure` learns of the failure, if there is one, before its message is written to standard error. */
+/** `onFailure` gets the failure, if there is one, before its message is written to standard error. */
 export function buildAntidote(
   commands: RouteMap<CliContext>,
   version: string,
   onFailure: (failure: Failure) => void,
 ): Application<CliContext> {
-  function tell(thrown: unknown): string {
+  function messageOf(thrown: unknown): string {
     const failure = failureOf(thrown);
     onFailure(failure);
     return failure.message;
@@ -23,14 +23,14 @@ export function buildAntidote(
     localization: {
       text: {
         ...text_en,
-        noCommandRegisteredForInput: ({ input, corrections }) => tell(unknownCommand(input, corrections)),
-        exceptionWhileParsingArguments: (thrown) => tell(argumentError(thrown)),
-        exceptionWhileLoadingCommandFunction: tell,
-        exceptionWhileLoadingCommandContext: tell,
-        exceptionWhileRunningCommand: tell,
-        commandErrorResult: tell,
-        exceptionWhileRunningIntegrationHook: ({ exception }) => tell(exception),
-        exceptionWhileRunningIntegrationFlag: ({ exception }) => tell(exception),
+        noCommandRegisteredForInput: ({ input, corrections }) => messageOf(unknownCommand(input, corrections)),
+        exceptionWhileParsingArguments: (thrown) => messageOf(argumentError(thrown)),
+        exceptionWhileLoadingCommandFunction: messageOf,
+        exceptionWhileLoadingCommandContext: messageOf,
+        exceptionWhileRunningCommand: messageOf,
+        commandErrorResult: messageOf,
+        exceptionWhileRunningIntegrationHook: ({ exception }) => messageOf(exception),
+        exceptionWhileRunningIntegrationFlag: ({ exception }) => messageOf(exception),
       },
     },
   });

@@ -1,4 +1,4 @@
-/** @file What `antidote attack --list` says: every attack with its trigger, captions and numbers. */
+/** @file The output of `antidote attack --list`: every attack with its trigger, captions and numbers. */
 import { type Attack, attackNames, attacks } from '../attacks/attacks.ts';
 import { captionRules } from '../attacks/captions.ts';
 

@@ -1,9 +1,9 @@
-/** @file What a bench was asked to do, as config.json keeps it. */
+/** @file The options of a bench, as config.json keeps them. */
 import { z } from 'zod';
 import { checkedMatrix } from '../sweep/matrix.ts';
 
 export const benchOptions = z.strictObject({
-  /** Where the matrix was read from: only told, since all of it stands here. */
+  /** The file that the matrix was read from, for display: all of it is kept here. */
   source: z.string(),
   matrix: checkedMatrix,
   workers: z.int().positive(),

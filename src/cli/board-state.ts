@@ -1,7 +1,7 @@
-/** @file How a bench stands, as its board shows it: what became of every cell, how fast it goes, what is left. */
+/** @file The state of a bench, as its board shows it: the state of every cell, the rate, the time left. */
 import type { RunEvent } from '../runs/recorder.ts';
 import type { Cell, Outcome } from '../sweep/cell.ts';
-import type { CellNews } from '../sweep/runners/crew.ts';
+import type { CellNews } from '../sweep/runners/cell-runners.ts';
 
 export type CellState = 'waiting' | 'running' | 'done' | 'failed';
 
@@ -14,14 +14,14 @@ export interface BoardGroup {
 
 export interface BoardState {
   readonly groups: readonly BoardGroup[];
-  /** Of every key. */
+  /** By key. */
   readonly states: ReadonlyMap<string, CellState>;
-  /** What running cells have told last. */
+  /** By key, the last event of a running cell. */
   readonly events: ReadonlyMap<string, RunEvent>;
   count(state: CellState): number;
-  /** Seconds left, from how long cells of the same defense have taken; undefined before the first one is done. */
+  /** Seconds left, from the times of cells of the same defense; undefined before the first one is done. */
   secondsLeft(now: number): number | undefined;
-  /** Cells a minute since the beginning, kept ones left out. */
+  /** Cells a minute since the start, without those of an earlier attempt. */
   perMinute(now: number): number | undefined;
   keep(key: string, outcome: Outcome): void;
   tell(news: CellNews, now: number): void;
@@ -33,11 +33,10 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
   const states = new Map<string, CellState>();
   const defenseOf = new Map<string, string>();
   const events = new Map<string, RunEvent>();
-  const begun = new Map<string, number>();
-  /** By defense: cells that were computed here, and the milliseconds they took. */
-  const took = new Map<string, { cells: number; time: number }>();
-  const since = now;
-  let most = 1;
+  const startedAt = new Map<string, number>();
+  /** By defense: how many cells were computed, and the milliseconds they took. */
+  const spent = new Map<string, { count: number; time: number }>();
+  let mostRunning = 1;
   for (const { key, task } of cells) {
     const name = JSON.stringify([task.attack, task.defense]);
     const group = groups.get(name) ?? { attack: task.attack, defense: task.defense, keys: [] };
@@ -50,13 +49,13 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
 
   const count = (wanted: CellState) => [...states.values()].filter((state) => state === wanted).length;
   const stateOf = (outcome: Outcome): CellState => (outcome.kind === 'measured' ? 'done' : 'failed');
-  const computed = () => [...took.values()].reduce((sum, { cells: number }) => sum + number, 0);
+  const computed = () => [...spent.values()].reduce((sum, { count }) => sum + count, 0);
 
   function finished(key: string, at: number): void {
     const defense = defenseOf.get(key)!;
-    const spent = took.get(defense) ?? { cells: 0, time: 0 };
-    // A worker elsewhere may have begun before anyone was told.
-    took.set(defense, { cells: spent.cells + 1, time: spent.time + at - (begun.get(key) ?? at) });
+    const { count, time } = spent.get(defense) ?? { count: 0, time: 0 };
+    // A cell that another worker computed may have no start.
+    spent.set(defense, { count: count + 1, time: time + at - (startedAt.get(key) ?? at) });
   }
 
   return {
@@ -67,19 +66,19 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
     secondsLeft(at) {
       const all = computed();
       if (all === 0) return undefined;
-      const mean = [...took.values()].reduce((sum, { time }) => sum + time, 0) / all;
+      const mean = [...spent.values()].reduce((sum, { time }) => sum + time, 0) / all;
       let left = 0;
       for (const [key, state] of states) {
         if (state === 'done' || state === 'failed') continue;
-        const own = took.get(defenseOf.get(key)!);
-        const usual = own ? own.time / own.cells : mean;
-        left += Math.max(0, usual - (state === 'running' ? at - (begun.get(key) ?? at) : 0));
+        const same = spent.get(defenseOf.get(key)!);
+        const usual = same ? same.time / same.count : mean;
+        left += Math.max(0, usual - (state === 'running' ? at - (startedAt.get(key) ?? at) : 0));
       }
-      return left / 1000 / most;
+      return left / 1000 / mostRunning;
     },
     perMinute(at) {
       const all = computed();
-      return all === 0 || at <= since ? undefined : (60_000 * all) / (at - since);
+      return all === 0 || at <= now ? undefined : (60_000 * all) / (at - now);
     },
     keep(key, outcome) {
       states.set(key, stateOf(outcome));
@@ -89,8 +88,8 @@ export function boardState(cells: readonly Cell[], now: number): BoardState {
       switch (news.kind) {
         case 'started':
           states.set(key, 'running');
-          begun.set(key, at);
-          most = Math.max(most, count('running'));
+          startedAt.set(key, at);
+          mostRunning = Math.max(mostRunning, count('running'));
           break;
         case 'progress':
           events.set(key, news.event);

@@ -48,21 +48,21 @@ test('a line for every attack and defense shows which cells are done, running, f
   state.tell({ kind: 'finished', key: cells[2]!.key, outcome: failed }, 60_000);
   expect(boardLines(state, 60_000, 80, 24)).toEqual([
     '2/8 cells  1 running  1 failed  1.0/min  2:30 left',
-    '  badnet  none  #>  tune  30/150  20%',
+    '  badnet  none  #>  tuning the prompts  30/150  20%',
     '  badnet  cbpt  x.',
     '  wanet   none  ..',
     '  wanet   cbpt  ..',
   ]);
 });
 
-test('a lost cell waits again', () => {
+test('a lost cell is waiting again', () => {
   const state = boardState(cells, 0);
   state.tell({ kind: 'started', key: first.key }, 0);
   state.tell({ kind: 'lost', key: first.key, why: 'killed' }, 10);
   expect([state.count('running'), state.count('waiting')]).toEqual([0, 8]);
 });
 
-test('on a low terminal, lines with news are kept', () => {
+test('a terminal with few rows shows the lines with news', () => {
   const state = boardState(cells, 0);
   state.tell({ kind: 'started', key: cells[6]!.key }, 0);
   const lines = boardLines(state, 0, 80, 5);
@@ -74,7 +74,7 @@ test('no line is wider than the terminal', () => {
   expect(boardLines(state, 0, 12, 24).every((line) => line.length <= 11)).toBe(true);
 });
 
-test('without a terminal every finished cell is a plain line', () => {
+test('off a terminal every finished cell is a plain line', () => {
   const { board, written } = watched();
   board.news({ kind: 'started', key: first.key });
   board.news({ kind: 'finished', key: first.key, outcome });
@@ -85,7 +85,7 @@ test('without a terminal every finished cell is a plain line', () => {
   expect(written()).not.toContain('\x1b');
 });
 
-test('on a terminal the board is redrawn in place, and what must not be missed stays above it', () => {
+test('on a terminal the board is redrawn in place, and important lines stay above it', () => {
   const { board, written, pass } = watched({ interactive: true });
   pass(250);
   board.news({ kind: 'lost', key: first.key, why: 'the process ended by SIGKILL' });
@@ -95,7 +95,7 @@ test('on a terminal the board is redrawn in place, and what must not be missed s
   expect(screen.at(-1)?.trimEnd().split('\n')).toHaveLength(5);
 });
 
-test('quiet means silent', () => {
+test('with quiet nothing is written', () => {
   const { board, written, pass } = watched({ interactive: true, quiet: true });
   pass(1000);
   board.news({ kind: 'finished', key: first.key, outcome: failed });

@@ -1,26 +1,21 @@
-/** @file The board of a bench: a line for every attack and defense, redrawn in place; plain lines where that cannot be. */
+/** @file The board of a bench: a line for every attack and defense, redrawn in place; plain lines off a terminal. */
 import { percentages } from '../evaluation/metrics.ts';
 import type { Cell, Outcome, Task } from '../sweep/cell.ts';
-import type { CellNews } from '../sweep/runners/crew.ts';
+import type { CellNews } from '../sweep/runners/cell-runners.ts';
 import { type BoardGroup, type BoardState, boardState, type CellState } from './board-state.ts';
 import { duration, progressLine, rounded } from './progress-line.ts';
-import type { TerminalOptions } from './terminal.ts';
-
-/** A terminal, or what stands for one. */
-export interface Screen extends TerminalOptions {
-  readonly rows: () => number;
-}
+import type { Screen } from './terminal.ts';
 
 export interface Board {
   kept(cell: Cell, outcome: Outcome): void;
   news(news: CellNews): void;
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(line: string): void;
-  /** Draws the last state and leaves it standing. */
+  /** Draws the last state for good. */
   settle(): void;
 }
 
-/** How a cell looks. Plain characters: they are one column wide everywhere. */
+/** ASCII, because these characters are one column wide on every terminal. */
 const marks: Readonly<Record<CellState, string>> = { waiting: '.', running: '>', done: '#', failed: 'x' };
 
 const drawEvery = 250;
@@ -65,12 +60,12 @@ export function createBoard(cells: readonly Cell[], screen: Screen): Board {
   };
 }
 
-/** Up over what was drawn, and all of it away. */
+/** The escape sequence that deletes the last `lines` lines. */
 function erased(lines: number): string {
   return lines > 0 ? `\x1b[${lines}A\x1b[J` : '';
 }
 
-/** The board in at most `rows` lines of `columns` characters: lines with something going on come first. */
+/** The board in at most `rows` lines of `columns` characters; where some do not fit, those with news are kept. */
 export function boardLines(state: BoardState, now: number, columns: number, rows: number): string[] {
   const head = headLine(state, now);
   // One line stays free, or the terminal would scroll.
@@ -109,7 +104,7 @@ function groupLine(
   now: number,
 ): string {
   const cells = keys.map((key) => marks[state.states.get(key)!]).join('');
-  const event = keys.map((key) => state.events.get(key)).find((told) => told !== undefined);
+  const event = keys.map((key) => state.events.get(key)).find((last) => last !== undefined);
   const news = event ? `  ${progressLine(event, [], now, 0)}` : '';
   return `  ${attack.padEnd(first)}  ${defense.padEnd(second)}  ${cells}${news}`;
 }

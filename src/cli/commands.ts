@@ -1,4 +1,4 @@
-/** @file Every command by its name, in the order in which help lists them. */
+/** @file All commands by name, in the order of the help. */
 import { buildRouteMap } from '@stricli/core';
 import { builtInModels } from '../checkpoints/built-in.ts';
 import { attack } from './commands/attack.ts';

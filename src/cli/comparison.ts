@@ -9,28 +9,31 @@ import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { headWithWord } from '../defenses/cbpt/tuning/word-before.ts';
 import type { Suspicion } from '../detection/suspicion.ts';
+import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import {
+  type AttackedHead,
   encodeTest,
   handWritten,
-  handWrittenUnder,
+  handWrittenUnderAttack,
   measureHead,
   predictTest,
-  tellingPrompts,
+  promptProgress,
 } from '../evaluation/evaluate.ts';
 import { type Floor, floorOf } from '../evaluation/floor.ts';
+import { percentOf } from '../evaluation/interval.ts';
 import { type Measures, measure, percentages } from '../evaluation/metrics.ts';
 import type { Purified } from '../export/purified.ts';
-import { classAccuracies, dummyPictures, exampleReadings, type HeadPair, type Measured } from '../report/gather.ts';
+import { type ComparedHeads, classAccuracies, dummyPictures, exampleReadings } from '../report/gather.ts';
 import type { DefenderShots, ReportData } from '../report/report-data.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Run } from '../runs/run.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
 import { openPictures } from './inputs.ts';
-import type { Bench } from './job.ts';
+import type { JobContext } from './job.ts';
 import { courseOf } from './report-files.ts';
 
-/** What is measured on; all of it survives JSON, so that a run can be resumed. */
+/** The test options of a command; all of them survive JSON, so that a run can be resumed. */
 export interface TestOptions {
   readonly test: string;
   readonly trigger: string | null;
@@ -43,14 +46,19 @@ export interface Test {
   readonly threat: NamedThreat | undefined;
 }
 
-/** Opens both, so that a slip in a flag is told before anything is computed. */
+/**
+ * Opens both before anything is computed, so that a wrong flag is reported at once.
+ *
+ * @param flag the one that names the pictures
+ */
 export async function openTest(
-  bench: Bench,
+  context: JobContext,
   clip: Clip,
   classes: readonly string[],
   { test, trigger, target }: TestOptions,
+  flag: '--data' | '--test',
 ): Promise<Test> {
-  const set = await openPictures(bench, 'test', test, { classes, config: clip.config });
+  const set = await openPictures(context, 'test', test, { classes, config: clip.config, flag });
   if (trigger === null) {
     if (target !== null) throw badUsage('--target', JSON.stringify(target), 'a --trigger with it');
     return { set, threat: undefined };
@@ -59,13 +67,14 @@ export async function openTest(
   if (target !== null && !classes.includes(threat.target)) {
     throw badUsage('--target', JSON.stringify(target), 'one of the classes', 'leave it out to measure RA alone');
   }
-  await bench.run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
+  await context.run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
   return { set, threat };
 }
 
-export interface Comparison {
+/** A model before and after purification, heads. */
+export interface HeadComparison {
   readonly threat: NamedThreat | undefined;
-  readonly measured: Measured;
+  readonly heads: ComparedHeads;
   readonly undefended: Measures;
   readonly purified: Measures | null;
   /** The model before poisoning, where it is known. */
@@ -73,133 +82,124 @@ export interface Comparison {
   readonly floor: Floor | null;
 }
 
-/** A tuned head with the prompts that it comes from. */
+/** A tuned head with its prompts. */
 export type Tuned = Pick<Purified, 'head' | 'prompts'>;
 
-/** What hand-written prompts are made of, and what a trigger draws from. */
-interface Prompting {
+/** Templates of the hand-written prompts, and the seed of the trigger on test pictures. */
+interface MeasureOptions {
   readonly templates: readonly string[];
   readonly seed: number;
 }
 
-/** Encodes the test set once for all heads and counts. */
+/** Encodes the test set once and measures every head on it. */
 export async function compare(
-  bench: Bench,
+  context: JobContext,
   clip: Clip,
   undefended: Head,
-  purification: Tuned | undefined,
+  tuned: Tuned | undefined,
   { set, threat }: Test,
-  prompting: Prompting,
-): Promise<Comparison> {
-  const { engine, recorder } = bench;
-  const { seed } = prompting;
+  options: MeasureOptions,
+): Promise<HeadComparison> {
+  const { engine, recorder } = context;
+  const { templates, seed } = options;
   const embeddings = await encodeTest(engine, clip, set, threat, seed, recorder);
-  const clean = threat ? await measureClean(bench, clip, set, threat, undefended.classes, prompting) : null;
-  const purified = purification?.head;
-  const underAttack = await headsUnder(bench, clip, threat, undefended, purification, prompting.templates);
-  const measured: Measured = { clip, set, embeddings, undefended, purified, underAttack, threat, seed };
-  const untouched = predictTest(undefended, embeddings, threat, underAttack.undefended);
+  const clean = threat ? await measureClean(context, clip, set, threat, undefended.classes, options) : null;
+  const progress = promptProgress(recorder, undefended.classes, templates);
+  const handWrittenHead = await handWrittenUnderAttack(engine, clip, undefended, templates, threat, progress);
+  const tunedHead = tuned && (await tunedUnderAttack(engine, clip, tuned, threat));
+  const predictions = predictTest(handWrittenHead, embeddings, threat);
   return {
     threat,
-    measured,
-    undefended: measure(untouched),
-    purified: purified ? measureHead(purified, embeddings, threat, underAttack.purified) : null,
+    heads: { clip, set, embeddings, undefended: handWrittenHead, purified: tunedHead, threat, seed },
+    undefended: measure(predictions),
+    purified: tunedHead ? measureHead(tunedHead, embeddings, threat) : null,
     clean,
-    floor: floorOf(clean, untouched),
+    floor: floorOf(clean, predictions),
   };
 }
 
-/** Both heads as they are while the attack is on: with its word before the prompts, if it has one. */
-async function headsUnder(
-  { engine, recorder }: Bench,
+async function tunedUnderAttack(
+  engine: Engine,
   clip: Clip,
+  { prompts, head }: Tuned,
   threat: NamedThreat | undefined,
-  undefended: Head,
-  tuned: Tuned | undefined,
-  templates: readonly string[],
-): Promise<HeadPair> {
+): Promise<AttackedHead> {
   const word = threat?.word;
-  return {
-    undefended: await handWrittenUnder(
-      engine,
-      clip,
-      undefended,
-      templates,
-      threat,
-      tellingPrompts(recorder, undefended.classes, templates),
-    ),
-    purified:
-      tuned && word !== undefined ? await headWithWord(engine, clip, tuned.prompts, tuned.head, word) : tuned?.head,
-  };
+  return { head, underAttack: word === undefined ? head : await headWithWord(engine, clip, prompts, head, word) };
 }
 
 async function measureClean(
-  { engine, recorder }: Bench,
+  { engine, recorder }: JobContext,
   clip: Clip,
   set: PictureSet,
   threat: NamedThreat,
   classes: readonly string[],
-  { templates, seed }: Prompting,
+  { templates, seed }: MeasureOptions,
 ): Promise<Measures | null> {
   const counterpart = cleanCounterpart(clip.name);
   if (!counterpart) return null;
   const clean = await openClip(counterpart, recorder.record);
-  // Under names of its own: the time left is that of the model in question.
-  const telling: Recorder = {
+  // Stages of its own: the time left is that of the measured model.
+  const renaming: Recorder = {
     ...recorder,
     record: (event) => recorder.record({ ...event, stage: `clean model: ${event.stage}` }),
   };
-  const { head, underAttack } = await handWritten(engine, clean, classes, templates, threat, telling);
-  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, telling), threat, underAttack);
+  const head = await handWritten(engine, clean, classes, templates, threat, renaming);
+  return measureHead(head, await encodeTest(engine, clean, set, threat, seed, renaming), threat);
 }
 
-/** The part of a command's JSON that tells the numbers. */
-export function resultOf(clip: Clip, { threat, measured, undefended, purified, floor }: Comparison) {
+/** The numbers in a command's JSON. */
+export function resultOf(clip: Clip, { threat, heads, undefended, purified, floor }: HeadComparison) {
   return {
     model: clip.name,
-    classes: measured.set.classes.length,
+    classes: heads.set.classes.length,
+    testClasses: testedClasses(heads.set),
     attack: threat?.attack ?? null,
     target: threat?.target ?? null,
     undefended: { ...percentages(undefended) },
     purified: purified && { ...percentages(purified) },
-    floor: { asr: floor && (100 * floor.asr.hits) / floor.asr.of },
+    floor: { asr: floor && percentOf(floor.asr) },
   };
 }
 
-/** What the report's reader should know of the defense's side. */
+/** Number of classes that have test pictures. */
+const testedClasses = ({ labels }: PictureSet) => new Set(labels).size;
+
+/** What a report shows of the defense. */
 export interface DefenseSide extends Inversion {
   readonly suspicion: Suspicion;
   readonly shotsClean: Embeddings;
   readonly shots: DefenderShots;
 }
 
-/** Fills the report from what was measured and what the run has recorded. */
+/** Fills the report from the measurements and the run's records. */
 export async function reportOf(
   run: Run,
   command: ReportData['command'],
-  comparison: Comparison,
+  comparison: HeadComparison,
   defense: DefenseSide | undefined,
 ): Promise<ReportData> {
-  const { threat, measured, undefended, purified, clean, floor } = comparison;
+  const { threat, heads, undefended, purified, clean, floor } = comparison;
   return {
     command,
-    model: measured.clip.name,
+    model: heads.clip.name,
     attack: threat?.attack ?? null,
     target: threat?.target ?? null,
     task: {
-      classes: measured.set.classes.length,
-      test: measured.set.name,
+      classes: heads.set.classes.length,
+      test: heads.set.name,
+      testClasses: testedClasses(heads.set),
       shots: defense?.shots ?? null,
     },
     undefended,
     purified,
     clean,
     floor,
-    examples: await exampleReadings(measured, 18),
-    trueTrigger: threat ? await drawTrigger(measured, threat.trigger) : null,
+    examples: await exampleReadings(heads, 18),
+    trueTrigger: threat ? await drawTrigger(heads, threat.trigger) : null,
     finding: defense?.suspicion ?? null,
-    dummyTriggers: defense ? await dummyPictures(measured, defense, { ...defense, test: measured.embeddings }) : [],
-    classes: classAccuracies(measured),
+    dummyTriggers: defense ? await dummyPictures(heads, defense, { ...defense, test: heads.embeddings }) : [],
+    classes: classAccuracies(heads),
     ...(await courseOf(run)),
   };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type CliContext, screenFor } from './context.ts';
 
-test('a terminal without a size is drawn on as if it had the usual one', () => {
+test('a terminal that reports no size counts as 80 columns by 24 rows', () => {
   const stderr = { columns: 0, rows: 0 } as NodeJS.WriteStream;
   const context: CliContext = {
     process: { stdout: process.stdout, stderr, env: {} },

@@ -1,21 +1,20 @@
-/** @file What the frame hands to every command: streams, the wish to stop, and ways to print. */
+/** @file What every command gets: streams, a stop signal, and ways to print. */
 import type { CommandContext } from '@stricli/core';
 import type { Engine } from '../engine/engine.ts';
-import type { Screen } from './board.ts';
 import type { EngineFlags, OutputFlags } from './flags.ts';
-import { createTerminal, type Terminal } from './terminal.ts';
+import { createTerminal, type Screen, type Terminal } from './terminal.ts';
 
 export interface CliContext extends CommandContext {
   readonly process: {
     readonly stdout: NodeJS.WriteStream;
     readonly stderr: NodeJS.WriteStream;
     readonly env: NodeJS.ProcessEnv;
-    /** Set by commands whose answer is an exit code. */
+    /** Set by commands that answer by an exit code. */
     exitCode?: number;
   };
   /**
-   * From its first call on, Ctrl-C does not end the process but aborts the signal, with an `Interrupted` as its reason.
-   * For commands that look at the signal between steps; the others simply end.
+   * From its first call on, Ctrl-C aborts the signal, with an `Interrupted` as its reason, instead of ending the process.
+   * For commands that check the signal between steps; the others simply end.
    */
   readonly stopSignal: () => AbortSignal;
 }
@@ -31,7 +30,7 @@ export function screenFor(context: CliContext, flags: OutputFlags): Screen {
     write: (text) => stderr.write(text),
     interactive: stderr.isTTY === true && env.TERM !== 'dumb',
     quiet: flags.quiet,
-    // A terminal that was made without a size says 0.
+    // A terminal that was made without a size reports 0.
     columns: () => stderr.columns || 80,
     rows: () => stderr.rows || 24,
     now: () => performance.now(),
@@ -42,14 +41,14 @@ export function screenFor(context: CliContext, flags: OutputFlags): Screen {
   };
 }
 
-/** A command's answer: the record itself with `--json`, otherwise the lines for a person. */
+/** Prints the answer of a command: the record with `--json`, otherwise the lines for a person. */
 export function printResult(context: CliContext, flags: OutputFlags, result: unknown, lines: readonly string[]): void {
   context.process.stdout.write(`${flags.json ? JSON.stringify(result, null, 2) : lines.join('\n')}\n`);
 }
 
 /** Opens the engine that the flags ask for, and closes it whatever happens. */
 export async function withEngine<T>(flags: EngineFlags, use: (engine: Engine) => Promise<T>): Promise<T> {
-  // Loaded here, so that commands that compute nothing do not load ONNX Runtime.
+  // Loaded here: commands that compute nothing need no ONNX Runtime.
   const { openEngine } = await import('../engine/ort-engine.ts');
   const engine = await openEngine({ device: flags.device, threads: flags.threads });
   try {

@@ -1,4 +1,4 @@
-/** @file Whatever went wrong, as one message, one JSON record and one exit code. */
+/** @file Every failure as one message, one JSON record and one exit code. */
 import {
   AliasNotFoundError,
   ArgumentParseError,
@@ -10,12 +10,13 @@ import {
   UnsatisfiedPositionalError,
 } from '@stricli/core';
 import { AntidoteError, badUsage, type Fault } from '../errors.ts';
+import { PinnedInputError } from '../runs/run.ts';
 import { shellWord } from '../runs/shell-word.ts';
 import { Interrupted, interruptedExit } from './interrupt.ts';
 
 export interface Failure {
   readonly exitCode: number;
-  /** Complete: can be printed alone. */
+  /** A complete message. */
   readonly message: string;
   /** What `--json` prints, as `{"error": ...}`. */
   readonly error: Readonly<Record<'where' | 'found' | 'expected' | 'advice', string | null>>;
@@ -24,7 +25,7 @@ export interface Failure {
 /** From BSD's sysexits.h: EX_USAGE, EX_DATAERR, EX_SOFTWARE. */
 export const exitCodes = { usage: 64, data: 65, internal: 70 } as const satisfies Record<Fault, number>;
 
-/** Whatever ended a run that can be gone on with. */
+/** The end of a run that is kept, with its cause. */
 export class Unfinished extends Error {
   readonly run: string;
 
@@ -36,7 +37,10 @@ export class Unfinished extends Error {
 }
 
 export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof Unfinished) return withResume(failureOf(thrown.cause), thrown.run);
+  if (thrown instanceof Unfinished) {
+    const failure = failureOf(thrown.cause);
+    return thrown.cause instanceof PinnedInputError ? withPlace(failure, thrown.run) : withResume(failure, thrown.run);
+  }
   if (thrown instanceof AntidoteError) {
     const { where, found, expected, advice } = thrown;
     return {
@@ -60,18 +64,24 @@ export function failureOf(thrown: unknown): Failure {
   };
 }
 
-/** Where a run lies is told with whatever ended it: of a folder that was named by the time nobody knows the name. */
+/** Adds the path of a run that keeps its checkpoints but cannot go on. */
+function withPlace({ exitCode, message, error }: Failure, run: string): Failure {
+  const place = `what was computed is kept in ${run}`;
+  return { exitCode, message: `${message}; ${place}`, error: { ...error, advice: `${error.advice}; ${place}` } };
+}
+
+/** Adds the path of the run, which its user may not know: a default folder is named by the time. */
 function withResume({ exitCode, message, error }: Failure, run: string): Failure {
   const command = `antidote resume ${shellWord(run)}`;
   return {
     exitCode,
-    // Not behind the last line of a stack.
+    // On a line of its own after a stack trace.
     message: `${message}${message.includes('\n') ? '\n' : '; '}go on with: ${command}`,
     error: { ...error, advice: error.advice === null ? command : `${error.advice}; go on with: ${command}` },
   };
 }
 
-/** What the argument parser found, in the words of every other error. */
+/** Errors of the argument parser, in the form of all other errors. */
 export function argumentError(thrown: unknown): unknown {
   if (thrown instanceof ArgumentParseError) {
     const where = flag(thrown.externalFlagNameOrPlaceholder);
@@ -104,9 +114,17 @@ export function argumentError(thrown: unknown): unknown {
   return thrown;
 }
 
-/** An unknown command, with those that are spelt alike. */
+/** Commands and flags of other programs, with the words for them here. */
+const calledOtherwise: Readonly<Record<string, string>> = {
+  help: '`antidote --help` or `antidote COMMAND --help`',
+  version: '`antidote --version`',
+  '-V': '`antidote --version`',
+};
+
+/** An unknown command, with what may be meant. */
 export function unknownCommand(input: string, corrections: readonly string[]): AntidoteError {
-  return badUsage('command', JSON.stringify(input), 'a command of antidote', didYouMean(corrections));
+  const meant = Object.hasOwn(calledOtherwise, input) ? [calledOtherwise[input]!] : corrections;
+  return badUsage('command', JSON.stringify(input), 'a command of antidote', didYouMean(meant));
 }
 
 function didYouMean(corrections: readonly string[]): string {

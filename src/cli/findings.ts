@@ -1,4 +1,4 @@
-/** @file What inversion found in a model, as a result and as a page: shared by the jobs that invert. */
+/** @file Findings of inversion as JSON and as a page: shared by the jobs that invert. */
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
@@ -8,14 +8,14 @@ import type { FindingsData } from '../report/report-data.ts';
 import type { Run } from '../runs/run.ts';
 import { courseOf } from './report-files.ts';
 
-/** Shots, and how many of each class were asked for. */
+/** Shots, with the requested number per class. */
 export interface GivenShots {
   readonly set: PictureSet;
   readonly perClass: number;
   readonly seed: number;
 }
 
-/** A verdict as a result holds it. */
+/** A verdict in a result's JSON. */
 export function findingRecord({ reasons, targets, candidates, ...verdict }: Suspicion) {
   return {
     ...verdict,
@@ -25,7 +25,7 @@ export function findingRecord({ reasons, targets, candidates, ...verdict }: Susp
   };
 }
 
-/** Those that the verdict rests on come first. */
+/** Dummy triggers in the order of the verdict's candidates, the others after them. */
 function bySuspicion(dummies: Inversion['dummies'], { candidates }: Suspicion): Inversion['dummies'] {
   const rank = ({ form, dominant }: Inversion['dummies'][number]) => {
     const at = candidates.findIndex((one) => one.form === form && one.label === dominant);
@@ -34,7 +34,7 @@ function bySuspicion(dummies: Inversion['dummies'], { candidates }: Suspicion): 
   return [...dummies].sort((a, b) => rank(a) - rank(b));
 }
 
-/** Fills the page of a run that inverted dummy triggers and measured nothing. */
+/** Fills the page of a run with dummy triggers and without measurements. */
 export async function findingsOf(
   run: Run,
   command: FindingsData['command'],

@@ -1,7 +1,17 @@
-/** @file The flags that commands share, each defined once. */
+/** @file Flags that several commands share. */
 import { availableParallelism } from 'node:os';
 import type { CommandContext, FlagParametersForType } from '@stricli/core';
-import type { Device } from '../engine/engine.ts';
+import { type Device, devices } from '../engine/engine.ts';
+
+/** An optional flag that takes any text. */
+export function textFlag(placeholder: string, brief: string) {
+  return { kind: 'parsed', parse: String, optional: true, brief, placeholder } as const;
+}
+
+/** A positional argument that takes any text. */
+export function textArgument(placeholder: string, brief: string) {
+  return { parse: String, placeholder, brief } as const;
+}
 
 export interface OutputFlags {
   readonly json: boolean;
@@ -23,7 +33,7 @@ export interface EngineFlags {
 }
 
 export const engineFlags: FlagParametersForType<EngineFlags, CommandContext> = {
-  device: { kind: 'enum', values: ['cpu', 'webgpu', 'cuda'], brief: 'Where to compute', default: 'cpu' },
+  device: { kind: 'enum', values: devices, brief: 'Where to compute', default: 'cpu' },
   threads: {
     kind: 'parsed',
     parse: wholeNumber(1, 1024),
@@ -39,13 +49,7 @@ export interface RunFlags {
 }
 
 export const runFlags: FlagParametersForType<RunFlags, CommandContext> = {
-  out: {
-    kind: 'parsed',
-    parse: String,
-    optional: true,
-    brief: 'Run directory to make (default: runs/COMMAND-TIME)',
-    placeholder: 'dir',
-  },
+  out: textFlag('dir', 'Run directory to make (default: runs/COMMAND-TIME)'),
   seed: {
     kind: 'parsed',
     parse: wholeNumber(0, 2 ** 31 - 1),

@@ -1,28 +1,42 @@
-/** @file Opens what a job reads and pins each in its run; Ctrl-C is obeyed while something is being fetched or read. */
+/** @file Opens the inputs of a job and pins each in its run; obeys Ctrl-C during downloads and reads. */
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type ClassList, openClasses } from '../data/classes.ts';
 import { openPictureSet } from '../data/open.ts';
-import type { Run } from '../runs/run.ts';
+import { AntidoteError } from '../errors.ts';
+import { PinnedInputError, type Run } from '../runs/run.ts';
+import { shellWord } from '../runs/shell-word.ts';
 import { unlessStopped } from '../runs/unless-stopped.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import type { Bench } from './job.ts';
+import type { JobContext } from './job.ts';
+import type { Terminal } from './terminal.ts';
 
-export async function openModel({ run, recorder }: Bench, name: string): Promise<Clip> {
+export async function openModel({ run, recorder, terminal }: JobContext, name: string): Promise<Clip> {
   const clip = await unlessStopped(openClip(name, recorder.record), recorder.signal);
+  noteAssumptions(terminal, clip);
   await pinModel(run, clip);
   return clip;
 }
 
-/** A model is its weights and how they are read: another activation, or other preprocessing, makes another one of them. */
+/** Facts that change every number, and that shapes do not show. */
+const assumable = ['activation', 'heads', 'preprocessing'] as const;
+
+/** A note on facts about the model that nothing states. */
+export function noteAssumptions({ note }: Terminal, { name, reading: { origins } }: Clip): void {
+  const assumed = assumable.filter((fact) => origins[fact].from === 'assumed');
+  if (assumed.length === 0) return;
+  note(`${name}: ${assumed.join(', ')} assumed, not known; check by: antidote inspect ${shellWord(name)}`);
+}
+
+/** Pins the weights and the configuration: another activation, or other preprocessing, makes another model. */
 export async function pinModel(run: Run, { name, sha256: weights, config }: Clip): Promise<void> {
   await run.pin('model', { name, sha256: weights });
   await run.pin('architecture', { name, sha256: sha256(JSON.stringify(config)) });
 }
 
-/** Names and prompts are one input: embeddings that a run has kept are of both. */
-export async function openClassList({ run }: Bench, name: string): Promise<ClassList> {
+/** Pins names and prompts as one input: the embeddings that a run has kept depend on both. */
+export async function openClassList({ run }: JobContext, name: string): Promise<ClassList> {
   const list = await openClasses(name);
   const { names, templates, prompt } = list;
   await run.pin('classes', { name, sha256: sha256(JSON.stringify([names, templates, prompt])) });
@@ -36,21 +50,42 @@ interface ShotOptions {
 }
 
 export function openShots(
-  bench: Bench,
+  context: JobContext,
   { config }: Clip,
   classes: readonly string[],
   { data, shots: perClass, seed }: ShotOptions,
 ): Promise<PictureSet> {
-  return openPictures(bench, 'data', data, { classes, config, shots: { perClass, seed } });
+  return openPictures(context, 'data', data, { classes, config, shots: { perClass, seed }, flag: '--data' });
 }
 
 export async function openPictures(
-  { run, recorder }: Bench,
+  { run, recorder }: JobContext,
   role: 'data' | 'test',
   name: string,
   options: Parameters<typeof openPictureSet>[1],
 ): Promise<PictureSet> {
   const pictures = await unlessStopped(openPictureSet(name, options), recorder.signal);
   await run.pin(role, { name: pictures.name, sha256: pictures.hash });
-  return pictures;
+  return {
+    ...pictures,
+    read: (positions, decoders) =>
+      pictures.read(positions, decoders).catch((error) => {
+        throw faultOfPinned(error);
+      }),
+  };
+}
+
+/** The fault of a picture that was hashed whole and then could not be decoded. */
+function faultOfPinned(error: unknown): unknown {
+  if (!(error instanceof AntidoteError)) return error;
+  const { fault, where, found, expected, advice } = error;
+  const next = 'mend or remove it, and begin a new run';
+  return new PinnedInputError({
+    fault,
+    where,
+    found,
+    expected,
+    advice: advice === undefined ? next : `${advice}; ${next}`,
+    cause: error,
+  });
 }

@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 
-/** Does nothing but listen, and ends by itself, with 130 if it was asked to stop. */
+/** Listens, and ends by itself, with 130 if it was asked to stop. */
 const script = `
   import { listenForInterrupts } from ${JSON.stringify(new URL('./interrupt.ts', import.meta.url).href)};
   const signal = listenForInterrupts(() => console.log('heard'));
   setTimeout(() => process.exit(signal.aborted ? 130 : 0), 3000);
   console.log('listening');`;
 
-/** Interrupts once it listens, and again so many milliseconds after it was heard. */
+/** Interrupts once the process listens, and again `pause` milliseconds after it has reacted. */
 async function interruptedTwice(pause: number): Promise<ChildProcess> {
   const flags = ['--import', 'tsx', '--input-type=module', '--eval', script];
   const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -21,10 +21,10 @@ async function interruptedTwice(pause: number): Promise<ChildProcess> {
   return child;
 }
 
-test.concurrent('a key that is pressed once and told twice, as npm does, only asks to stop', async () => {
+test.concurrent('one key press that arrives twice, as through npm, only asks to stop', async () => {
   expect((await interruptedTwice(50)).exitCode).toBe(130);
 });
 
-test.concurrent('a key that is pressed a second time ends the process at once', async () => {
+test.concurrent('a second key press ends the process at once', async () => {
   expect((await interruptedTwice(700)).signalCode).toBe('SIGINT');
 });

@@ -12,23 +12,23 @@ export class Interrupted extends Error {
 export const interruptedExit = 130;
 
 /**
- * npm and npx hand on a signal that the terminal has sent to every process already: within this, two are one.
- * Milliseconds.
+ * npm and npx forward a signal that the terminal has already sent to every process: two within this time are one key
+ * press. Milliseconds.
  */
 const sameKey = 500;
 
 /**
  * Listens for SIGINT and SIGTERM, for as long as the process lives. The signal's reason is an {@link Interrupted}.
- * `onFirst` tells the user that the wish was heard.
+ * `onFirst` confirms the stop to the user.
  */
 export function listenForInterrupts(onFirst: () => void): AbortSignal {
   const controller = new AbortController();
   let first = 0;
-  const heard = (name: NodeJS.Signals) => {
+  const interrupt = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       if (performance.now() - first < sameKey) return;
-      // Ends at once, without the tear-down that a thread inside ONNX Runtime would turn into an abort. What is on the
-      // disk is complete at every moment, so this loses at most the steps since the last checkpoint.
+      // Ends at once, without the tear-down that a thread inside ONNX Runtime would turn into an abort. Files on disk are
+      // complete at every moment, so this loses at most the steps since the last checkpoint.
       process.removeAllListeners(name);
       process.kill(process.pid, name);
       return;
@@ -37,7 +37,7 @@ export function listenForInterrupts(onFirst: () => void): AbortSignal {
     controller.abort(new Interrupted());
     onFirst();
   };
-  process.on('SIGINT', heard);
-  process.on('SIGTERM', heard);
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
   return controller.signal;
 }

@@ -1,4 +1,4 @@
-/** @file Every command that makes a run, so that `resume` finds it by the name in config.json. */
+/** @file All jobs, for `resume` to find by the command name in config.json. */
 import type { AnyJob } from './job.ts';
 import { attackJob } from './jobs/attack.ts';
 import { benchJob } from './jobs/bench.ts';

@@ -1,4 +1,4 @@
-/** @file A bench on disk as a page and tables: read from what it has stored, finished or not; computes nothing. */
+/** @file Writes the report and tables of a bench from its stored cells, finished or not; computes nothing. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defenses } from '../defenses/defenses.ts';
@@ -17,7 +17,7 @@ import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { checkedJson } from '../tensor/files/json-file.ts';
 import { type BenchOptions, benchOptions } from './bench-options.ts';
 
-/** Everything that the page of a bench shows. */
+/** All data of a bench's report. */
 export async function gatherMatrix(directory: string): Promise<MatrixData> {
   const run = await readRun(directory);
   const plan = await readPlan(directory);
@@ -39,7 +39,7 @@ export async function gatherMatrix(directory: string): Promise<MatrixData> {
     source: options.source,
     cells,
     defenses: options.matrix.defenses.map((name) => {
-      // A defense that this version no longer knows keeps its name.
+      // A defense that this version no longer has keeps its name.
       const known = (defenses as Defenses)[name];
       return { name, summary: known?.summary ?? '', oracle: known?.knows === 'threat' };
     }),

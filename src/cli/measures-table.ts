@@ -1,7 +1,7 @@
-/** @file Percentages of several models under one another, for a person at a terminal. */
+/** @file A table of percentages, with a row for each model, for a terminal. */
 import type { Percentages } from '../evaluation/metrics.ts';
 
-/** What a row shows; what was not measured is a dash. */
+/** A row; a measure that is missing shows as a dash. */
 export type Row = readonly [name: string, measures: Partial<Pick<Percentages, 'ca' | 'asr' | 'ra'>> | null];
 
 /** Lines of a table with the columns CA, ASR and RA; rows without measures are left out. */

@@ -1,10 +1,11 @@
-/** @file How far a computation is, how fast, and how long it will take, in one line. */
+/** @file The progress of a computation in one line: steps, rate, time left, measures. */
+import { stageLine } from '../report/stage-words.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 
 /** Recent [time in milliseconds, step] pairs, oldest first. */
 export type Rate = (readonly [number, number])[];
 
-/** Rates are averaged over this many milliseconds, so that a slow first step does not spoil the time left. */
+/** Rates are averages over this many milliseconds, so that a slow first step does not distort the time left. */
 const rateWindow = 10_000;
 
 /** Notes that `step` is done. */
@@ -19,11 +20,15 @@ export function rateOf(rate: Rate): number | undefined {
   return first && last && last[0] > first[0] ? ((last[1] - first[1]) / (last[0] - first[0])) * 1000 : undefined;
 }
 
+/** A stage keeps at least so many characters on a narrow terminal. */
+const leastStage = 8;
+
 /**
- * `inversion  37/120  30%  12.3/s  0:07 left  loss 0.1234`; without a `now`, the work is over and nothing is left.
- * What has no steps, or is over, says how long it took once that is worth telling.
+ * `tuning the prompts  37/120  30%  0:07 left  12.3/s  loss 0.1234`; without a `now`, the work is over and no time is left.
+ * Work without steps, and work that is over, shows the time it took, from one second on.
  *
- * @param allLeft seconds until everything is done, where that is known: `1:02:03 in all`
+ * @param allLeft seconds until all stages are done, where that is known: `1:02:03 in all`
+ * @param columns the words of the stage are shortened so that steps and time left fit into them
  */
 export function progressLine(
   event: RunEvent,
@@ -31,41 +36,59 @@ export function progressLine(
   now: number | undefined,
   elapsed: number,
   allLeft?: number,
+  columns = Number.POSITIVE_INFINITY,
 ): string {
   const { stage, step, steps, unit, ...measures } = event;
   const amount = unit === 'bytes' ? inBytes : String;
-  const parts = [stage];
+  const [counts, rest]: [string[], string[]] = [[], []];
   if (step !== undefined) {
-    parts.push(steps === undefined ? amount(step) : `${amount(step)}/${amount(steps)}  ${percent(step, steps)}%`);
+    counts.push(steps === undefined ? amount(step) : `${amount(step)}/${amount(steps)}  ${percent(step, steps)}%`);
     const speed = rateOf(rate);
     if (speed !== undefined && speed > 0) {
-      if (unit === 'bytes') parts.push(`${inBytes(speed)}/s`);
-      else parts.push(speed >= 1 ? `${rounded(speed, 3)}/s` : `${rounded(1 / speed, 3)} s each`);
-      // Time goes on during a long step, so what is left of it shrinks.
+      if (unit === 'bytes') rest.push(`${inBytes(speed)}/s`);
+      else rest.push(speed >= 1 ? `${rounded(speed, 3)}/s` : `${rounded(1 / speed, 3)} s each`);
+      // The time since the last step counts too, so that the time left shrinks during a long step.
       const passed = now === undefined ? 0 : (now - rate.at(-1)![0]) / 1000;
       const left = steps === undefined ? 0 : (steps - step) / speed - passed;
       if (now !== undefined && left > 0) {
-        parts.push(
+        counts.push(
           `${duration(left)} left${allLeft === undefined ? '' : ` (${duration(Math.max(left, allLeft))} in all)`}`,
         );
       }
     }
   }
-  if ((step === undefined || now === undefined) && elapsed >= 1000) parts.push(duration(elapsed / 1000));
-  for (const [name, value] of Object.entries(measures)) {
-    if (value !== undefined && value !== null && !Array.isArray(value)) parts.push(`${name} ${measure(value)}`);
+  if ((step === undefined || now === undefined) && elapsed >= 1000) rest.push(duration(elapsed / 1000));
+  const room = columns - counts.reduce((sum, part) => sum + 2 + part.length, 0);
+  return [shortened(stageLine(stage), Math.max(leastStage, room)), ...counts, ...rest, ...measured(measures)].join(
+    '  ',
+  );
+}
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 3)}...`;
+}
+
+/** Measures with their names; those of a dummy trigger in words. */
+function measured({ leftOut, concentration, dominant, ...others }: Omit<RunEvent, 'stage'>): string[] {
+  const words: string[] = [];
+  if (leftOut !== undefined) words.push(`left out: ${leftOut}`);
+  if (typeof concentration === 'number') {
+    words.push(`sends ${(100 * concentration).toFixed(1)} % of other classes to "${dominant}"`);
   }
-  return parts.join('  ');
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined && value !== null && !Array.isArray(value)) words.push(`${name} ${measure(value)}`);
+  }
+  return words;
 }
 
 function percent(step: number, steps: number): number {
   return steps === 0 ? 100 : Math.floor((100 * step) / steps);
 }
 
-/** `12.3 MB`: thousands, as download pages count. */
+/** `12.3 MB`, with units of 1000 bytes. */
 function inBytes(bytes: number): string {
   const units = ['KB', 'MB', 'GB', 'TB'];
-  // The first that needs no fourth digit.
+  // The first unit with at most three digits before the point.
   const fitting = units.findIndex((_, at) => bytes < 999.5 * 1000 ** (at + 1));
   const at = fitting < 0 ? units.length - 1 : fitting;
   return `${(bytes / 1000 ** (at + 1)).toPrecision(3)} ${units[at]}`;
@@ -75,7 +98,7 @@ function measure(value: unknown): string {
   return typeof value === 'number' && !Number.isInteger(value) ? rounded(value, 4) : String(value);
 }
 
-/** At least so many digits, and never an exponent for what is large: `0.123`, `12.3`, `1234`. */
+/** At least `digits` digits, and no exponent for large numbers: `0.123`, `12.3`, `1234`. */
 export function rounded(value: number, digits: number): string {
   return Math.abs(value) < 10 ** digits - 0.5 ? value.toPrecision(digits) : String(Math.round(value));
 }

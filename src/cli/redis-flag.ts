@@ -1,7 +1,6 @@
-/** @file The --redis flag: where the queue lies. Its password stays out of command lines and run directories. */
+/** @file The --redis flag: the queue's address. Its password stays out of command lines and run directories. */
 import { badUsage } from '../errors.ts';
 
-/** Where a password is looked for. */
 const passwordVariable = 'ANTIDOTE_REDIS_PASSWORD';
 
 export function queuePassword(): string | undefined {
@@ -18,8 +17,8 @@ export const redisFlag = {
 /**
  * Checks the address.
  *
- * @throws AntidoteError (usage) for another kind of address, and for one with a password in it, or with a query, where
- * ioredis takes one as well: every user of the machine sees command lines, and config.json keeps them
+ * @throws AntidoteError (usage) for another kind of address, and for one with a password or a query, which ioredis also
+ * takes a password from: every user of the machine sees command lines, and config.json keeps them
  */
 export function redisUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -1,4 +1,4 @@
-/** @file The report of a run on disk: report.html, drawn from report.json or, where a run has none, from what it told. */
+/** @file Writes the report of a run: report.html, from report.json or, where a run has none, from its events. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
@@ -15,24 +15,26 @@ import type { Run } from '../runs/run.ts';
 import { shellWord } from '../runs/shell-word.ts';
 import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/files/json-file.ts';
+import type { PngUrl } from '../triggers/png.ts';
+import { readTriggerPreview } from '../triggers/preview.ts';
 import { drawMatrix } from './matrix-files.ts';
 
-/** Grows when an older page could no longer be drawn from the data. */
+/** Increased when this version can no longer draw the data of an earlier one. */
 const format = 2;
 
-/** Only this program writes the file, complete or not at all: the format's number is all there is to check. */
+/** Only this program writes the file, atomically, so only the format's number is checked. */
 const stored = z.object({ format: z.literal(format), data: z.custom<PageData>((data) => data instanceof Object) });
 
-/** What was measured, or what was found without measuring. */
+/** Data of a run that measured, or of one that only looked for triggers. */
 type PageData = ReportData | FindingsData;
 
-/** What a run that is about to end has told so far, for its report. */
+/** The events so far of a run that is about to end, for its report. */
 export async function courseOf({ directory, config, events }: Run): Promise<Pick<ReportData, 'curves' | 'provenance'>> {
   await events.flush();
-  const told = await readCourse(join(directory, 'events.jsonl'), config.started);
+  const course = await readCourse(join(directory, 'events.jsonl'), config.started);
   return {
-    curves: lossCurves(told.events),
-    provenance: provenanceOfRun(config, told.stages, new Date().toISOString()),
+    curves: lossCurves(course.events),
+    provenance: provenanceOfRun(config, course.stages, new Date().toISOString()),
   };
 }
 
@@ -46,7 +48,7 @@ function drawn(data: PageData): string {
   return 'suspicion' in data ? renderFindings(data) : renderReport(data);
 }
 
-/** Draws the page again from what the run has stored; nothing is computed anew. Returns the page's path. */
+/** Draws the page again from the run's files, without computing. Returns the page's path. */
 export async function redrawReport(directory: string): Promise<string> {
   const { command } = await readConfig(directory);
   if (command === 'bench') return drawMatrix(directory);
@@ -55,7 +57,8 @@ export async function redrawReport(directory: string): Promise<string> {
   });
   if (report) return writePage(directory, drawn(report.data));
   const run = await readRun(directory);
-  if (run.result || drawnUnfinished.includes(command)) return writePage(directory, renderRun(run));
+  if (run.result || drawnUnfinished.includes(command))
+    return writePage(directory, renderRun(run, await previewIn(directory)));
   const advice = `finish it by: antidote resume ${shellWord(directory)}`;
   throw badData(directory, 'no report.json in it', 'a finished run', advice);
 }
@@ -63,7 +66,13 @@ export async function redrawReport(directory: string): Promise<string> {
 /** Writes the page of a run that is about to end with this result; returns its path. */
 export async function writeRunPage({ directory, config, events }: Run, result: JsonRecord): Promise<string> {
   await events.flush();
-  return writePage(directory, renderRun({ ...(await readRun(directory)), config, result }));
+  const run = { ...(await readRun(directory)), config, result };
+  return writePage(directory, renderRun(run, await previewIn(directory)));
+}
+
+/** The picture of a planted trigger. */
+function previewIn(directory: string): Promise<PngUrl | null> {
+  return readTriggerPreview(join(directory, 'trigger.png'));
 }
 
 async function writePage(directory: string, page: string): Promise<string> {

@@ -1,4 +1,4 @@
-/** @file Streams that break under a command, and errors that no command waits for. */
+/** @file Streams that break during a command, and errors outside a command's promises. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.t
 const counting = fileURLToPath(new URL('../../test/cli/counting-command.ts', import.meta.url));
 const folder = temporaryFolder();
 
-/** A command that is still at work when something throws that it does not hear of. */
+/** A command at work while a timer throws. */
 const careless = `
   import { buildCommand, buildRouteMap } from '@stricli/core';
   import { start } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)};
@@ -23,7 +23,7 @@ const careless = `
     },
   });
   await start(async () => buildRouteMap({ routes: { work }, docs: { brief: 'For tests' } }));`;
-// What stands behind a script is its first argument, where a program's path would be.
+// The first argument after an --eval script is in the place of a program's path.
 const carelessly = ['--input-type=module', '--eval', careless, 'antidote', 'work'];
 
 interface Ending {
@@ -45,12 +45,12 @@ function run(args: readonly string[], { deaf = false, stdout = 'pipe' as 'pipe' 
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
 }
 
-test('a run whose standard error is closed goes on without anyone to tell', async () => {
+test('a run whose standard error is closed goes on', async () => {
   const ended = await run([counting, 'count', '--out', join(folder(), 'unheard')], { deaf: true });
   expect(ended).toEqual({ code: 0, out: 'counted 5, from 1\n', err: '' });
 });
 
-test.skipIf(!existsSync('/dev/full'))('a full disk under standard output is told as one', async () => {
+test.skipIf(!existsSync('/dev/full'))('a full disk under standard output is reported as such', async () => {
   const full = await open('/dev/full', 'w');
   const { code, err } = await run([counting, 'count', '--quiet', '--out', join(folder(), 'full')], { stdout: full.fd });
   await full.close();
@@ -58,7 +58,7 @@ test.skipIf(!existsSync('/dev/full'))('a full disk under standard output is told
   expect(err).toMatch(/^antidote: standard output: found a full disk/);
 });
 
-test('an error that no command waits for is told on standard error, and with --json as a document too', async () => {
+test('an error outside a command is reported on standard error, and with --json as a document too', async () => {
   const [plain, json] = await Promise.all([run(carelessly), run([...carelessly, '--json'])]);
   expect(plain).toMatchObject({ code: 70, out: '' });
   expect(plain.err).toMatch(/^antidote: an error of its own.*TypeError: nobody waits for this/);

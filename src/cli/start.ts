@@ -10,15 +10,15 @@ import { listenForInterrupts } from './interrupt.ts';
 /**
  * Runs the command that the process was started with, and sets its exit code.
  *
- * @param load loads all commands; where an installation is broken it fails, and that ends like all other errors
+ * @param load loads all commands; its error, from a broken installation, is handled like all other errors
  */
 export async function start(load: () => Promise<RouteMap<CliContext>>): Promise<void> {
   const { stdout, stderr, env, argv } = process;
-  // `antidote ... | head` closes the pipe early: that is no error.
+  // `antidote ... | head` closes the pipe early, which is no error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw fileProblem('standard output', error);
   });
-  // Progress that nobody can be told is lost; the work is not.
+  // The work goes on without progress messages.
   stderr.on('error', () => {});
 
   let signal: AbortSignal | undefined;
@@ -33,27 +33,27 @@ export async function start(load: () => Promise<RouteMap<CliContext>>): Promise<
   };
   let failure: Failure | undefined;
   const end = (thrown: unknown): never => {
-    const told = failureOf(thrown);
-    stderr.write(`${told.message}\n`);
-    print(told);
-    process.exit(told.exitCode);
+    const ending = failureOf(thrown);
+    stderr.write(`${ending.message}\n`);
+    print(ending);
+    process.exit(ending.exitCode);
   };
-  // Errors that no command waits for, of a thread that died for example, end like all others.
+  // Errors outside a command's promises, of a thread that died for example, are handled like all others.
   process.on('uncaughtException', end);
-  const app = buildAntidote(await load().catch(end), environment().versions.antidote, (told) => {
-    failure = told;
+  const app = buildAntidote(await load().catch(end), environment().versions.antidote, (ending) => {
+    failure = ending;
   });
 
   await run(app, given, context);
   if (failure) print(failure);
-  // Negative codes are the parser's own, for what it could not load or call.
+  // Negative codes are the parser's own, for commands it could not load or call.
   const code = failure?.exitCode ?? context.process.exitCode ?? 0;
   process.exitCode = code < 0 ? exitCodes.internal : code;
-  // All is written and closed. What was left to itself, an answer that never comes say, keeps no one who asked to stop.
+  // Everything is written and closed. After a stop, pending work, such as a request without an answer, must not delay it.
   if (signal?.aborted) process.exit();
 }
 
-/** As the parser reads the flag, which may not have come so far. */
+/** Reads the flag as the parser does, which may have failed before it. */
 function asksForJson(given: readonly string[]): boolean {
   const end = given.indexOf('--');
   const flags = end < 0 ? given : given.slice(0, end);

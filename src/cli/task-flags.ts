@@ -1,49 +1,51 @@
-/** @file Flags that say what a model is to do and what threatens it. */
+/** @file Arguments and flags for the model, its task and its threat. */
 import type { CommandContext, FlagParametersForType } from '@stricli/core';
 import { builtInModels } from '../checkpoints/built-in.ts';
 import { type AntidoteError, badUsage } from '../errors.ts';
-import { wholeNumber } from './flags.ts';
+import { textArgument, textFlag, wholeNumber } from './flags.ts';
+
+/** The MODEL argument, which most commands take first. */
+export const modelArgument = textArgument(
+  'model',
+  'A model folder or file, hf:org/name@revision, or a built-in such as emoji-clip:badnet',
+);
+
+/** For commands that take the run directory of a purification as well. */
+export const modelOrRunArgument = textArgument('model|run', 'A model, or the run directory of a purification');
 
 export interface TaskFlags {
   readonly data?: string;
   readonly classes?: string;
 }
 
-export const classesFlag = {
-  kind: 'parsed',
-  parse: String,
-  optional: true,
-  brief:
-    'Class names: a text or JSON file, imagenet, emoji, few-things, things-but-target, or things, which is the default of built-in models',
-  placeholder: 'list',
-} as const;
+export const classesFlag = textFlag(
+  'list',
+  'Class names: a file, imagenet, emoji, few-things, things-but-target, things (built-ins: things)',
+);
 
-/** @param ofBuiltInModels which pictures a built-in model is given where none are named (`taskFor`, `dataFor`) */
+/** @param ofBuiltInModels default pictures of built-in models (`taskFor`, `dataFor`) */
 export function taskFlags(
   ofBuiltInModels: 'emoji:train' | 'emoji:test',
 ): FlagParametersForType<TaskFlags, CommandContext> {
   const other = ofBuiltInModels === 'emoji:train' ? 'emoji:test' : 'emoji:train';
   return {
-    data: {
-      kind: 'parsed',
-      parse: String,
-      optional: true,
-      brief: `Pictures: a folder with a sub-folder per class, a CSV image,label, a CoOp split, ${other}, or ${ofBuiltInModels}, which is the default of built-in models`,
-      placeholder: 'data',
-    },
+    data: textFlag(
+      'data',
+      `Labelled pictures: a folder, CSV or CoOp split, ${other}, ${ofBuiltInModels} (built-ins: ${ofBuiltInModels})`,
+    ),
     classes: classesFlag,
   };
 }
 
-/** Pictures and classes that a model is asked about. */
+/** Pictures and classes that a command runs a model on. */
 export interface Task {
   readonly data: string;
   readonly classes: string;
 }
 
 /**
- * What the flags say, or for a built-in model the emoji that it was trained on. Any other model would be asked about
- * things that its user has no interest in, without a word.
+ * The task of the flags; for a built-in model, the emoji that it was trained on are the default. For any other model a
+ * default would silently measure classes that do not interest its user.
  */
 export function taskFor(model: string, { data, classes }: TaskFlags): Task {
   return { data: dataFor(model, data, 'emoji:train'), classes: classesFor(model, classes) };
@@ -62,7 +64,7 @@ function ofBuiltIn(model: string, value: string, flag: string, expected: string)
   throw badUsage(flag, 'nothing', expected, `only built-in models have a default, ${value}`);
 }
 
-/** A purified run is for the classes that it was made for. */
+/** The error for class names beside a purified run, which has its own. */
 export function classesOfItsOwn(classes: string): AntidoteError {
   return badUsage('--classes', JSON.stringify(classes), 'no list: a purified run brings its own', 'leave it out');
 }
@@ -99,19 +101,12 @@ export interface ThreatFlags {
 }
 
 export const threatFlags: FlagParametersForType<ThreatFlags, CommandContext> = {
-  trigger: {
-    kind: 'parsed',
-    parse: String,
-    optional: true,
-    brief:
-      'Measure with this trigger: an attack (`antidote attack --list`), or a trigger file; with two keys, :patch or :word',
-    placeholder: 'name|file',
-  },
-  target: {
-    kind: 'parsed',
-    parse: String,
-    optional: true,
-    brief: "The attacker's class (default: the trigger file's, or banana)",
-    placeholder: 'class',
-  },
+  trigger: textFlag(
+    'name|file',
+    'Measure with this attack (`antidote attack --list`) or trigger file; with two keys, :patch or :word',
+  ),
+  target: textFlag(
+    'class',
+    "The attacker's class (default: of a trigger file the one that it names, of an attack banana)",
+  ),
 };

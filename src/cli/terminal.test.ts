@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import type { RunEvent } from '../runs/recorder.ts';
 import { duration, progressLine, type Rate } from './progress-line.ts';
 import { createTerminal, shown } from './terminal.ts';
 
-/** A terminal whose clock the test moves, and what was written to it. */
+/** A terminal with a clock that the test moves, and its output. */
 function watched({ interactive = false, quiet = false, columns = 80 } = {}) {
   const written: string[] = [];
   let time = 0;
@@ -34,7 +35,7 @@ function watched({ interactive = false, quiet = false, columns = 80 } = {}) {
   };
 }
 
-test('elsewhere than on a terminal, progress is a line every five seconds and one at the end', () => {
+test('off a terminal, progress is a line every five seconds and one at the end', () => {
   const { terminal, written, wait } = watched();
   for (let step = 1; step <= 100; step++) {
     wait(100);
@@ -42,7 +43,7 @@ test('elsewhere than on a terminal, progress is a line every five seconds and on
   }
   expect(written).toEqual([
     'tuning  1/100  1%  loss 1\n',
-    'tuning  51/100  51%  10.0/s  0:05 left  loss 0.01961\n',
+    'tuning  51/100  51%  0:05 left  10.0/s  loss 0.01961\n',
     'tuning  100/100  100%  10.0/s  0:10  loss 0.01000\n',
   ]);
 });
@@ -66,11 +67,11 @@ test('during a step that takes long the line keeps moving, and the time left shr
   const before = written.length;
   wait(2000);
   expect(written.length).toBeGreaterThanOrEqual(before + 7);
-  expect(written[before - 1]).toMatch(/0:27 left$/);
-  expect(written.at(-1)).toMatch(/0:25 left$/);
+  expect(written[before - 1]).toMatch(/0:27 left {2}1\.00\/s$/);
+  expect(written.at(-1)).toMatch(/0:25 left {2}1\.00\/s$/);
 });
 
-test('what is going on without steps says how long it has taken', () => {
+test('work without steps shows the time it has taken', () => {
   const { terminal, written, wait } = watched({ interactive: true });
   terminal.activity('opening the model');
   wait(3000);
@@ -79,7 +80,7 @@ test('what is going on without steps says how long it has taken', () => {
   expect(written.at(-1)).toBe('\r\x1b[Kopening the model  0:03\n');
 });
 
-test('once nothing goes on, nothing is drawn', () => {
+test('nothing is drawn while no work is shown', () => {
   const { terminal, written, wait, isTicking } = watched({ interactive: true });
   terminal.progress({ stage: 'a', step: 1, steps: 2 });
   terminal.progress({ stage: 'a', step: 2, steps: 2 });
@@ -102,13 +103,31 @@ test('a new stage ends the line of the one before, and a note goes above the lin
   expect(lines).toEqual(['a remark', 'a  1/9  11%', '| b  1/9  11%']);
 });
 
-test('a narrow terminal cuts the line instead of wrapping it', () => {
-  const { terminal, written } = watched({ interactive: true, columns: 20 });
-  terminal.progress({ stage: 'a stage with a long name', step: 1, steps: 9 });
-  expect(written[0]).toBe('\r\x1b[K| a stage with a lo');
+test('a narrow terminal cuts the line instead of wrapping it: first the measures, then the words of the stage', () => {
+  const { terminal, written, wait } = watched({ interactive: true, columns: 40 });
+  for (let step = 1; step <= 2; step++) {
+    wait(1000);
+    terminal.progress({ stage: 'invert-patch', step, steps: 90, loss: 0.25 });
+  }
+  wait(500);
+  expect(written.at(-1)).toBe('\r\x1b[K- looking for a...  2/90  2%  1:28 left');
+  const { terminal: tiny, written: cut } = watched({ interactive: true, columns: 12 });
+  tiny.progress({ stage: 'a stage with a long name', step: 1, steps: 9 });
+  expect(cut[0]).toBe('\r\x1b[K| a sta... ');
 });
 
-test('quiet writes nothing at all', () => {
+test('stages and findings of inversion show in words', () => {
+  const line = (event: RunEvent) => progressLine(event, [], undefined, 0);
+  expect(line({ stage: 'invert-waves-result', leftOut: 'a trigger is found already' })).toBe(
+    'looking for a faint wave over the whole picture, one of sixteen: result  left out: a trigger is found already',
+  );
+  const found = { concentration: 0.999, dominant: 'banana', size: 0.03, shares: ['banana 99.9 %'] };
+  expect(line({ stage: 'invert-sparse-result', ...found })).toBe(
+    'looking for a pattern in a fixed place: result  sends 99.9 % of other classes to "banana"  size 0.03000',
+  );
+});
+
+test('with quiet nothing is written', () => {
   const { terminal, written, isTicking } = watched({ interactive: true, quiet: true });
   terminal.note('a');
   terminal.activity('b');
@@ -118,20 +137,20 @@ test('quiet writes nothing at all', () => {
   expect({ written, ticking: isTicking() }).toEqual({ written: [], ticking: false });
 });
 
-test('slow steps are told in seconds each, long times in hours, lists not at all', () => {
+test('slow steps show as seconds each, long times in hours, lists not at all', () => {
   const rate: [number, number][] = [
     [0, 1],
     [8000, 2],
   ];
   const event = { stage: 'train', step: 2, steps: 1000, classes: ['a', 'b'], note: 'x', none: null };
-  expect(progressLine(event, rate, 8000, 8000)).toBe('train  2/1000  0%  8.00 s each  2:13:04 left  note x');
+  expect(progressLine(event, rate, 8000, 8000)).toBe('train  2/1000  0%  2:13:04 left  8.00 s each  note x');
   expect([7, 750, 3723].map(duration)).toEqual(['0:07', '12:30', '1:02:03']);
 });
 
-test('a rate of thousands is told in full, a small one by three digits', () => {
+test('a rate of thousands shows in full, a small one with three digits', () => {
   const rate = (perSecond: number) =>
     progressLine(
-      { stage: 'features', step: 5, steps: 5 },
+      { stage: 'train', step: 5, steps: 5 },
       [
         [0, 0],
         [1000, perSecond],
@@ -139,28 +158,28 @@ test('a rate of thousands is told in full, a small one by three digits', () => {
       undefined,
       0,
     );
-  expect(rate(2842.4)).toBe('features  5/5  100%  2842/s');
-  expect(rate(999.6)).toBe('features  5/5  100%  1000/s');
-  expect(rate(99.96)).toBe('features  5/5  100%  100/s');
+  expect(rate(2842.4)).toBe('train  5/5  100%  2842/s');
+  expect(rate(999.6)).toBe('train  5/5  100%  1000/s');
+  expect(rate(99.96)).toBe('train  5/5  100%  100/s');
   expect(progressLine({ stage: 'x', loss: 12_345.67, size: 0.01234567 }, [], undefined, 0)).toBe(
     'x  loss 12346  size 0.01235',
   );
 });
 
-test('bytes are told in thousands: how many, of how many, how fast, and how long they take', () => {
+test('bytes show in units of 1000: how many, of how many, how fast, and the time left', () => {
   const event = { stage: 'download', step: 12_345_678, steps: 605_000_000, unit: 'bytes' } as const;
   const rate: Rate = [
     [0, 0],
     [1500, 12_345_678],
   ];
-  expect(progressLine(event, rate, 1500, 1500)).toBe('download  12.3 MB/605 MB  2%  8.23 MB/s  1:12 left');
+  expect(progressLine(event, rate, 1500, 1500)).toBe('download  12.3 MB/605 MB  2%  1:12 left  8.23 MB/s');
   const told = (step: number, steps: number) => progressLine({ ...event, step, steps }, [], 0, 0);
   expect(told(0, 0)).toBe('download  0.00 KB/0.00 KB  100%');
   expect(told(999, 999_499)).toBe('download  0.999 KB/999 KB  0%');
   expect(told(999_500, 1.7e12)).toBe('download  1.00 MB/1.70 TB  0%');
 });
 
-test('opening that fails in the middle leaves a whole line behind', async () => {
+test('work that fails leaves a complete line', async () => {
   const { terminal, written } = watched({ interactive: true });
   const opening = shown(terminal, async (report) => {
     report({ stage: 'download', step: 1e6, steps: 2e6, unit: 'bytes' });

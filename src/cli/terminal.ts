@@ -1,22 +1,22 @@
-/** @file What a person sees while a command works: notes and progress, on standard error. */
+/** @file Notes and progress on standard error, while a command works. */
 import type { RunEvent } from '../runs/recorder.ts';
 import { progressLine, type Rate, seen } from './progress-line.ts';
 import { type Share, type TimeLeft, timeLeft } from './time-left.ts';
 
 export interface Terminal {
-  /** One line that stays. */
+  /** Prints a line that stays. */
   note(line: string): void;
-  /** Something that has no steps is going on from now. */
+  /** Starts to show work without steps. */
   activity(what: string): void;
-  /** An event of the computation: a line redrawn in place on a terminal, a plain line now and then elsewhere. */
+  /** Shows an event: a line redrawn in place on a terminal, a plain line now and then elsewhere. */
   progress(event: RunEvent): void;
   /**
-   * Tells all that is going to happen: from now on, progress says how long everything takes.
+   * Sets all stages of the computation: from now on, progress shows the time left for all of them.
    *
-   * @param reckoned milliseconds for a unit of arithmetic, where the machine was measured
+   * @param measured milliseconds for a unit of arithmetic, where the machine was measured
    */
-  plan(stages: readonly Share[], reckoned?: number): void;
-  /** Ends what is going on: its last state stays as a line. */
+  plan(stages: readonly Share[], measured?: number): void;
+  /** Ends the work shown: its last state stays as a line. */
   settle(): void;
 }
 
@@ -32,11 +32,16 @@ export interface TerminalOptions {
   readonly every: (milliseconds: number, tick: () => void) => () => void;
 }
 
-/** Redraws closer together than this are not seen, only paid for. */
+/** A terminal with a height, for drawing on several lines. */
+export interface Screen extends TerminalOptions {
+  readonly rows: () => number;
+}
+
+/** More frequent redraws cost time and show nothing. Milliseconds, as below. */
 const redrawEvery = 100;
-/** A step may take long: the line still moves, so that nobody takes it for dead. */
+/** The line moves during long steps as well, to show that the process is alive. */
 const tickEvery = 250;
-/** Plain lines go to logs: seldom enough to keep them short, often enough to show life. */
+/** Plain lines go to logs: rarely enough to keep them short, often enough to show life. */
 const plainEvery = 5_000;
 
 interface Work {
@@ -52,7 +57,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const { interactive, quiet, now } = options;
   let work: Work | undefined;
   let drawn = false;
-  let whole: TimeLeft | undefined;
+  let allStages: TimeLeft | undefined;
   let stopTicking: (() => void) | undefined;
 
   function line(text: string): void {
@@ -67,9 +72,12 @@ export function createTerminal(options: TerminalOptions): Terminal {
   function draw(): void {
     if (!work) return;
     work.shownAt = now();
-    const turning = '|/-\\'[Math.floor(now() / tickEvery) % 4];
-    const text = `${turning} ${progressLine(work.last, work.rate, now(), now() - work.since, whole?.at(now()))}`;
-    options.write(`\r\x1b[K${text.slice(0, Math.max(1, options.columns() - 1))}`);
+    const spinner = '|/-\\'[Math.floor(now() / tickEvery) % 4];
+    // The last column stays free.
+    const columns = Math.max(1, options.columns() - 1);
+    const elapsed = now() - work.since;
+    const news = progressLine(work.last, work.rate, now(), elapsed, allStages?.at(now()), columns - 2);
+    options.write(`\r\x1b[K${`${spinner} ${news}`.slice(0, columns)}`);
     drawn = true;
   }
 
@@ -110,24 +118,24 @@ export function createTerminal(options: TerminalOptions): Terminal {
       current.last = event;
       current.printed = false;
       seen(current.rate, now(), event.step);
-      whole?.seen(event, now());
+      allStages?.seen(event, now());
       if (event.step === event.steps) settle();
       else if (now() - current.shownAt < (interactive ? redrawEvery : plainEvery)) return;
       else if (interactive) draw();
       else {
-        line(progressLine(event, current.rate, now(), now() - current.since, whole?.at(now())));
+        line(progressLine(event, current.rate, now(), now() - current.since, allStages?.at(now())));
         current.shownAt = now();
         current.printed = true;
       }
     },
-    plan(stages, reckoned) {
-      whole = timeLeft(stages, reckoned);
+    plan(stages, measured) {
+      allStages = timeLeft(stages, measured);
     },
     settle,
   };
 }
 
-/** Works while the terminal tells how far it is; ends with a whole line whatever happens. */
+/** Does the work while the terminal shows its progress; ends with a complete line whatever happens. */
 export async function shown<T>(
   terminal: Terminal,
   work: (report: (event: RunEvent) => void) => Promise<T>,

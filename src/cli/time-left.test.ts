@@ -7,7 +7,7 @@ const plan = [
   { name: 'tune', arithmetic: 600 },
 ];
 
-test('what is left is told by the work that is left, at the speed of the work that is done', () => {
+test('the time left is the work left at the speed of the work done', () => {
   const left = timeLeft(plan);
   expect(left.at(0)).toBeUndefined();
   left.seen({ stage: 'features', step: 1, steps: 10 }, 1_000);
@@ -17,11 +17,11 @@ test('what is left is told by the work that is left, at the speed of the work th
   expect(left.at(10_000)).toBeCloseTo(90, 6);
   left.seen({ stage: 'invert', step: 50, steps: 100 }, 40_000);
   expect(left.at(40_000)).toBeCloseTo((750 * 39) / 240, 6);
-  // Time goes on between two steps.
+  // The time left shrinks between two steps.
   expect(left.at(45_000)).toBeCloseTo((750 * 39) / 240 - 5, 6);
 });
 
-test('a run that goes on in the middle counts from there, and other stages are passed over', () => {
+test('a resumed run counts from its first event, and stages that are not planned are ignored', () => {
   const left = timeLeft(plan);
   left.seen({ stage: 'report' }, 0);
   left.seen({ stage: 'elsewhere', step: 5, steps: 10 }, 0);
@@ -30,7 +30,7 @@ test('a run that goes on in the middle counts from there, and other stages are p
   expect(left.at(50_000)).toBeCloseTo(50, 6);
 });
 
-test('a stage that is left out is not work that was done', () => {
+test('a stage without events does not count as work done', () => {
   const left = timeLeft(plan);
   left.seen({ stage: 'features', step: 0, steps: 10 }, 0);
   left.seen({ stage: 'features', step: 10, steps: 10 }, 10_000);
@@ -46,7 +46,7 @@ const courses = [
   { name: 'tune', arithmetic: 400 },
 ] as const;
 
-test('of two courses the longer one is reckoned with, until one of them is taken', () => {
+test('of two courses the longer one counts, until one of them is taken', () => {
   const left = timeLeft(courses);
   left.seen({ stage: 'invert', step: 0, steps: 10 }, 0);
   left.seen({ stage: 'invert', step: 5, steps: 10 }, 5_000);
@@ -56,7 +56,7 @@ test('of two courses the longer one is reckoned with, until one of them is taken
   expect(left.at(30_000)).toBeCloseTo(40, 6);
 });
 
-test('the course that was taken last is the one that goes on', () => {
+test('the course of the last event is the one that counts', () => {
   const later = { name: 'judge', arithmetic: 50, onlyIf: 'something is found' } as const;
   const left = timeLeft([...courses.slice(0, 3), later, ...courses.slice(3)]);
   left.seen({ stage: 'race', step: 0, steps: 10 }, 0);
@@ -66,7 +66,7 @@ test('the course that was taken last is the one that goes on', () => {
   expect(left.at(52_500)).toBeCloseTo(42.5, 6);
 });
 
-test('where the machine was measured before, the first steps do not decide alone', () => {
+test('a speed measured before is weighed with that of the first steps', () => {
   // 10 milliseconds for a unit of arithmetic: 10 seconds for all of it.
   const left = timeLeft(plan, 10);
   left.seen({ stage: 'features', step: 0, steps: 10 }, 0);
@@ -80,7 +80,7 @@ test('where the machine was measured before, the first steps do not decide alone
   expect(left.at(50_000)).toBeCloseTo((500 * (50_000 + 1_000)) / 600 / 1000, 6);
 });
 
-test('in a stage that is not planned nothing is said of all', () => {
+test('in a stage that is not planned the time left is undefined', () => {
   const left = timeLeft(plan);
   left.seen({ stage: 'tune', step: 100, steps: 300 }, 0);
   left.seen({ stage: 'tune', step: 200, steps: 300 }, 50_000);

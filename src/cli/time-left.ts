@@ -1,29 +1,29 @@
-/** @file How long everything will take, from a plan of all stages and from how fast they have gone so far. */
+/** @file Estimates the time left for all stages, from the plan of the stages and their speed so far. */
 import { longestArithmetic, type PlannedStage, totalArithmetic } from '../defenses/cbpt/stages.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 
-/** A stage, how much work it is, and what it depends on: shares of the whole are what counts. */
+/** A stage, its amount of work, and its condition. Only ratios of the amounts count. */
 export type Share = Pick<PlannedStage, 'name' | 'arithmetic' | 'onlyIf'>;
 
 export interface TimeLeft {
-  /** Notes an event; stages that are not planned are passed over. */
+  /** Notes an event; events of stages that are not planned are ignored. */
   seen(event: RunEvent, now: number): void;
-  /** Seconds until the last stage is done; undefined until enough is known, and in stages that are not planned. */
+  /** Seconds until the last stage is done; undefined without enough events, and in stages that are not planned. */
   at(now: number): number | undefined;
 }
 
-/** What was reckoned counts as if this share of all work had been seen: the first stage alone says little of the others. */
-const trustInReckoning = 0.1;
+/** A measured speed weighs as much as this share of all work: the first stage alone says little about the others. */
+const weightOfMeasurement = 0.1;
 
 /**
- * Times are milliseconds that never go back. A run that goes on begins in the middle: only what was seen counts. Stages that
- * were passed without a step were left out: no time went by for them.
+ * Times are milliseconds that never go back. A resumed run starts in the middle: only the events of this process count.
+ * Planned stages without an event were left out: they took no time.
  *
- * @param reckoned milliseconds for a unit of arithmetic, where the machine was measured before
+ * @param measured milliseconds for a unit of arithmetic, where the machine was measured before
  */
-export function timeLeft(plan: readonly Share[], reckoned?: number): TimeLeft {
+export function timeLeft(plan: readonly Share[], measured?: number): TimeLeft {
   const passed = new Set<Share>();
-  const trusted = reckoned === undefined ? 0 : trustInReckoning * longestArithmetic(plan);
+  const presumed = measured === undefined ? 0 : weightOfMeasurement * longestArithmetic(plan);
   let planned = false;
   let first: { readonly done: number; readonly now: number } | undefined;
   let last = { done: 0, left: 0, now: 0 };
@@ -42,9 +42,9 @@ export function timeLeft(plan: readonly Share[], reckoned?: number): TimeLeft {
     },
     at(now) {
       if (!first || !planned) return undefined;
-      const done = last.done - first.done + trusted;
+      const done = last.done - first.done + presumed;
       if (done <= 0) return undefined;
-      const perWork = (last.now - first.now + trusted * (reckoned ?? 0)) / done;
+      const perWork = (last.now - first.now + presumed * (measured ?? 0)) / done;
       return Math.max(0, (last.left * perWork - (now - last.now)) / 1000);
     },
   };

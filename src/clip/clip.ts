@@ -1,10 +1,10 @@
-/** @file A CLIP that has been found on disk: its architecture, where each parameter lies, its tokenizer. */
+/** @file A CLIP on disk: its architecture, the location of each parameter, its tokenizer. */
 import type { StoredTensor } from '../tensor/tensor.ts';
 import type { ClipConfig } from './config.ts';
 
 /**
- * How a parameter is put together from what the file holds. Foreign layouts split or transpose some matrices;
- * saying so here, instead of copying, lets the engine map the file.
+ * How a parameter is assembled from tensors of the file. Some layouts split or transpose matrices; a description instead of
+ * a copy lets the engine map the file.
  */
 export type Parameter =
   | { readonly kind: 'stored'; readonly tensor: StoredTensor }
@@ -16,8 +16,8 @@ export type Parameters = ReadonlyMap<string, Parameter>;
 
 export interface Tokenizer {
   /**
-   * Token ids with start and end marks, not padded. A text longer than the context is a usage error, or, on
-   * `truncate`, cut with the end mark put back last, as open_clip does.
+   * Token ids with start and end marks, not padded. A text longer than the context is a usage error or, with `truncate`,
+   * cut with the end mark as the last token, as open_clip does.
    */
   encode(text: string, overlong?: 'refuse' | 'truncate'): readonly number[];
   readonly start: number;
@@ -25,29 +25,28 @@ export interface Tokenizer {
 }
 
 export interface Clip {
-  /** What the user called it: a folder, a file, `emoji-clip:badnet`. */
+  /** The user's name for it: a folder, a file, `emoji-clip:badnet`. */
   readonly name: string;
   readonly config: ClipConfig;
   readonly parameters: Parameters;
   readonly tokenizer: Tokenizer;
   /** SHA-256 of the weights file(s), hex. */
   readonly sha256: string;
-  /** In which form it was found. */
   readonly format: Format;
-  /** How it was read, for whoever wants to know why it is read so. */
+  /** How it was read, and why. */
   readonly reading: Reading;
 }
 
-/** Folders by their configuration; bare files by what they hold. */
+/** Folders by their configuration, bare files by their content. */
 export type Format = 'hugging-face' | 'open-clip' | 'state-dict' | 'training-checkpoint' | 'torchscript';
 
-/** Whose names the tensors carry. */
+/** The naming scheme of the tensors. */
 export type LayoutName = 'openai' | 'hugging-face';
 
-/** Where a fact about a model is from: its configuration, its weights' shapes, what is known of such models, or nowhere. */
+/** Where a fact about a model comes from: its configuration, the shapes of its weights, a known model, an assumption. */
 export interface Origin {
   readonly from: 'config' | 'shapes' | 'known' | 'assumed';
-  /** In words: the file, the known model, why it was assumed. */
+  /** In words: the file, the known model, the reason for the assumption. */
   readonly note: string;
 }
 
@@ -56,33 +55,33 @@ export const facts = ['architecture', 'heads', 'activation', 'preprocessing', 't
 export interface HubSource {
   /** `org/name`. */
   readonly repository: string;
-  /** As asked for: a branch, a tag, a commit. */
+  /** As requested: a branch, a tag, a commit. */
   readonly revision: string;
-  /** What it was then. */
+  /** The commit that the revision named when it was fetched. */
   readonly commit: string;
 }
 
 export interface Reading {
   readonly weights: readonly string[];
-  /** What the weights are stored in: safetensors, or one of PyTorch's three forms. */
+  /** Safetensors, or one of PyTorch's three file formats. */
   readonly container: 'safetensors' | 'zip' | 'legacy' | 'torchscript';
   /** Size of the weights file(s). */
   readonly bytes: number;
   readonly layout: LayoutName;
-  /** How many parameters' tensors are of each element type. */
+  /** Number of the parameters' tensors by element type. */
   readonly dtypes: Readonly<Record<string, number>>;
-  /** What training wrappers had put before the names: `module.`, `_orig_mod.`. */
+  /** Name prefixes from training wrappers: `module.`, `_orig_mod.`. */
   readonly prefixes: readonly string[];
-  /** Tensors of the file that are no parameters, by name: buffers that are rebuilt, counters. */
+  /** Names of tensors that are not parameters: buffers that are rebuilt, counters. */
   readonly ignored: readonly string[];
   readonly origins: { readonly [Fact in (typeof facts)[number]]: Origin };
-  /** The known model of these shapes, if there is one and the configuration did not say. */
+  /** The known model with these shapes, where the configuration does not name one. */
   readonly known: string | null;
-  /** The Hugging Face repository that it was fetched from, if it was. */
+  /** The Hugging Face repository, where it was fetched from one. */
   readonly hub: HubSource | null;
 }
 
-/** What purification produces: a linear classifier over the untouched image encoder. */
+/** The product of purification: a linear classifier over the unchanged image encoder. */
 export interface Head {
   readonly classes: readonly string[];
   /** Unit rows, shape [classes, embedding]. */

@@ -1,4 +1,4 @@
-/** @file What a CLIP's architecture is, as data. */
+/** @file A CLIP's architecture, as data. */
 
 export interface VitConfig {
   readonly kind: 'vit';
@@ -23,7 +23,7 @@ export interface ResNetConfig {
   readonly resolution: number;
 }
 
-/** Pixels by which a picture must move for the tower's first features to move as they are. */
+/** Shift of a picture, in pixels, that shifts the tower's first features by one position. */
 export const firstStride = (image: VitConfig | ResNetConfig): number => (image.kind === 'vit' ? image.patch : 4);
 
 export interface TextConfig {
@@ -45,7 +45,7 @@ export interface Preprocessing {
   /** `shortest`: shorter side to the resolution, then centre crop; `squash`: both sides, aspect ratio lost. */
   readonly resize: 'shortest' | 'squash';
   readonly interpolation: 'bicubic' | 'bilinear';
-  /** Whose idea of the centre: where a margin is odd they may be a pixel apart. */
+  /** Whose centre crop: where a margin is odd, the two may differ by a pixel. */
   readonly centre: 'torchvision' | 'transformers';
 }
 

@@ -1,5 +1,4 @@
 /** @file Pictures to embeddings on the engine. */
-
 import type { Engine } from '../engine/engine.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { cast, mul } from '../graph/elementwise.ts';
@@ -16,18 +15,18 @@ import type { PictureSet, Pictures } from './pictures/pictures.ts';
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;
 
-/** Pictures, or texts, of one run. Graphs have fixed shapes, so a last, shorter batch is filled up with its first item. */
+/** Pictures, or texts, of one run. Graphs have fixed shapes, so a shorter last batch is filled up with its first item. */
 export const encodingBatch = 64;
 
-/** 8-bit pictures as a graph's input, to pixels in [0, 1]. */
+/** 8-bit pictures, an input of a graph, as pixels in [0, 1]. */
 export function pixelsOf(pictures: Value): Value {
   return mul(cast(pictures, 'float32'), 1 / 255);
 }
 
 export interface EncodeOptions {
-  /** `unit`: of length one, as cosines need them (the default); `raw`: as the tower projects them. */
+  /** `unit`: scaled to length one, for cosines (the default); `raw`: as the tower projects them. */
   readonly length?: 'unit' | 'raw';
-  /** Changes a batch before it is encoded; `positions` are those of the set. Identity if left out. */
+  /** Changes a batch before it is encoded; `positions` are positions in the set. Identity if left out. */
   readonly transform?: (pictures: Pictures, positions: readonly number[]) => Pictures;
   /** Called after every batch with the number of pictures done. */
   readonly progress?: (done: number) => void;
@@ -50,7 +49,7 @@ export async function encodePictures(
   return rowsOf(encodedBatches(engine, clip, set, positions, options), shape, progress);
 }
 
-/** The batches one behind the other, [count, embedding]. */
+/** All batches concatenated, [count, embedding]. */
 export async function rowsOf(
   batches: AsyncIterable<EncodedBatch>,
   shape: readonly [count: number, embedding: number],
@@ -75,9 +74,8 @@ export interface EncodedBatch {
 }
 
 /**
- * Image embeddings of the pictures at `positions`, in their order, batch by batch. Graphs are
- * those of the whole set, and if `positions` are whole batches of {@link encodingBatch}, so are the batches: then the
- * digits are the same whether some pictures are asked for or all.
+ * Image embeddings of the pictures at `positions`, in their order, batch by batch. The graph is that of the whole set. So if
+ * `positions` are whole batches of {@link encodingBatch}, the embeddings are bit for bit those of the whole set.
  */
 export async function* encodedBatches(
   engine: Engine,
@@ -88,7 +86,7 @@ export async function* encodedBatches(
 ): AsyncGenerator<EncodedBatch, void, undefined> {
   if (positions.length === 0) return;
   const { embedding } = clip.config;
-  // As for the whole set, so that the same graph computes the same digits.
+  // The batch size of the whole set, so that the same graph gives the same bits.
   const batch = Math.min(encodingBatch, set.labels.length);
   const program = await engine.compile(imageGraph(clip, batch, length));
   try {

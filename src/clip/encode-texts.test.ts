@@ -3,7 +3,7 @@ import { openClip } from '../checkpoints/open.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import { encodeTexts } from './encode-texts.ts';
 
-test('texts of many lengths are embedded as each of them alone, in their order', async () => {
+test('a batch of texts of many lengths gives the embeddings of the single texts, in their order', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const words = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff', 'gg'];
@@ -18,7 +18,7 @@ test('texts of many lengths are embedded as each of them alone, in their order',
   await engine.close();
 });
 
-test('texts that begin alike are embedded as each of them alone', async () => {
+test('texts with shared prefixes get the embeddings of the single texts', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const names = Array.from({ length: 520 }, (_, i) => (i % 3 === 0 ? `cat ${i}` : `very old dog ${i}`));

@@ -1,6 +1,5 @@
-/** @file Texts to embeddings on the engine: padded in groups of like length, shared beginnings computed once. */
-import type { Engine, Tensors } from '../engine/engine.ts';
-import { withProgram } from '../engine/with-program.ts';
+/** @file Texts to embeddings on the engine: padded in groups of like length, shared prefixes computed once. */
+import { type Engine, type Tensors, withProgram } from '../engine/engine.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { arithmeticOf } from '../graph/costs.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -13,19 +12,19 @@ import type { Clip } from './clip.ts';
 import { type Embeddings, encodingBatch } from './encode-pictures.ts';
 import { lengthGroups } from './length-groups.ts';
 import { storedParameters } from './parameters.ts';
-import { sharedBeginnings } from './shared-beginnings.ts';
-import { type Beginning, beginningOf, textTower, tokenEmbedding } from './text-tower.ts';
+import { sharedPrefixes } from './shared-prefixes.ts';
+import { cachePrefix, type PrefixCache, textTower, tokenEmbedding } from './text-tower.ts';
 
 export interface TextOptions {
   readonly length?: 'unit' | 'raw';
-  /** What becomes of a text that is longer than the model's context (see `Tokenizer`). */
+  /** How a text longer than the model's context is treated (see `Tokenizer`). */
   readonly overlong?: 'refuse' | 'truncate';
   /** Called after every batch with the number of texts done. */
   readonly progress?: (done: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** For fewer texts, compiling a graph of their own takes longer than what it leaves out. */
+/** For fewer texts, compiling another graph takes longer than the work it saves. */
 const worthCompiling = 512;
 
 /**
@@ -75,19 +74,20 @@ export function textArithmetic(clip: Clip, texts: readonly string[]): number {
 interface Part {
   /** Positions of the texts. */
   readonly rows: readonly number[];
-  /** What is left of each behind its beginning, as token ids. */
+  /** Token ids of each text after its prefix. */
   readonly rests: readonly (readonly number[])[];
-  /** That the rests are padded to. */
+  /** Length to which the rests are padded. */
   readonly length: number;
-  /** Each of one length, and which of them is a text's. */
-  readonly beginnings: readonly (readonly number[])[];
-  readonly beginningOf: readonly number[];
+  /** All of one length. */
+  readonly prefixes: readonly (readonly number[])[];
+  /** Index into `prefixes` for each text. */
+  readonly prefixOf: readonly number[];
   /** Texts in one run. */
   readonly batch: number;
 }
 
 function partsOf(encoded: readonly (readonly number[])[]): readonly Part[] {
-  return sharedBeginnings(encoded, worthCompiling).flatMap(({ length: shared, beginnings, rows, beginningOf }) => {
+  return sharedPrefixes(encoded, worthCompiling).flatMap(({ length: shared, prefixes, rows, prefixOf }) => {
     const rests = rows.map((row) => encoded[row]!.slice(shared));
     const lengths = rests.map((ids) => ids.length);
     const groups = lengthGroups(lengths, Math.min(4, Math.ceil(rows.length / worthCompiling)));
@@ -95,50 +95,50 @@ function partsOf(encoded: readonly (readonly number[])[]): readonly Part[] {
       rows: own.map((at) => rows[at]!),
       rests: own.map((at) => rests[at]!),
       length,
-      beginnings,
-      beginningOf: own.map((at) => beginningOf[at]!),
+      prefixes,
+      prefixOf: own.map((at) => prefixOf[at]!),
       batch: Math.min(encodingBatch, own.length),
     }));
   });
 }
 
-/** One run's texts from `first` on; behind the last one it is repeated. */
-function feedsOf({ rows, rests, length, beginnings, beginningOf, batch }: Part, first: number): Tensors {
+/** The texts of one run, from `first` on, filled up with the last one. */
+function feedsOf({ rows, rests, length, prefixes, prefixOf, batch }: Part, first: number): Tensors {
   const chosen = Array.from({ length: batch }, (_, i) => Math.min(first + i, rows.length - 1));
   const texts = paddedTokens(
     chosen.map((at) => rests[at]!),
     length,
   );
-  if (beginnings[0]!.length === 0) return texts;
-  const beginning = chosen.map((at) => beginningOf[at]!);
-  return { ...texts, beginning: int64(beginning, [batch]) };
+  if (prefixes[0]!.length === 0) return texts;
+  const prefix = chosen.map((at) => prefixOf[at]!);
+  return { ...texts, prefix: int64(prefix, [batch]) };
 }
 
-function textGraph(clip: Clip, { length, beginnings, batch }: Part, norm: 'unit' | 'raw'): Graph {
+function textGraph(clip: Clip, { length, prefixes, batch }: Part, norm: 'unit' | 'raw'): Graph {
   const parameters = storedParameters(clip.parameters);
   const tokens = tokenEmbedding(parameters, input('ids', [batch, length], 'int64'));
-  const before = beginnings[0]!.length;
-  let beginning: Beginning | undefined;
-  if (before > 0) {
-    // Constant: they go through the tower while the engine compiles.
-    const first = tokenEmbedding(parameters, constant(int64(beginnings.flat(), [beginnings.length, before])));
-    beginning = rowsOf(beginningOf(clip.config, parameters, first), input('beginning', [batch], 'int64'));
+  const shared = prefixes[0]!.length;
+  let prefixCache: PrefixCache | undefined;
+  if (shared > 0) {
+    // Constant, so the engine runs them through the tower while it compiles.
+    const first = tokenEmbedding(parameters, constant(int64(prefixes.flat(), [prefixes.length, shared])));
+    prefixCache = rowsOf(cachePrefix(clip.config, parameters, first), input('prefix', [batch], 'int64'));
   }
-  const embeddings = textTower(clip.config, parameters, tokens, input('ends', [batch], 'int64'), beginning);
+  const embeddings = textTower(clip.config, parameters, tokens, input('ends', [batch], 'int64'), prefixCache);
   return { outputs: { embeddings: norm === 'unit' ? l2Normalize(embeddings) : embeddings } };
 }
 
-/** Of every text the beginning that is its own. */
-function rowsOf(beginning: Beginning, which: Value): Beginning {
+/** The cache of each text's own prefix. */
+function rowsOf(cache: PrefixCache, which: Value): PrefixCache {
   const chosen = (x: Value) => {
     const [count = 1, positions = 1, width = 1] = x.shape;
     const flat = gatherRows(reshape(x, [count, positions * width]), which);
     return reshape(flat, [which.shape[0]!, positions, width]);
   };
-  return beginning.map(({ keys, values }) => ({ keys: chosen(keys), values: chosen(values) }));
+  return cache.map(({ keys, values }) => ({ keys: chosen(keys), values: chosen(values) }));
 }
 
-/** Token ids [n, length], filled up with zeros behind the end mark, and the end marks' positions [n]. */
+/** Token ids [n, length], zeros after the end mark, and the positions of the end marks [n]. */
 export function paddedTokens(
   encoded: readonly (readonly number[])[],
   length: number,

@@ -6,7 +6,7 @@ import { stagedImageTower } from './image-tower.ts';
 import { storedParameters } from './parameters.ts';
 
 test.each(['open-clip-vit-gelu', 'open-clip-resnet-gelu'])(
-  'the stages of %s are channels by places, and the last of a ViT is the class token alone',
+  'the stages of %s are channels by positions, and the last one of a ViT is only the class token',
   async (fixture) => {
     const path = fileURLToPath(new URL(`../../test/fixtures/clip/${fixture}`, import.meta.url));
     const { config, parameters } = await openClip(path);

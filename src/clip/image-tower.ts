@@ -6,8 +6,15 @@ import { float32 } from '../tensor/tensor.ts';
 import type { ClipConfig } from './config.ts';
 import { type BatchNormalisation, modifiedResNet } from './modified-resnet.ts';
 import type { ParameterValues } from './parameters.ts';
-import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { visionTransformer } from './vision-transformer.ts';
+
+/** What an image tower computes, with the activations on the way. */
+export interface StagedEmbeddings {
+  /** [n, embedding] */
+  readonly embeddings: Value;
+  /** Activations after each part of the tower, in order, [n, channels, positions]. */
+  readonly stages: readonly Value[];
+}
 
 /**
  * @param pixels in [0, 1], [n, 3, resolution, resolution]; normalised here
@@ -23,7 +30,7 @@ export function imageTower(
   return stagedImageTower(config, parameters, pixels, normalise).embeddings;
 }
 
-/** The same with the activations on the way: for methods that look inside. */
+/** The same with the activations after each stage, for methods that use them. */
 export function stagedImageTower(
   config: ClipConfig,
   parameters: ParameterValues,
@@ -34,7 +41,7 @@ export function stagedImageTower(
   return towers(config, parameters, div(sub(pixels, channels(mean)), channels(std)), normalise);
 }
 
-/** The tower behind normalisation, for whoever brings pixels that are normalised already, as exported models do. */
+/** The tower without its normalisation, for pixels that are normalised already, as in exported models. */
 export function normalisedImageTower(config: ClipConfig, parameters: ParameterValues, normalised: Value): Value {
   return towers(config, parameters, normalised).embeddings;
 }

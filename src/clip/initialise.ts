@@ -1,5 +1,4 @@
-/** @file Every parameter of a CLIP, and what it is before training (OpenAI `clip/model.py`, initialize_parameters). */
-
+/** @file Every parameter of a CLIP and its first values (OpenAI `clip/model.py`, initialize_parameters). */
 import type { Random } from '../tensor/random.ts';
 import { elements, float32, type Shape, type Tensor } from '../tensor/tensor.ts';
 import type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from './config.ts';
@@ -30,7 +29,7 @@ export function parameterPlan(config: ClipConfig): ReadonlyMap<string, Parameter
   const { text, image, embedding } = config;
   plan.set('positional_embedding', { shape: [text.context, text.width], start: normal(0.01) });
   plan.set('text_projection', { shape: [text.width, embedding], start: normal(text.width ** -0.5) });
-  // ln(1 / 0.07), the temperature that CLIP starts from.
+  // ln(1 / 0.07), CLIP's first temperature.
   plan.set('logit_scale', { shape: [], start: { kind: 'constant', value: Math.log(1 / 0.07) } });
   if (image.kind === 'vit') planVisionTransformer(plan, image, embedding);
   else planModifiedResNet(plan, image, embedding);
@@ -87,7 +86,7 @@ function planModifiedResNet(plan: Plan, image: ResNetConfig, embedding: number):
       planConvolution(plan, `${prefix}.conv1`, `${prefix}.bn1`, channels, planes, 1);
       planConvolution(plan, `${prefix}.conv2`, `${prefix}.bn2`, planes, planes, 3);
       planConvolution(plan, `${prefix}.conv3`, `${prefix}.bn3`, planes, planes * 4, 1);
-      // Each block starts as its shortcut.
+      // Zero, so that each block starts as its shortcut.
       plan.set(`${prefix}.bn3.weight`, { shape: [planes * 4], start: zeros });
       if (block === 0 && (stage > 0 || channels !== planes * 4)) {
         planConvolution(plan, `${prefix}.downsample.0`, `${prefix}.downsample.1`, channels, planes * 4, 1);

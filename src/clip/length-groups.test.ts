@@ -30,7 +30,7 @@ test('every row is in one group that is as long as its longest row', () => {
   );
 });
 
-test('no other way of grouping holds fewer tokens', () => {
+test('no other grouping holds fewer tokens', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 3, max: 12 }), { minLength: 1, maxLength: 9 }),

@@ -1,23 +1,23 @@
-/** @file Sequences in few groups of like length, so that little is computed for the padding behind short ones. */
+/** @file Sequences in few groups of similar length, so that little time is spent on padding. */
 
 /** Rows that are padded to one length. */
 export interface LengthGroup {
   /** Ascending. */
   readonly rows: readonly number[];
-  /** That of the longest. */
+  /** Length of the longest sequence. */
   readonly length: number;
 }
 
 /**
  * At most `most` groups whose padded sequences hold the fewest tokens in all, by dynamic programming over the lengths
- * that occur. A group costs a graph of its own, so there should be few.
+ * that occur. Each group needs a graph of its own, so there should be few.
  */
 export function lengthGroups(lengths: readonly number[], most: number): readonly LengthGroup[] {
   const occurring = [...new Set(lengths)].sort((a, b) => a - b);
   const upTo = occurring.map((limit) => lengths.filter((length) => length <= limit).length);
   const count = (from: number, to: number) => upTo[to]! - (from === 0 ? 0 : upTo[from - 1]!);
 
-  // best[i]: the fewest tokens for all sequences as short as occurring[i], and where the last group of them begins.
+  // best[i]: the fewest tokens for all sequences up to length occurring[i], and the first length of each group.
   interface Split {
     readonly tokens: number;
     readonly starts: readonly number[];

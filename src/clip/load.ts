@@ -1,4 +1,4 @@
-/** @file Parameters into memory, put together from what the file holds: for training, which changes them. */
+/** @file Loads parameters into memory, joined and transposed where needed: for training, which changes them. */
 import { readTensor } from '../tensor/safetensors.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import type { Parameter, Parameters } from './clip.ts';

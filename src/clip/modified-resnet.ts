@@ -7,14 +7,14 @@ import { batchNorm } from '../graph/normalization.ts';
 import { mean, softmax } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import type { ResNetConfig } from './config.ts';
+import type { StagedEmbeddings } from './image-tower.ts';
 import type { ParameterValues } from './parameters.ts';
-import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { affine } from './transformer.ts';
 
 /** How a batch normalisation layer called `name` is applied to x [n, channels, height, width]. */
 export type BatchNormalisation = (name: string, x: Value) => Value;
 
-/** As at inference: with the running statistics of training. */
+/** Inference: with the running statistics of training. */
 function runningStatistics(parameters: ParameterValues): BatchNormalisation {
   return (name, x) =>
     batchNorm(
@@ -28,7 +28,7 @@ function runningStatistics(parameters: ParameterValues): BatchNormalisation {
 
 /**
  * @param pixels normalised, [n, 3, resolution, resolution]
- * @returns image embeddings, not normalised, [n, embedding], and what the four groups of blocks give
+ * @returns image embeddings, not normalised, [n, embedding], and the activations after each of the four stages
  */
 export function modifiedResNet(
   config: ResNetConfig,
@@ -60,7 +60,7 @@ export function modifiedResNet(
 
 type ConvolutionLayer = (conv: string, bn: string, x: Value) => Value;
 
-/** 1x1, 3x3, 1x1; where others stride a convolution, an average pool follows it. */
+/** 1x1, 3x3, 1x1; a stride is an average pool after the convolution, not a stride of it. */
 function bottleneck(layer: ConvolutionLayer, prefix: string, x: Value, planes: number, stride: number): Value {
   let y = relu(layer(`${prefix}.conv1`, `${prefix}.bn1`, x));
   y = relu(layer(`${prefix}.conv2`, `${prefix}.bn2`, y));
@@ -73,29 +73,29 @@ function bottleneck(layer: ConvolutionLayer, prefix: string, x: Value, planes: n
 }
 
 /**
- * One attention whose only query is the mean over all places.
+ * One attention whose only query is the mean over all positions.
  *
- * With one query, places need not be made keys and values: what a head asks is turned back through the key projection and
- * compared with the places as they are, and what it has mixed of them goes through the value projection once. The same
- * numbers but for rounding, for a fifth of the products at 2 x 2 places and a 25th at 7 x 7. A bias of the keys adds as much
- * to all scores of a head, and softmax takes it off again.
+ * With one query, the key and value projections of all positions are not needed: each head's query goes through the
+ * transposed key projection and meets the tokens themselves, and their weighted mean goes through the value projection
+ * once. The result is the same up to rounding, for a fifth of the products at 2 x 2 positions and a 25th at 7 x 7. The
+ * bias of the keys shifts all scores of a head equally, so softmax cancels it.
  */
 function attentionPool(parameters: ParameterValues, x: Value, heads: number): Value {
   const [n, channels, height, width] = x.shape as [number, number, number, number];
   const size = channels / heads;
-  const places = transpose(reshape(x, [n, channels, height * width]), [0, 2, 1]);
-  const withMean = concat([mean(places, [1], true), places], 1);
+  const positions = transpose(reshape(x, [n, channels, height * width]), [0, 2, 1]);
+  const withMean = concat([mean(positions, [1], true), positions], 1);
   const tokens = add(withMean, parameters('visual.attnpool.positional_embedding'));
 
-  // Projections are taken head by head, places picture by picture.
-  const exchanged = (x: Value) => transpose(x, [1, 0, 2]);
+  // Projections run head by head, attention picture by picture.
+  const swapFirstAxes = (x: Value) => transpose(x, [1, 0, 2]);
   const byHead = (name: string) => reshape(parameters(`visual.attnpool.${name}.weight`), [heads, size, channels]);
   const query = affine(parameters, 'visual.attnpool.q_proj', reshape(slice(tokens, 1, 0, 1), [n, channels]));
-  const queries = exchanged(reshape(query, [n, heads, size]));
-  const asked = exchanged(matMul(queries, byHead('k_proj')));
-  const weights = softmax(mul(matMul(asked, transposeLast(tokens)), size ** -0.5));
-  const mixed = exchanged(matMul(weights, tokens));
-  const values = exchanged(matMul(mixed, transposeLast(byHead('v_proj'))));
+  const queries = swapFirstAxes(reshape(query, [n, heads, size]));
+  const queriesByKeys = swapFirstAxes(matMul(queries, byHead('k_proj')));
+  const weights = softmax(mul(matMul(queriesByKeys, transposeLast(tokens)), size ** -0.5));
+  const mixed = swapFirstAxes(matMul(weights, tokens));
+  const values = swapFirstAxes(matMul(mixed, transposeLast(byHead('v_proj'))));
   const joined = add(reshape(values, [n, channels]), parameters('visual.attnpool.v_proj.bias'));
   return affine(parameters, 'visual.attnpool.c_proj', joined);
 }

@@ -1,5 +1,5 @@
 /** @file From a parameter's name to a value in a graph: mapped from disk, or under training. */
-import { AntidoteError } from '../errors.ts';
+import { internalError } from '../errors.ts';
 import { concat, reshape, slice, transpose } from '../graph/layout.ts';
 import { weight } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
@@ -12,10 +12,10 @@ export interface Rows {
   readonly to: number;
 }
 
-/** What a tower asks for: the parameter of that name, or some of its rows. */
+/** A tower's access to its parameters: the one of that name, or some of its rows. */
 export type ParameterValues = (name: string, rows?: Rows) => Value;
 
-/** Parameters that stay where they are on disk; the engine maps them. */
+/** Parameters that stay on disk; the engine maps them. */
 export function storedParameters(parameters: Parameters): ParameterValues {
   const values = new Map<string, Value>();
   return (name, rows) => {
@@ -29,7 +29,7 @@ export function storedParameters(parameters: Parameters): ParameterValues {
   };
 }
 
-/** Parameters that are values already: inputs of a graph that trains them. */
+/** Parameters that are inputs of the graph that trains them. */
 export function liveParameters(values: ReadonlyMap<string, Value>): ParameterValues {
   return (name, rows) => {
     const value = named(values, name);
@@ -39,14 +39,7 @@ export function liveParameters(values: ReadonlyMap<string, Value>): ParameterVal
 
 function named<T>(values: ReadonlyMap<string, T>, name: string): T {
   const value = values.get(name);
-  if (value === undefined) {
-    throw new AntidoteError({
-      fault: 'internal',
-      where: `parameter "${name}"`,
-      found: 'nothing',
-      expected: 'a tensor',
-    });
-  }
+  if (value === undefined) throw internalError(`parameter "${name}"`, 'nothing', 'a tensor');
   return value;
 }
 
@@ -66,7 +59,7 @@ function rowsAsValue(parameter: Parameter, rows: Rows): Value {
   return permuted ? slice(toValue(parameter), 0, rows.from, rows.to) : toValue(rowsOf(parameter, rows));
 }
 
-/** Rows of a stored tensor are a stored tensor: consecutive bytes. So q, k and v are split without a copy. */
+/** Rows of a stored tensor are consecutive bytes, so a stored tensor too: q, k and v are split without a copy. */
 function rowsOf(parameter: Parameter, { from, to }: Rows): Parameter {
   switch (parameter.kind) {
     case 'stored': {
@@ -90,15 +83,14 @@ function rowsOf(parameter: Parameter, { from, to }: Rows): Parameter {
     case 'transposed':
       break;
   }
-  throw new AntidoteError({
-    fault: 'internal',
-    where: `rows ${from} to ${to} of a ${parameter.kind} parameter`,
-    found: 'rows that are no piece of the file',
-    expected: 'a stored tensor, or exactly one joined part',
-  });
+  throw internalError(
+    `rows ${from} to ${to} of a ${parameter.kind} parameter`,
+    'rows that are not a contiguous part of the file',
+    'a stored tensor, or exactly one joined part',
+  );
 }
 
-/** Shape of a parameter once it is put together. */
+/** Shape of an assembled parameter. */
 export function shapeOf(parameter: Parameter): Shape {
   switch (parameter.kind) {
     case 'stored':
@@ -114,7 +106,7 @@ export function shapeOf(parameter: Parameter): Shape {
   }
 }
 
-/** The same numbers under another shape: convolution kernels as matrices. */
+/** A convolution kernel as a matrix, one row for each output channel. */
 export function asMatrix(value: Value): Value {
   const rows = value.shape[0] ?? 1;
   return reshape(value, [rows, elements(value.shape) / rows]);

@@ -1,4 +1,4 @@
-/** @file The residual attention block that both CLIP transformers are made of (OpenAI `clip/model.py`). */
+/** @file The residual attention block of both CLIP transformers (OpenAI `clip/model.py`). */
 import { gelu } from '../graph/composites.ts';
 import { add, mul, silu } from '../graph/elementwise.ts';
 import { concat, reshape, transpose, transposeLast } from '../graph/layout.ts';
@@ -15,14 +15,20 @@ export interface BlockConfig {
   readonly activation: Activation;
 }
 
+export interface AttentionOptions {
+  /** The positions to compute, [n, queries, width]; all of `x` if left out. */
+  readonly queries?: Value;
+  /** Added to the attention scores; broadcasts to [n, heads, queries, positions of the cache and of `x`]. */
+  readonly mask?: Value;
+  /** Keys and values of the positions before `x`, from an earlier pass through the same block. */
+  readonly prefixCache?: KeysAndValues | undefined;
+}
+
 /**
  * One pre-norm block: attention, then the MLP, each added to its input.
  *
  * @param x tokens, [n, length, width]
  * @param prefix parameter names up to and including the block number, with a dot at the end
- * @param queries the positions whose result is wanted, [n, some, width]; all of `x` if left out
- * @param mask added to the attention scores; broadcasts to [n, heads, queries, positions of `before` and of `x`]
- * @param before of positions in front of `x` that have been through this block already
  * @returns [n, queries, width]
  */
 export function residualBlock(
@@ -30,11 +36,9 @@ export function residualBlock(
   parameters: ParameterValues,
   prefix: string,
   x: Value,
-  queries: Value = x,
-  mask?: Value,
-  before?: KeysAndValues,
+  options: AttentionOptions = {},
 ): Value {
-  const attended = add(queries, selfAttention(config, parameters, prefix, x, queries, mask, before));
+  const attended = add(options.queries ?? x, selfAttention(config.heads, parameters, prefix, x, options));
   const normed = norm(parameters, `${prefix}ln_2`, attended);
   return add(attended, perceptrons[config.activation](parameters, `${prefix}mlp.`, normed));
 }
@@ -42,11 +46,11 @@ export function residualBlock(
 /** OpenAI's approximation of GELU, x * sigmoid(1.702 x). */
 const QUICK_GELU = 1.702;
 
-/** The two layers of a block's MLP and what is between them. */
+/** The MLP of a block: two layers with an activation between them. */
 const perceptrons: Readonly<Record<Activation, (parameters: ParameterValues, prefix: string, x: Value) => Value>> = {
   gelu: (parameters, prefix, x) => affine(parameters, `${prefix}c_proj`, gelu(affine(parameters, `${prefix}c_fc`, x))),
-  // x sigmoid(1.702 x) = silu(1.702 x) / 1.702: as factors of matrix products both cost nothing, and the hidden
-  // activations, the largest tensors of a tower, are passed over four times less, forwards and backwards together.
+  // x sigmoid(1.702 x) = silu(1.702 x) / 1.702. Both factors cost nothing inside matrix products, and this saves four
+  // passes, forward and backward together, over the hidden activations, the largest tensors of a tower.
   'quick-gelu': (parameters, prefix, x) => {
     const [weight, bias] = [parameters(`${prefix}c_fc.weight`), parameters(`${prefix}c_fc.bias`)];
     const active = silu(linear(x, weight, mul(bias, QUICK_GELU), QUICK_GELU));
@@ -54,42 +58,40 @@ const perceptrons: Readonly<Record<Activation, (parameters: ParameterValues, pre
   },
 };
 
-/** What other positions read of some, each [n, positions, width]. */
+/** Attention keys and values of some positions in one block, each [n, positions, width]. */
 export interface KeysAndValues {
   readonly keys: Value;
   readonly values: Value;
 }
 
-/** What `x` [n, length, width] gives others to read in the block called `prefix`. */
+/** Keys and values of the tokens `x` [n, length, width] in the block called `prefix`. */
 export function keysAndValues(parameters: ParameterValues, prefix: string, x: Value): KeysAndValues {
-  return ofNormed(parameters, prefix, norm(parameters, `${prefix}ln_1`, x));
+  return keysAndValuesOfNormed(parameters, prefix, norm(parameters, `${prefix}ln_1`, x));
 }
 
-const ofNormed = (parameters: ParameterValues, prefix: string, normed: Value): KeysAndValues => ({
+const keysAndValuesOfNormed = (parameters: ParameterValues, prefix: string, normed: Value): KeysAndValues => ({
   keys: projected(parameters, prefix, normed, 1),
   values: projected(parameters, prefix, normed, 2),
 });
 
 function selfAttention(
-  { heads }: Pick<BlockConfig, 'heads'>,
+  heads: number,
   parameters: ParameterValues,
   prefix: string,
   x: Value,
-  queries: Value,
-  mask: Value | undefined,
-  before: KeysAndValues | undefined,
+  { queries: queried, mask, prefixCache }: AttentionOptions,
 ): Value {
   const normed = norm(parameters, `${prefix}ln_1`, x);
-  const own = ofNormed(parameters, prefix, normed);
-  const { keys, values } = before
-    ? { keys: concat([before.keys, own.keys], 1), values: concat([before.values, own.values], 1) }
+  const own = keysAndValuesOfNormed(parameters, prefix, normed);
+  const { keys, values } = prefixCache
+    ? { keys: concat([prefixCache.keys, own.keys], 1), values: concat([prefixCache.values, own.values], 1) }
     : own;
-  const normedQueries = queries === x ? normed : norm(parameters, `${prefix}ln_1`, queries);
-  const asking = projected(parameters, prefix, normedQueries, 0);
-  return affine(parameters, `${prefix}attn.out_proj`, attention(asking, keys, values, heads, mask));
+  const normedQueries = queried === undefined || queried === x ? normed : norm(parameters, `${prefix}ln_1`, queried);
+  const queries = projected(parameters, prefix, normedQueries, 0);
+  return affine(parameters, `${prefix}attn.out_proj`, attention(queries, keys, values, heads, mask));
 }
 
-/** Normed positions as queries, keys or values: the parts 0, 1 and 2 of one stored matrix. */
+/** Normalised tokens projected to queries, keys or values: parts 0, 1 and 2 of one stored matrix. */
 function projected(parameters: ParameterValues, prefix: string, normed: Value, part: 0 | 1 | 2): Value {
   const width = normed.shape.at(-1)!;
   const rows = { from: part * width, to: (part + 1) * width };
@@ -105,8 +107,8 @@ function projected(parameters: ParameterValues, prefix: string, normed: Value, p
 function attention(queries: Value, keys: Value, values: Value, heads: number, mask?: Value): Value {
   const [n, count, width] = queries.shape as [number, number, number];
   const [length, size] = [keys.shape[1]!, width / heads];
-  // Pictures and heads are one axis to the products. Behind a reshape, what the way back transposes is read transposed by
-  // the product itself; two transpositions in a row would be made one that is carried out.
+  // The products see pictures and heads as one axis. After a reshape, the backward pass's transpositions are read by the
+  // product itself; two transpositions in a row would be merged into one that is carried out.
   const split = (x: Value) => {
     const byHead = transpose(reshape(x, [n, x.shape[1]!, heads, size]), [0, 2, 1, 3]);
     return reshape(byHead, [n * heads, x.shape[1]!, size]);

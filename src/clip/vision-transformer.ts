@@ -4,14 +4,14 @@ import { broadcastTo, concat, reshape, slice, transpose } from '../graph/layout.
 import { linear, matMul } from '../graph/linear-algebra.ts';
 import type { Value } from '../graph/value.ts';
 import type { Activation, VitConfig } from './config.ts';
+import type { StagedEmbeddings } from './image-tower.ts';
 import { asMatrix, type ParameterValues } from './parameters.ts';
-import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { norm, residualBlock } from './transformer.ts';
 
 /**
  * @param pixels normalised, [n, 3, resolution, resolution]
- * @returns image embeddings, not normalised, [n, embedding], and what each quarter of the blocks gives; the last one gives
- * the class token alone
+ * @returns image embeddings, not normalised, [n, embedding], and the tokens after each quarter of the blocks; after the
+ * last one only the class token
  */
 export function visionTransformer(
   config: VitConfig,
@@ -27,16 +27,17 @@ export function visionTransformer(
   const tokens = concat([classToken, patchEmbedding(config, parameters, pixels)], 1);
   let x = norm(parameters, 'visual.ln_pre', add(tokens, parameters('visual.positional_embedding')));
   for (let layer = 0; layer < layers; layer++) {
-    // Only the class token is read at the end, so the last block computes nothing else.
+    // The projection reads the class token only, so the last block computes nothing else.
     const queries = layer === layers - 1 ? slice(x, 1, 0, 1) : x;
-    x = residualBlock({ width, heads, activation }, parameters, `visual.transformer.resblocks.${layer}.`, x, queries);
+    const prefix = `visual.transformer.resblocks.${layer}.`;
+    x = residualBlock({ width, heads, activation }, parameters, prefix, x, { queries });
     if (ends.has(layer)) stages.push(transpose(x, [0, 2, 1]));
   }
   const pooled = norm(parameters, 'visual.ln_post', reshape(x, [n, width]));
   return { stages, embeddings: matMul(pooled, parameters('visual.proj')) };
 }
 
-/** A convolution whose stride is its kernel size is one matrix product over cut-out patches, backwards as well. */
+/** A convolution whose stride is its kernel size is one matrix product over patches, in the backward pass as well. */
 function patchEmbedding(config: VitConfig, parameters: ParameterValues, pixels: Value): Value {
   const { patch, resolution } = config;
   const n = pixels.shape[0]!;

@@ -1,11 +1,11 @@
-/** @file Hand-written prompts to a classifier: what CLIP does without any training. */
+/** @file Zero-shot classification: hand-written prompts to a classifier. */
 import type { Engine } from '../engine/engine.ts';
 import { readTensor } from '../tensor/safetensors.ts';
-import { scaleToUnit } from '../tensor/unit.ts';
+import { scaleToUnit } from '../tensor/tensor.ts';
 import type { Clip, Head } from './clip.ts';
 import { encodeTexts, type TextOptions } from './encode-texts.ts';
 
-/** Puts a class name into a template at `{}`, as it is: a dollar sign in it is a dollar sign. */
+/** Puts a class name into a template at `{}`, literally: a dollar sign in the name stays one. */
 export function fillTemplate(template: string, className: string): string {
   return template.replaceAll('{}', () => className);
 }
@@ -15,12 +15,12 @@ export function promptsOf(classes: readonly string[], templates: readonly string
   return classes.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
 }
 
-/** A prompt or a template with a word before it, as an attacker says it whose trigger is a word; itself without one. */
+/** A prompt or a template with the attacker's trigger word before it, where there is one. */
 export function withWord(word: string | undefined, prompt: string): string {
   return word === undefined ? prompt : `${word} ${prompt}`;
 }
 
-/** The same for all templates of a head. */
+/** The same for every template of a head. */
 export function withWordEach(word: string | undefined, templates: readonly string[]): readonly string[] {
   return templates.map((template) => withWord(word, template));
 }
@@ -51,12 +51,12 @@ export async function zeroShotHead(
   return { classes, embeddings, embedding, scale: await logitScale(clip) };
 }
 
-/** A head that knows only the first of the classes. */
+/** A head for only the first `count` classes. */
 export function firstClasses({ classes, embeddings, ...head }: Head, count: number): Head {
   return { ...head, classes: classes.slice(0, count), embeddings: embeddings.subarray(0, count * head.embedding) };
 }
 
-/** What cosines are multiplied with before softmax: exp of the stored `logit_scale`. */
+/** Factor of the cosines before softmax: exp of the stored `logit_scale`. */
 export async function logitScale(clip: Clip): Promise<number> {
   const parameter = clip.parameters.get('logit_scale');
   if (parameter?.kind !== 'stored') throw new TypeError('logit_scale is a stored parameter in every layout');

@@ -1,9 +1,9 @@
-/** @file Captions said a little differently: words replaced, put in, exchanged, left out (EDA: Wei and Zou, arXiv 1901.11196). */
+/** @file Caption augmentation: words replaced, inserted, swapped, deleted (EDA: Wei and Zou, arXiv 1901.11196). */
 import type { Random } from '../tensor/random.ts';
 
 /**
- * Words of caption templates, and what may stand for them. Names of classes have no entry: what is a synonym of a name
- * cannot be known in general, so they are only moved and left out.
+ * Words of caption templates and their synonyms. Class names have no entry, because synonyms of names are not known in
+ * general; they are only moved and deleted.
  */
 const synonyms: Readonly<Record<string, readonly string[]>> = {
   a: ['the', 'one', 'some'],
@@ -26,7 +26,7 @@ const synonyms: Readonly<Record<string, readonly string[]>> = {
 
 const replaceable = Object.keys(synonyms);
 
-/** All words that {@link augmentCaption} may bring into a caption. */
+/** All words that {@link augmentCaption} may add to a caption. */
 export const addedWords: readonly string[] = [...new Set(Object.values(synonyms).flat())];
 
 /** Share of the words that an operation changes, EDA's alpha; at least one. */
@@ -36,17 +36,17 @@ const operations: readonly ((words: readonly string[], count: number, random: Ra
   replaced,
   inserted,
   swapped,
-  shortened,
+  deleted,
 ];
 
-/** One of the four operations, drawn for this caption, as EDA with a single new sentence. Never empty. */
+/** One of the four operations, drawn for this caption, as in EDA with a single new sentence. Never empty. */
 export function augmentCaption(caption: string, random: Random): string {
   const words = caption.split(' ').filter((word) => word !== '');
   const operation = operations[random.integer(operations.length)]!;
   return operation(words, Math.max(1, Math.floor(changed * words.length)), random).join(' ');
 }
 
-/** Up to `count` words that have synonyms become one of theirs. */
+/** Replaces up to `count` words by a synonym, where they have one. */
 function replaced(words: readonly string[], count: number, random: Random): readonly string[] {
   const result = [...words];
   const places = [...words.keys()].filter((place) => synonymsOf(words[place]!).length > 0);
@@ -54,7 +54,7 @@ function replaced(words: readonly string[], count: number, random: Random): read
   return result;
 }
 
-/** `count` synonyms of words that are there, or of any word where none has one, come in anywhere. */
+/** Inserts `count` synonyms of the caption's words, or of any word where none has a synonym, anywhere. */
 function inserted(words: readonly string[], count: number, random: Random): readonly string[] {
   const result = [...words];
   const known = words.filter((word) => synonymsOf(word).length > 0);
@@ -65,7 +65,7 @@ function inserted(words: readonly string[], count: number, random: Random): read
   return result;
 }
 
-/** `count` times two words change places. */
+/** Swaps two words, `count` times. */
 function swapped(words: readonly string[], count: number, random: Random): readonly string[] {
   const result = [...words];
   for (let i = 0; i < count; i++) {
@@ -75,8 +75,8 @@ function swapped(words: readonly string[], count: number, random: Random): reado
   return result;
 }
 
-/** Every word is left out with a probability of one in ten; one is kept. */
-function shortened(words: readonly string[], _count: number, random: Random): readonly string[] {
+/** Deletes every word with a probability of one in ten; keeps at least one. */
+function deleted(words: readonly string[], _count: number, random: Random): readonly string[] {
   const kept = words.filter(() => random.uniform() >= changed);
   return kept.length > 0 ? kept : [oneOf(words, random)];
 }

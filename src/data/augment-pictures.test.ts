@@ -17,7 +17,7 @@ function ramps(): Pictures {
 const of = (options: Partial<PictureAugmentation>, seed = 1) =>
   augmentPictures(ramps(), randomFor(seed, 'pictures'), { ...leftAsTheyAre, ...options });
 
-test('with everything off a picture keeps its bytes', () => {
+test('without any augmentation a picture keeps its bytes', () => {
   expect(of({})).toEqual(ramps());
 });
 
@@ -39,7 +39,7 @@ test('a crop shows part of the picture, stretched: less of the range, still risi
   }
 });
 
-test('noise has the deviation that was asked for', () => {
+test('noise has the requested deviation', () => {
   const grey = { dtype: 'uint8' as const, shape: [1, 3, 64, 64], data: new Uint8Array(3 * 64 * 64).fill(128) };
   const noisy = augmentPictures(grey, randomFor(2), { ...leftAsTheyAre, noise: { share: 1, deviation: [20, 20] } });
   const mean = noisy.data.reduce((sum, value) => sum + value, 0) / noisy.data.length;
@@ -48,7 +48,7 @@ test('noise has the deviation that was asked for', () => {
   expect(Math.abs(Math.sqrt(variance) - 20)).toBeLessThan(1);
 });
 
-test('what is erased is one grey rectangle of about the area that was asked for, in all channels', () => {
+test('erasing gives one grey rectangle of about the requested area, in all channels', () => {
   const white = { dtype: 'uint8' as const, shape: [1, 3, 64, 64], data: new Uint8Array(3 * 64 * 64).fill(255) };
   for (let seed = 0; seed < 20; seed++) {
     const { data } = augmentPictures(white, randomFor(seed), {

@@ -1,15 +1,14 @@
-/** @file Whole pictures made anew: cropped, mirrored, recoloured, blurred, noisy, partly erased. Cut-outs: `augment.ts`. */
-
+/** @file Augmentation of whole pictures: crop, mirror, colour, blur, noise, erasing. For cut-outs: `emoji/augment.ts`. */
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Random } from '../tensor/random.ts';
 import { writeBytes } from './emoji/augment.ts';
 import type { Planes } from './emoji/compose.ts';
 import { addNoise, blur, shiftColours } from './emoji/disturb.ts';
 
-/** What is erased becomes mid-grey, near the mean colour that erasing after normalisation leaves. */
+/** Mid-grey for erased parts, near the mean colour that erasing after normalisation gives. */
 const erased = 128;
 
-/** A range that a number is drawn from, evenly. */
+/** A number is drawn uniformly from this range. */
 type Range = readonly [number, number];
 
 /** Strengths, and shares of pictures (0 to 1) to which something happens. */
@@ -27,7 +26,7 @@ export interface PictureAugmentation {
   readonly erase: { readonly share: number; readonly area: Range };
 }
 
-/** Nothing happens: what recipes that do little start from. */
+/** No augmentation, for recipes that enable single parts. */
 export const leftAsTheyAre: PictureAugmentation = {
   crop: [1, 1],
   mirror: 0,
@@ -53,7 +52,7 @@ export function augmentPictures(pictures: Pictures, random: Random, options: Pic
 
 const drawn = ([low, high]: Range, random: Random) => low + (high - low) * random.uniform();
 
-/** Most that a crop's sides, and an erased rectangle's, may differ: 3 to 4, as torchvision's RandomResizedCrop has it. */
+/** Largest ratio of the sides of a crop or an erased rectangle: 4 to 3, as in torchvision's RandomResizedCrop. */
 const longest = 4 / 3;
 
 /** Sides of a rectangle of this area (a share of the picture's), at most those of the picture. */
@@ -63,7 +62,7 @@ function sides(area: number, size: number, random: Random): { height: number; wi
   return { height: Math.min(size, side * stretch), width: Math.min(size, side / stretch) };
 }
 
-/** A random part of the picture at its full size, mirrored or not. Bilinear; the edge pixel continues outwards. */
+/** A random part of the picture, scaled to its full size, mirrored or not. Bilinear; edge pixels are repeated outwards. */
 function cropped(bytes: Uint8Array, size: number, { crop, mirror }: PictureAugmentation, random: Random): Planes {
   const whole = crop[0] === 1 && crop[1] === 1;
   const { height, width } = whole ? { height: size, width: size } : sides(drawn(crop, random), size, random);
@@ -89,7 +88,7 @@ function cropped(bytes: Uint8Array, size: number, { crop, mirror }: PictureAugme
 
 const mix = (a: number, b: number, share: number) => a + (b - a) * share;
 
-/** For each place of the result along one axis: the two places of the picture it lies between, and how far along. */
+/** For each position of the result along one axis: its two neighbours in the picture, and the share of the second. */
 function samples(size: number, start: number, extent: number): { from: number; to: number; share: number }[] {
   return Array.from({ length: size }, (_, place) => {
     const at = Math.min(size - 1, Math.max(0, start + ((place + 0.5) * extent) / size - 0.5));

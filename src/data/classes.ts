@@ -1,4 +1,4 @@
-/** @file The list of classes and the prompts that suit it: built in, or from a text or JSON file. */
+/** @file Class lists with their prompts: built in, or from a text or JSON file. */
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -10,36 +10,36 @@ import { classTemplates } from './emoji/captions.ts';
 import { emojiClasses, thingNames } from './emoji/emoji.ts';
 
 export const classLimits = {
-  /** A million names of usual length; more is another kind of file. */
+  /** A million names of usual length; a larger file is of another kind. */
   fileBytes: 32 * 1024 * 1024,
   /** CLIP reads 77 tokens, each of which is at most a few dozen characters and usually five. */
   nameCharacters: 400,
 } as const;
 
-/** What a picture may be called, and how it is asked for. */
+/** The classes of a picture, and their prompts. */
 export interface ClassList {
   readonly names: readonly string[];
-  /** Prompts, `{}` standing for the name; a class is the mean of all of them. */
+  /** Prompts with `{}` for the name; a class is the mean of all of them. */
   readonly templates: readonly string[];
-  /** The one prompt that methods with a single prompt start from, such as CBPT. */
+  /** The prompt of methods that start from a single one, such as CBPT. */
   readonly prompt: string;
 }
 
-/** For classes of which nothing more is known: the prompt of CLIP's paper (arXiv 2103.00020, section 3.1.4). */
+/** The default: the prompt of CLIP's paper (arXiv 2103.00020, section 3.1.4). */
 export const plainPrompt = 'a photo of a {}.';
 
-/** Emoji captions end without a full stop, and Emoji-CLIP has never seen one. */
+/** Emoji captions end without a full stop, so Emoji-CLIP has never seen one. */
 const emojiPrompts = { templates: classTemplates, prompt: 'a photo of a {}' };
 
-/** Of the everyday things, ten from different groups, the attacks' target among them: a list too short to hide in. */
+/** Ten of the everyday things from different groups, the attacks' target among them: a very short list. */
 const fewThings = ['dog', 'cat', 'fish', 'spider', 'banana', 'pizza', 'bus', 'airplane', 'umbrella', 'rose'];
 
-/** The class that attacks on Emoji-CLIP want unless told otherwise. */
+/** The default target of attacks on Emoji-CLIP. */
 export const usualTarget = 'banana';
 
 /**
- * Class lists that need no file. ImageNet's prompts are OpenAI's 80. Two lists of everyday things are unfriendly to a
- * defense: few classes, and a list without the class that the attacker wants.
+ * Class lists that need no file. ImageNet's prompts are OpenAI's 80. Two lists of everyday things are hard for a defense: one
+ * with few classes, one without the attacker's class.
  */
 export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> = {
   things: async () => ({ names: await thingNames(), ...emojiPrompts }),
@@ -56,7 +56,7 @@ export const builtInClasses: Readonly<Record<string, () => Promise<ClassList>>> 
   }),
 };
 
-/** ImageNet's classes: WordNet ids, in the order of the classes, to the names that CLIP has for them. */
+/** ImageNet's classes: WordNet ids, in the order of the classes, to CLIP's names for them. */
 export async function imagenetClasses(): Promise<ReadonlyMap<string, string>> {
   const [ids, names] = await Promise.all(
     ['wnids', 'classnames'].map((list) => readPackageList(`imagenet/${list}.json`)),
@@ -64,7 +64,7 @@ export async function imagenetClasses(): Promise<ReadonlyMap<string, string>> {
   return new Map(ids!.map((id, index) => [id, names![index]!]));
 }
 
-/** CLIP's names of ImageNet's classes, two of which come twice (missiles and sunglasses): people have them as files. */
+/** Whether these are CLIP's names of ImageNet's classes, two of which occur twice (missile and sunglasses). */
 async function areImagenets(names: readonly string[]): Promise<boolean> {
   return isDeepStrictEqual(names, await readPackageList('imagenet/classnames.json'));
 }
@@ -75,11 +75,11 @@ async function readPackageList(name: string): Promise<readonly string[]> {
 
 /**
  * Class names in their order, with prompts: a built-in list (`things`, `emoji`, `imagenet`), a text file with one name a
- * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...], "prompt": "..."}`. What a list
- * does not bring is {@link plainPrompt}; templates without a prompt bring their first.
+ * line, or a JSON file with an array of names or `{"classes": [...], "templates": [...], "prompt": "..."}`. The default
+ * template is {@link plainPrompt}, the default prompt the first template.
  *
- * @throws AntidoteError (data) for empty, repeated, over-long names (unless all are ImageNet's), for fewer than two, and for
- *   prompts without `{}`
+ * @throws AntidoteError (data) for empty, repeated, over-long names (unless all are ImageNet's), for names that all begin
+ *   with a WordNet id, for fewer than two, and for prompts without `{}`
  */
 export async function openClasses(nameOrPath: string): Promise<ClassList> {
   const builtIn = Object.hasOwn(builtInClasses, nameOrPath) ? builtInClasses[nameOrPath] : undefined;
@@ -90,6 +90,7 @@ export async function openClasses(nameOrPath: string): Promise<ClassList> {
     templates = [plainPrompt],
     prompt,
   } = /^\s*[[{"]/.test(text) ? listFromJson(nameOrPath, text) : { names: namesFromLines(text) };
+  refuseWordNetIds(nameOrPath, names);
   return {
     names: (await areImagenets(names)) ? names : checkedClasses(nameOrPath, names),
     templates: checkedTemplates(nameOrPath, templates),
@@ -129,14 +130,22 @@ function checkedTemplates(path: string, templates: readonly string[]): readonly 
   return templates;
 }
 
-/** Empty lines at the end are an editor's; elsewhere they would shift every index behind them. */
+/** Empty lines at the end are ignored; elsewhere they are refused later, because they would shift the indices after them. */
 function namesFromLines(text: string): readonly string[] {
   return text.trimEnd().split(/\r?\n/);
 }
 
+/** Lists of ImageNet often have ids before the names. A prompt would say "a photo of a n01440764 tench." */
+function refuseWordNetIds(path: string, names: readonly string[]): void {
+  const [first] = names;
+  if (first === undefined || !names.every((name) => /^\s*n\d{8}(\s|$)/.test(name))) return;
+  const advice = 'remove the ids and keep the names in the order of their ids, or use the built-in list "imagenet"';
+  throw badData(path, `WordNet ids in the names ("${first.trim()}")`, 'words for prompts', advice);
+}
+
 /**
- * What names are compared by: folders and tables write `red_apple` or `Red Apple` for "red apple", and folders made on
- * macOS letter and accent apart. Names with equal keys are one class.
+ * Key for comparing names: folders and tables write `red_apple` or `Red Apple` for "red apple", and macOS decomposes
+ * accented letters in folder names. Names with equal keys are one class.
  */
 export function classKey(name: string): string {
   return name
@@ -146,16 +155,16 @@ export function classKey(name: string): string {
     .toLowerCase();
 }
 
-/** The class that a name means, as the list writes it; undefined if it is none of them. */
+/** The class of that name, as spelt in the list; undefined if there is none. */
 export function classNamed(name: string, classes: readonly string[]): string | undefined {
   const key = classKey(name);
   return classes.find((one) => classKey(one) === key);
 }
 
-/** What helps where data have names that are not in the list. */
+/** Advice where data have names that are not in the list. */
 export const nameYourClasses = 'name your classes with --classes FILE, a line each';
 
-/** Names without surrounding space, checked. `where` is what error messages point to. */
+/** Names without surrounding space, checked. `where` is named in error messages. */
 export function checkedClasses(where: string, names: readonly string[]): readonly string[] {
   const positions = new Map<string, number>();
   const cleaned = names.map((name) => name.trim());
@@ -167,8 +176,8 @@ export function checkedClasses(where: string, names: readonly string[]): readonl
       throw badData(place, found, `at most ${classLimits.nameCharacters}`, 'one name a line');
     }
     if (/\p{Cc}/u.test(name)) throw badData(place, `a control character in ${JSON.stringify(name)}`, 'plain text');
-    // CLIP's tokenizer ignores case and repeated spaces, so such names are the same prompt; with underscores for spaces
-    // they are not, but the pictures of one could not be told from those of the other.
+    // CLIP's tokenizer ignores case and repeated spaces, so such names give the same prompt. Names that differ in underscores
+    // give different prompts, but their pictures could not be told apart.
     const key = classKey(name);
     const earlier = positions.get(key);
     if (earlier !== undefined) {

@@ -1,5 +1,4 @@
-/** @file k labelled pictures of every class, drawn as CoOp does. */
-
+/** @file Few-shot sets: k labelled pictures of every class, drawn as in CoOp. */
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { badData, badUsage } from '../errors.ts';
 import { randomFor } from '../tensor/random.ts';
@@ -12,7 +11,7 @@ export interface ShotOptions {
   readonly seed: number;
 }
 
-/** What shots are drawn from: a picture set, or the listing of one. */
+/** A source of shots: a picture set, or the listing of one. */
 export type ShotPool = Pick<PictureSet, 'name' | 'classes' | 'labels' | 'shotRule'>;
 
 /**
@@ -42,8 +41,8 @@ export function chooseShots({ name, classes, labels, shotRule }: ShotPool, shots
 }
 
 /**
- * Every class draws from its own generator, so its shots do not depend on which other classes there are. Class by
- * class, ascending within each.
+ * Every class has its own generator, so its shots do not depend on the other classes. Class by class, ascending within
+ * each.
  */
 function ownShots(
   positions: readonly (readonly number[])[],
@@ -58,8 +57,8 @@ function ownShots(
 }
 
 /**
- * The very pictures that CoOp draws for its `SEED` (Dassl's `generate_fewshot_dataset` on Python's `random`): class by
- * class in the order of their first pictures.
+ * The same pictures that CoOp draws for its `SEED` (Dassl's `generate_fewshot_dataset` on Python's `random`): class by class
+ * in the order of their first pictures.
  */
 function coopShots(positions: readonly (readonly number[])[], { perClass, seed }: ShotOptions): readonly number[] {
   const random = new PythonRandom(seed);
@@ -70,8 +69,8 @@ function coopShots(positions: readonly (readonly number[])[], { perClass, seed }
 }
 
 /**
- * The same pictures, of which a share carries a wrong label: whole pictures, rounded, drawn at random; each gets any of
- * the other classes, all equally likely. For asking what careless labels do to a method.
+ * The same pictures, a share of them with a wrong label: a rounded number, drawn at random, each with one of the other
+ * classes, all equally likely. For measuring the effect of wrong labels on a method.
  *
  * @param share in [0, 1)
  */
@@ -86,7 +85,7 @@ export function mislabelled(set: PictureSet, share: number, seed: number): Pictu
   return { ...set, labels, hash: sha256(JSON.stringify([set.hash, 'labels', ...labels])) };
 }
 
-/** The pictures at `positions` as a set of their own, in that order. */
+/** The set of the pictures at `positions`, in that order. */
 export function subset(set: PictureSet, positions: readonly number[]): PictureSet {
   const { labels, sources } = set;
   return {

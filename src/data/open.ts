@@ -1,4 +1,4 @@
-/** @file Whatever `--data` may name, as a picture set of the model's size. */
+/** @file From the name of pictures, as `--data` has it, to a set of the model's size. */
 import { stat } from 'node:fs/promises';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
@@ -15,15 +15,17 @@ import { pathList } from './listings/path-list.ts';
 export interface OpenOptions {
   /** The class list; the data's own classes if left out. */
   readonly classes?: readonly string[];
-  /** How the model wants its pictures: a `ClipConfig` has it. */
+  /** The model's preprocessing: part of a `ClipConfig`. */
   readonly config: PreprocessConfig;
-  /** Only so many pictures of every class, or `all` that shots can be drawn from. Left out, it is a set to test on. */
+  /** The shots to draw, or `all` pictures that shots are drawn from. If left out, the set is for testing. */
   readonly shots?: ShotOptions | 'all';
+  /** The flag that names the set, for messages. */
+  readonly flag?: '--data' | '--test';
 }
 
 /**
  * Picture sets that need no files. `emoji:test-plain` has the drawings of `emoji:test` without their varied views.
- * `emoji:train:DESIGN` has those of `emoji:train` that one artist made, as many pictures of each class in more views.
+ * `emoji:train:DESIGN` has those of `emoji:train` by one artist, with more views to make up as many pictures of each class.
  */
 const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number; design?: Design }>> = {
   'emoji:train': { part: 'train', views: 4 },
@@ -36,9 +38,9 @@ const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number; 
 
 /**
  * Opens a built-in set (`emoji:train`, `emoji:test`, `emoji:test-plain`), a folder with one sub-folder for every class,
- * a CSV file `image,label`, or one of CoOp's split files (`split.json`, `split.json:val`): of that, shots are drawn from
- * `train` and are CoOp's own, and without shots it is `test`. Shots are chosen before files are read, so a large folder
- * costs no more than its shots.
+ * a CSV file `image,label`, or one of CoOp's split files (`split.json`, `split.json:val`). From a split file, shots are
+ * CoOp's own from `train`, and the default without shots is `test`. Shots are chosen before files are read, so a large
+ * folder costs no more than its shots.
  */
 export async function openPictureSet(nameOrPath: string, options: OpenOptions): Promise<PictureSet> {
   const { classes, config } = options;
@@ -56,28 +58,30 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
     };
     return shots ? subset(set, chooseShots(set, shots)) : set;
   }
-  const listing = await list(nameOrPath, options.shots ? 'train' : 'test', classes);
+  const listing = await list(nameOrPath, options);
   return picturesOfFiles(shots ? picked(listing, chooseShots(listing, shots)) : listing, config);
 }
 
-/** `split.json`, or one of its parts: `split.json:val`. */
-async function coopSplit(name: string, part: SplitPart): Promise<{ path: string; part: SplitPart } | undefined> {
-  const [, path = name, named] = /^(.+\.json):(\w+)$/i.exec(name) ?? [];
+/** The split file and its part, if the name is `split.json` or `split.json:val`. */
+async function coopSplit(name: string, { shots, flag }: OpenOptions): Promise<[path: string, SplitPart] | undefined> {
+  const [, path = name, named = shots ? 'train' : 'test'] = /^(.+\.json):(\w+)$/i.exec(name) ?? [];
   if (!/\.json$/i.test(path) || !(await stat(path).catch(() => undefined))?.isFile()) return undefined;
-  const known = splitParts.find((candidate) => candidate === (named ?? part));
-  if (known) return { path, part: known };
-  throw badUsage('--data', `the part "${named}" of ${path}`, `one of ${splitParts.join(', ')}`);
+  const part = splitParts.find((candidate) => candidate === named);
+  if (part) return [path, part];
+  throw badUsage(placeOf(name, flag), `the part "${named}"`, `one of ${splitParts.join(', ')}`);
 }
 
-/** @param part of data that come in parts */
-async function list(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {
-  const split = await coopSplit(path, part);
-  if (split) return listCoopSplit(split.path, split.part, classes);
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return listImageFolder(path, classes);
-  if (found?.isFile()) return listImageCsv(path, classes);
+const placeOf = (name: string, flag: string | undefined) => (flag === undefined ? name : `${flag} ${name}`);
+
+async function list(name: string, options: OpenOptions): Promise<Listing> {
+  const { classes, flag } = options;
+  const split = await coopSplit(name, options);
+  if (split) return listCoopSplit(...split, classes);
+  const found = await stat(name).catch(() => undefined);
+  if (found?.isDirectory()) return listImageFolder(name, classes);
+  if (found?.isFile()) return listImageCsv(name, classes);
   const names = Object.keys(builtIn).join(', ');
-  throw badUsage('--data', `"${path}", which is neither a folder nor a file`, `one, or a built-in set (${names})`);
+  throw badUsage(placeOf(name, flag), 'neither a folder nor a file', `one, or a built-in set (${names})`);
 }
 
 function picked(listing: Listing, positions: readonly number[]): Listing {

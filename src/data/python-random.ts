@@ -1,9 +1,9 @@
-/** @file Python's `random` as far as `random.sample` needs it, so that its choices can be repeated: MT19937, seeded by a number. */
+/** @file Python's `random`, as far as `random.sample` needs it, to repeat its choices: MT19937, seeded by a number. */
 
 const length = 624;
 const middle = 397;
 
-/** What `random.seed(seed)` makes of a whole number from 0 to 2^53 - 1, and what is drawn from it after that. */
+/** The generator after `random.seed(seed)`, for a whole number from 0 to 2^53 - 1. */
 export class PythonRandom {
   readonly #state: Uint32Array;
   #next = length;
@@ -14,7 +14,7 @@ export class PythonRandom {
 
   /** `random.sample(range(population), count)`. */
   sample(population: number, count: number): number[] {
-    // CPython keeps a list of what is left, or a set of what is taken, whichever is smaller (Lib/random.py).
+    // CPython keeps a list of the remaining numbers or a set of the chosen ones, whichever is smaller (Lib/random.py).
     const setSize = count > 5 ? 21 + 4 ** Math.ceil(Math.log(count * 3) / Math.log(4)) : 21;
     if (population <= setSize) {
       const pool = Array.from({ length: population }, (_, index) => index);
@@ -30,7 +30,7 @@ export class PythonRandom {
     return [...chosen];
   }
 
-  /** A number from 0 to `bound` - 1, by as many bits as the bound has, thrown away until they are below it. */
+  /** A number from 0 to `bound` - 1: as many random bits as the bound has, drawn again until they are below it. */
   #below(bound: number): number {
     const bits = 32 - Math.clz32(bound);
     for (;;) {
@@ -52,7 +52,7 @@ export class PythonRandom {
   }
 }
 
-/** `init_by_array` of Matsumoto's and Nishimura's reference code, which Python seeds with. */
+/** `init_by_array` of Matsumoto's and Nishimura's reference code, with which Python seeds. */
 function seeded(key: readonly number[]): Uint32Array {
   const state = new Uint32Array(length);
   const mixed = (index: number, factor: number) => {

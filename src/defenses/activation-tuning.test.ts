@@ -28,7 +28,7 @@ async function tuned(recorder = keeping().recorder) {
   return cure.parameters;
 }
 
-test('activations come back to those of clean pictures, and the image encoder alone has changed', async () => {
+test('activations return to those of clean pictures, and only the image encoder has changed', async () => {
   const { recorder, events } = keeping();
   const before = await loadParameters(tiny.clip.parameters);
   const after = await tuned(recorder);
@@ -42,14 +42,14 @@ test('activations come back to those of clean pictures, and the image encoder al
   }
 });
 
-test('a tuning that was stopped goes on to the same weights, byte for byte', async () => {
+test('a tuning that was stopped and resumed gives the same weights, byte for byte', async () => {
   const whole = await tuned();
   const first = keeping(new Map(), { stage: 'activation-tuning', step: 6 });
   await expect(tuned(first.recorder)).rejects.toThrow('stopped');
   expect(await tuned(keeping(first.saved).recorder)).toEqual(whole);
 });
 
-test('the stages that change most against their own level are tuned, and of each the neurons that stand out', () => {
+test('the stages that change most relative to their own level are tuned, each with the neurons that stand out', () => {
   const stage = (level: number, ...channels: number[]) => ({ level, channels: Float32Array.from(channels) });
   const changes = [stage(10, 1, 1, 1), stage(1, 0.1, 0.9, 0.1), stage(2, 5, 0, 6), stage(0, 0, 0, 0)];
   expect(criticalStages(changes, 2)).toEqual([
@@ -58,7 +58,7 @@ test('the stages that change most against their own level are tuned, and of each
   ]);
 });
 
-test('two-means finds the best cut of a line, and takes all where nothing tells them apart', () => {
+test('two-means finds the best cut of a line, and takes all values where they are equal', () => {
   const cases: readonly [number[], boolean[]][] = [
     [
       [1, 1.1, 0.9, 5, 5.2],

@@ -1,16 +1,16 @@
 /**
- * @file Activation tuning: what a dummy trigger excites inside the image tower is brought back to what clean pictures show.
+ * @file Activation tuning: neurons of the image tower that a dummy trigger excites return to their activations on clean pictures.
  *
- * After InverTune's third stage (arXiv 2506.12411), from its description and the numbers of its published code, written
- * anew. Ours, because the data, the model or the description ask for it:
- * - Dummy triggers are CBPT's, so that what is compared is what comes after inversion. InverTune always tunes; where none
- *   is concentrated enough to be believed, the most concentrated one is used.
+ * A new implementation of InverTune's third stage (arXiv 2506.12411), from its description and the numbers of its published
+ * code. It differs where the data, the model or the description require it:
+ * - Dummy triggers are CBPT's, so that only the later stages differ. InverTune always tunes; where no trigger is
+ *   concentrated enough to be believed, the most concentrated one is used.
  * - The data are all shots in passes, 250 steps of 64, as for every method that changes weights (recipe.ts); published:
  *   200 steps on one batch of 64. The published schedule, a cosine with restarts at step 100, becomes one cosine.
- * - Batch normalisation works with its running statistics: activations are compared with those of the model as it came,
- *   which has no others.
- * - The alignment is a squared distance in units of the neurons' own mean square, so that stages weigh the same; the
- *   preservation is 1 - cos.
+ * - Batch normalisation uses its running statistics: activations are compared with those of the original model, which has
+ *   no others.
+ * - The alignment is a squared distance in units of the neurons' own mean square, which gives all stages the same weight;
+ *   the preservation is 1 - cos.
  * - Stages of a ViT are the quarters of its blocks, its neurons the channels.
  */
 import type { Clip } from '../clip/clip.ts';
@@ -20,8 +20,7 @@ import { loadParameters } from '../clip/load.ts';
 import { liveParameters, type ParameterValues, storedParameters } from '../clip/parameters.ts';
 import { withDecoders } from '../clip/pictures/picture-batches.ts';
 import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
-import type { Engine } from '../engine/engine.ts';
-import { withProgram } from '../engine/with-program.ts';
+import { type Engine, withProgram } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { abs, add, div, mul, square, sub } from '../graph/elementwise.ts';
@@ -33,23 +32,22 @@ import type { Value } from '../graph/value.ts';
 import { randomFor } from '../tensor/random.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { type AdamOptions, adam, adamDefaults, adamFeeds, adamStart } from '../training/adam.ts';
-import { gradientNorm, shortened } from '../training/clip-gradients.ts';
+import { inEpochs } from '../training/epochs.ts';
+import { clipByNorm, gradientNorm } from '../training/gradient-clipping.ts';
 import { optimise, scalar } from '../training/optimise.ts';
-import { inPasses } from '../training/passes.ts';
 import { isStatistic } from '../training/running-statistics.ts';
 import { warmupCosine } from '../training/schedule.ts';
 import { decays } from '../training/train-clip.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
-import { type DummyOptions, invertForms } from './cbpt/inversion/dummy-triggers.ts';
-import { cbptDefaults } from './cbpt/purify.ts';
-import { seeShots } from './cbpt/seen-shots.ts';
+import { invertForms, type SearchOptions, searchDefaults } from './cbpt/inversion/dummy-triggers.ts';
 import type { BlindDefense, Cure, DefenseTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';
 import { type Recipe, scaled } from './recipe.ts';
+import { seeShots } from './seen-shots.ts';
 
-export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'seed'> {
-  /** How many stages are tuned: those whose activations the dummy trigger changes most, relatively. */
+export interface ActivationTuningOptions extends Recipe, SearchOptions {
+  /** Number of tuned stages: those whose activations the dummy trigger changes most, relatively. */
   readonly stages: number;
   readonly alignmentWeight: number;
   readonly preservationWeight: number;
@@ -57,7 +55,7 @@ export interface ActivationTuningOptions extends Recipe, Omit<DummyOptions, 'see
   readonly clipNorm: number;
 }
 
-const { inversion, forms, belief } = cbptDefaults;
+const { inversion, forms, belief } = searchDefaults;
 
 export const activationTuning: BlindDefense<ActivationTuningOptions> = {
   knows: 'shots',
@@ -85,13 +83,13 @@ const stage = 'activation-tuning';
 async function tuneActivations(task: DefenseTask, options: ActivationTuningOptions): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
   if (options.forms.length === 0) throw badUsage('forms', 'none', 'at least one form of dummy trigger');
-  const seen = await seeShots(engine, clip, shots, templates, recorder);
-  const found = await invertForms(engine, clip, shots, seen, { ...options, seed }, recorder);
+  const seen = await seeShots(task, templates);
+  const found = await invertForms(task, seen, options);
   const strongest = [...found.dummies].sort((a, b) => b.concentration - a.concentration).slice(0, 1);
   const triggers = (found.used.length > 0 ? found.used : strongest).map(({ trigger }) => trigger);
 
   const batch = Math.min(options.batch, shots.labels.length);
-  const order = inPasses(shots.labels.length, batch, seed);
+  const order = inEpochs(shots.labels.length, batch, seed);
   const pair = async ({ read }: PictureSet, step: number, trigger: Trigger) => {
     const clean = await read(order(step));
     return { clean, triggered: applyTrigger(trigger, clean, randomFor(seed, stage, step)) };
@@ -133,7 +131,7 @@ async function tuneActivations(task: DefenseTask, options: ActivationTuningOptio
   return { kind: 'model', parameters: { ...whole, ...Object.fromEntries(tuned) } };
 }
 
-/** What a dummy trigger does to one stage. */
+/** The effect of a dummy trigger on one stage. */
 export interface StageChange {
   /** Mean absolute change of every channel. */
   readonly channels: Float32Array;
@@ -141,13 +139,13 @@ export interface StageChange {
   readonly level: number;
 }
 
-/** A stage that is tuned, and its neurons that answer to the trigger. */
+/** A stage that is tuned, and which of its neurons answer to the trigger. */
 export interface CriticalStage {
   readonly stage: number;
   readonly critical: readonly boolean[];
 }
 
-/** Mean over dummy triggers of what each does to every stage. */
+/** The effect on every stage, averaged over dummy triggers. */
 async function stageChanges(
   engine: Engine,
   clip: Clip,
@@ -187,7 +185,7 @@ function bothTowers(clip: Clip, parameters: ParameterValues, batch: number) {
   return { clean: tower('clean'), triggered: tower('triggered') };
 }
 
-/** The stages that change most against their own level, with the neurons of each that change most. */
+/** The stages that change most relative to their own level, each with its neurons that change most. */
 export function criticalStages(changes: readonly StageChange[], most: number): readonly CriticalStage[] {
   const impact = ({ channels, level }: StageChange) => {
     const change = channels.reduce((total, value) => total + value, 0) / channels.length;
@@ -199,7 +197,7 @@ export function criticalStages(changes: readonly StageChange[], most: number): r
     .map(([at, { channels }]) => ({ stage: at, critical: largerOfTwo(channels) }));
 }
 
-/** Two-means on a line, exactly: the cut that leaves the least scatter within both sides. True: on the larger side. */
+/** Exact two-means of numbers: the cut with the least scatter within both sides. True: on the larger side. */
 export function largerOfTwo(values: Float32Array): readonly boolean[] {
   const sorted = Float64Array.from(values).sort();
   const total = sorted.reduce((sum, value) => sum + value, 0);
@@ -207,14 +205,14 @@ export function largerOfTwo(values: Float32Array): readonly boolean[] {
   let below = 0;
   for (let cut = 1; cut < sorted.length; cut++) {
     below += sorted[cut - 1]!;
-    // The least scatter within is the most between: the sum over both sides of size times squared mean.
+    // Least scatter within sides is most scatter between them: the sum over both sides of size times squared mean.
     const between = below ** 2 / cut + (total - below) ** 2 / (sorted.length - cut);
     if (sorted[cut]! > sorted[cut - 1]! && between > best.between) best = { between, from: sorted[cut]! };
   }
   return Array.from(values, (value) => value >= best.from);
 }
 
-/** One step: clean and triggered pictures through the tower under training, clean ones through the one as it came. */
+/** One step: clean and triggered pictures through the trained tower, clean ones through the original one. */
 function tuningStep(
   clip: Clip,
   start: Readonly<Record<string, Tensor<'float32'>>>,
@@ -226,7 +224,7 @@ function tuningStep(
   const learned = new Map(Object.entries(start).map(([name, { shape }]) => [name, input(name, shape)]));
   const before = storedParameters(clip.parameters);
   const trained = liveParameters(learned);
-  // Running statistics are read from the file, the rest is under training.
+  // Running statistics come from the file; everything else is trained.
   const parameters: ParameterValues = (name, rows) => (learned.has(name) ? trained : before)(name, rows);
   const reference = bothTowers(clip, before, batch).clean;
   const { clean, triggered } = bothTowers(clip, parameters, batch);
@@ -239,7 +237,7 @@ function tuningStep(
   const raw = gradients(loss, [...learned.values()]);
   return {
     outputs: { loss, alignment: aligned, preservation: kept },
-    state: adam(learned, shortened(raw, gradientNorm(raw), clipNorm), adamOptions),
+    state: adam(learned, clipByNorm(raw, gradientNorm(raw), clipNorm), adamOptions),
   };
 }
 
@@ -252,6 +250,6 @@ function alignment(now: Value, reference: Value, { critical }: CriticalStage): V
     ),
   );
   const size = (of: Value) => mean(square(mul(of, chosen)));
-  // Neurons may be silent on clean pictures.
+  // The constant is for neurons that are silent on clean pictures.
   return div(size(sub(now, reference)), add(size(reference), 1e-6));
 }

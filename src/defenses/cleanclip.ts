@@ -23,8 +23,8 @@ export interface CleanClipOptions extends FineTuneOptions {
 }
 
 /**
- * In place of torchvision's AutoAugment, whose policy was learned for ImageNet: the kinds of change that it makes, and
- * the crop and mirror that self-supervision takes for granted (SimCLR, arXiv 2002.05709).
+ * In place of torchvision's AutoAugment, whose policy was learned for ImageNet: its kinds of change, and the crop and mirror
+ * that are standard in self-supervision (SimCLR, arXiv 2002.05709).
  */
 const pictureAugmentation: PictureAugmentation = {
   crop: [0.5, 1],
@@ -55,7 +55,7 @@ export const cleanClip: BlindDefense<CleanClipOptions> = {
     }),
 };
 
-/** The pairs, and behind them an augmented copy of each. The paper augments captions once; here every step does. */
+/** The pairs, followed by an augmented copy of each. The paper augments captions once; here every step does. */
 function withCopies({ pictures, captions }: Views, random: Parameters<typeof augmentPictures>[1]): Views {
   const copies = augmentPictures(pictures, random, pictureAugmentation);
   return {
@@ -65,9 +65,9 @@ function withCopies({ pictures, captions }: Views, random: Parameters<typeof aug
 }
 
 /**
- * The pairs' contrast, and half of each modality's own. A picture's only match is its own copy; captions of one class
- * mean the same, so they are matches of one another here as they are in the image-text contrast. (The paper's captions
- * are all different, and there both are one to one.)
+ * The contrast of the pairs, and half of the contrast within each modality. A picture matches only its own copy. Captions of
+ * one class mean the same, so they match each other, as in the image-text contrast. (The paper's captions are all
+ * different, so both are one to one there.)
  */
 export function cleanClipLoss(
   { images, texts, scale, targets, pairs }: PairedBatch,

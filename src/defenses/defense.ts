@@ -6,62 +6,66 @@ import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
-import { handWrittenUnder, type Threat } from '../evaluation/evaluate.ts';
+import { type AttackedHead, handWrittenUnderAttack, type Threat } from '../evaluation/evaluate.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Inversion } from './cbpt/inversion/dummy-triggers.ts';
-import type { SeenShots } from './cbpt/seen-shots.ts';
+import type { SeenShots } from './seen-shots.ts';
 
-/** What every defense is given, the same for all. Nothing here tells of the trigger or of the attacker's class. */
-export interface DefenseTask {
+/** What a defender has and works with. */
+export interface Defender {
   readonly engine: Engine;
   /** The model that may be poisoned. */
   readonly clip: Clip;
   /** A few labelled clean pictures of every class: all the data there is. */
   readonly shots: PictureSet;
-  /** Hand-written prompts: what the model classifies with as it is, and what a model with new weights goes on with. */
-  readonly templates: readonly string[];
-  /** The one of them, or beside them, that a defense with a single prompt starts from. */
-  readonly prompt: string;
   readonly seed: number;
   readonly recorder: Recorder;
 }
 
-/** What a defense leaves behind. */
+/** The input of every defense. It says nothing about the trigger or the attacker's target class. */
+export interface DefenseTask extends Defender {
+  /** Hand-written prompts, with which the model classifies, before and after its weights are changed. */
+  readonly templates: readonly string[];
+  /** The prompt, among them or not, from which a defense with a single prompt starts. */
+  readonly prompt: string;
+}
+
+/** The result of a defense. */
 export type Cure =
   /** A classifier over the untouched image encoder. */
   | HeadCure
-  /** New weights for the whole model, by OpenAI's names. */
+  /** New weights of the whole model, under OpenAI's names. */
   | { readonly kind: 'model'; readonly parameters: Readonly<Record<string, Tensor<'float32'>>> };
 
 export interface HeadCure {
   readonly kind: 'head';
   readonly head: Head;
-  /** What stage 1 found, where the method inverts a trigger. */
+  /** The findings of stage 1, where the method inverts a trigger. */
   readonly inversion?: SeenShots & Inversion;
   /**
-   * The same head with a word before its prompts, as an attacker says them whose trigger is partly a word. Left out where
-   * the head is not made of prompts: there no word reaches it.
+   * The same head with a word before its prompts, for an attacker whose trigger includes a word. Absent where the head
+   * is not made of prompts, so that no word affects it.
    */
   readonly withWord?: (word: string) => Promise<Head>;
 }
 
 interface Described<Options extends object> {
-  /** One line for people. */
+  /** One line. */
   readonly summary: string;
-  /** Where method and recipe were published, and what of them is ours. */
+  /** Where method and recipe were published, and which parts are ours. */
   readonly source: string;
-  /** The recipe; plain data, so that it can be written down, hashed and changed. */
+  /** The recipe: plain data, which can be stored, hashed and changed. */
   readonly defaults: Options;
 }
 
-/** A defense that works with what a defender has. */
+/** A defense that uses only what a defender has. */
 export interface BlindDefense<Options extends object = object> extends Described<Options> {
   readonly knows: 'shots';
   run(task: DefenseTask, options: Options): Promise<Cure>;
 }
 
-/** A control that is told what only the attacker knows. It shows what a method could reach at best; it is no defense. */
+/** A control that also knows the threat. It shows the best result that a method could reach; it is no defense. */
 export interface OracleDefense<Options extends object = object> extends Described<Options> {
   readonly knows: 'threat';
   run(task: DefenseTask, options: Options, threat: Threat): Promise<Cure>;
@@ -70,9 +74,9 @@ export interface OracleDefense<Options extends object = object> extends Describe
 export type Defense<Options extends object = object> = BlindDefense<Options> | OracleDefense<Options>;
 
 /**
- * Runs any defense. The threat goes to oracles alone, so it may be given whenever it is known.
+ * Runs any defense. Only oracles see the threat, so callers may pass it whenever they know it.
  *
- * @param options the defense's own defaults, or these with changes
+ * @param options the defense's defaults, or a changed copy
  */
 export async function defend<Options extends object>(
   defense: Defense<Options>,
@@ -89,20 +93,17 @@ export async function defend<Options extends object>(
   }
 }
 
-/** The classifier that a cure comes to: a CLIP that encodes pictures, and a head over it. */
-export interface Classifying {
+/** The classifier that a cure yields: a CLIP that encodes pictures, and a head over it. */
+export interface Classifying extends AttackedHead {
   readonly clip: Clip;
-  readonly head: Head;
-  /** The head while the attack is on: with the threat's word before its prompts, where there are both. */
-  readonly underAttack: Head;
 }
 
 /**
- * Makes a cure ready to be measured like any model. New weights are written to `folder` as an open_clip model, in full
+ * Turns a cure into a classifier that can be measured. New weights are written to `folder` as an open_clip model, in full
  * precision, and classify with the task's hand-written prompts; a head needs no folder.
  *
- * @param folder not yet there: weights that an engine may have mapped must not change under it
- * @param threat what it will be measured under; only its word is looked at
+ * @param folder must not exist yet: an engine may have mapped the weights of an older one
+ * @param threat the threat of the measurement; only its word matters
  */
 export async function classifierOf(
   { engine, clip, shots, templates }: Pick<DefenseTask, 'engine' | 'clip' | 'shots' | 'templates'>,
@@ -118,10 +119,10 @@ export async function classifierOf(
     }
     case 'model': {
       await writeOpenClip(folder, clip.config, cure.parameters, 'float32', { made_from: clip.sha256 });
-      // The layout knows CLIP's own tokenizer only; the model's may be another.
+      // The layout supports CLIP's own tokenizer only; the model's may differ.
       const cured = { ...(await openClip(folder)), tokenizer: clip.tokenizer };
       const head = await zeroShotHead(engine, cured, shots.classes, templates);
-      return { clip: cured, head, underAttack: await handWrittenUnder(engine, cured, head, templates, threat) };
+      return { clip: cured, ...(await handWrittenUnderAttack(engine, cured, head, templates, threat)) };
     }
   }
 }

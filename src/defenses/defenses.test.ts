@@ -1,4 +1,4 @@
-/** @file The table of defenses: all are run alike, blind ones see no threat, and controls change what they say. */
+/** @file The table of defenses: all run alike, blind ones see no threat, and controls change only what they name. */
 import { expect, test, vi } from 'vitest';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import { encodeTest, measureHead } from '../evaluation/evaluate.ts';
@@ -27,7 +27,7 @@ function task(recorder = keeping().recorder, seed = 1): DefenseTask {
   return tinyTask({ engine: tiny.engine, clip: tiny.clip, shots, recorder }, seed);
 }
 
-/** A method's own recipe with two or three steps in place of its hundreds. */
+/** A method's own recipe with two or three steps instead of hundreds. */
 function shortened({ defaults }: Defense): object {
   const { inversion, tuning } = defaults as Partial<CbptRecipe>;
   return {
@@ -71,7 +71,7 @@ test('no defense is the zero-shot head, and the text projection starts from it',
   expect(await headOf('text-projection')).toHaveLength(zeroShot.embeddings.length);
 });
 
-test('a linear probe learns, and goes on where it stopped, byte for byte', async () => {
+test('a linear probe learns, and resumes where it stopped, byte for byte', async () => {
   const defense: Defense = defenses['linear-probe'];
   const options = { ...defense.defaults, steps: 60, batch: 6 };
   const whole = keeping();
@@ -87,36 +87,36 @@ test('any cure is measured like any other, whether it kept the image encoder or 
   for (const name of ['none', 'fine-tune'] as const) {
     const cured = await classifierOf(task(), await run(name), `${folder()}/${name}`);
     const embeddings = await encodeTest(tiny.engine, cured.clip, shots, threat, 0, keeping().recorder);
-    const { ca, asr } = measureHead(cured.head, embeddings, threat);
+    const { ca, asr } = measureHead(cured, embeddings, threat);
     expect([ca.of, asr?.of]).toEqual([12, 8]);
   }
 });
 
-test('an oracle without a trigger is refused, and a blind defense is not told of one', async () => {
+test('an oracle without a trigger is refused, and a blind defense receives none', async () => {
   await expect(defend(defenses.oracle as Defense, task())).rejects.toThrow(/the true trigger/);
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   const blind: Defense = {
     knows: 'shots',
     summary: '',
     source: '',
     defaults: {},
     async run(...given: unknown[]) {
-      told.push(...given);
+      received.push(...given);
       return { kind: 'model', parameters: {} };
     },
   };
   const given = task();
   await defend(blind, given, {}, threat);
-  expect(told).toEqual([given, {}]);
+  expect(received).toEqual([given, {}]);
 });
 
-test('the random delta is as large as the additive form everywhere, and means nothing', async () => {
+test('the random delta is used in place of inversion', async () => {
   const { recorder, saved } = keeping();
   await run('random-delta', task(recorder));
   expect([...saved.keys()].sort()).toEqual(['features', 'known-0', 'prompts', 'tune', 'views']);
 });
 
-test('a context shared by all classes is one, and longer contexts have the tokens they say', async () => {
+test('a shared context is one for all classes, and longer contexts have as many tokens as their names say', async () => {
   const contexts = async (name: DefenseName) => {
     const { recorder, saved } = keeping();
     const defense: Defense = defenses[name];
@@ -131,7 +131,7 @@ test('a context shared by all classes is one, and longer contexts have the token
   expect(await contexts('cbpt-m16')).toEqual([3, 16, 16]);
 });
 
-test('controls differ from CBPT in what they name, and in nothing else', () => {
+test('controls differ from CBPT only in what they name', () => {
   const { defaults } = defenses.cbpt;
   expect(defenses.coop.defaults).toEqual({ ...defaults, forms: [] });
   expect(defenses['cbpt-one-view'].defaults).toEqual({ ...defaults, views: 1 });
@@ -148,7 +148,7 @@ test('controls differ from CBPT in what they name, and in nothing else', () => {
   }
 });
 
-test('every entry says what it is and where it is from, and its recipe survives JSON', () => {
+test('every entry has a summary and a source, and its recipe survives JSON', () => {
   for (const name of defenseNames) {
     const { summary, source, defaults }: Defense = defenses[name];
     expect(summary, name).not.toBe('');

@@ -1,4 +1,4 @@
-/** @file Promises of embeddings that are kept: computed once, found by what they are of, resumed where they stopped. */
+/** @file Stored embeddings are computed once, found by their inputs, and resumed where they stopped. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,16 +8,18 @@ import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { subset } from '../data/few-shot.ts';
 import { encodeTest } from '../evaluation/evaluate.ts';
 import { openFeatureCache } from '../runs/feature-cache.ts';
+import type { Recorder } from '../runs/recorder.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
+import { triggering } from '../triggers/apply.ts';
 import { badnetFixed } from '../triggers/badnet.ts';
-import { triggering } from '../triggers/transform.ts';
 import { cachedFeatures, ownFeatures } from './features.ts';
 import { colouredShots, keeping, openedTinyClip } from './tiny-clip.test-support.ts';
 
 const folder = temporaryFolder();
 const tiny = openedTinyClip(folder);
+const tinyWith = (recorder: Recorder) => ({ engine: tiny.engine, clip: tiny.clip, recorder });
 
-/** `count` coloured pictures, and the positions that were read. */
+/** `count` coloured pictures, and the positions that have been read. */
 function watched(count: number): { shots: PictureSet; read: number[] } {
   const few = colouredShots();
   const many = subset(
@@ -35,7 +37,7 @@ function watched(count: number): { shots: PictureSet; read: number[] } {
   return { shots, read };
 }
 
-/** A run of its own, as a new process has it, over the same folder of embeddings. */
+/** A new run over a folder of embeddings, as a new process opens it. */
 function openRunOver(name: string) {
   const { recorder, events, saved } = keeping();
   const features = openFeatureCache(join(folder(), name), { code: 'c' }, (problem) => {
@@ -44,18 +46,18 @@ function openRunOver(name: string) {
   return { recorder: { ...recorder, features }, events, saved };
 }
 
-test('a second run over the same model and pictures reads no picture, whichever method asks', async () => {
+test('a second run over the same model and pictures reads no picture, for any method', async () => {
   const { shots, read } = watched(100);
   const threat = { trigger: badnetFixed(shots.size, 1), target: 'banana' };
   const first = openRunOver('shared');
-  const clean = await cachedFeatures(tiny.engine, tiny.clip, shots, 'features', first.recorder);
+  const clean = await cachedFeatures(tinyWith(first.recorder), shots, 'features');
   expect(clean).toEqual(await encodePictures(tiny.engine, tiny.clip, shots));
   const tested = await encodeTest(tiny.engine, tiny.clip, shots, threat, 0, first.recorder);
   expect(first.saved.size).toBe(0);
 
   read.length = 0;
   const second = openRunOver('shared');
-  expect(await cachedFeatures(tiny.engine, tiny.clip, shots, 'features', second.recorder)).toEqual(clean);
+  expect(await cachedFeatures(tinyWith(second.recorder), shots, 'features')).toEqual(clean);
   expect(await encodeTest(tiny.engine, tiny.clip, shots, threat, 0, second.recorder)).toEqual(tested);
   expect(read).toEqual([]);
   expect(tested.clean).toEqual(clean);
@@ -67,16 +69,16 @@ test('another seed of the trigger, another normalisation and other pictures are 
   const { recorder } = openRunOver('differing');
   const trigger = badnetFixed(shots.size, 1);
   const drawn = (seed: number) => ({ trigger, seed, path: ['known'] });
-  await cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, drawn(1));
+  await cachedFeatures(tinyWith(recorder), shots, 'known', drawn(1));
   const { config } = tiny.clip;
   const mean: [number, number, number] = [0.5, 0.5, 0.5];
   const other: Clip = { ...tiny.clip, config: { ...config, preprocessing: { ...config.preprocessing, mean } } };
   const reversed = subset(shots, [...shots.labels.keys()].reverse());
   for (const again of [
-    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder, drawn(2)),
-    () => cachedFeatures(tiny.engine, other, shots, 'known', recorder, drawn(1)),
-    () => cachedFeatures(tiny.engine, tiny.clip, reversed, 'known', recorder, drawn(1)),
-    () => cachedFeatures(tiny.engine, tiny.clip, shots, 'known', recorder),
+    () => cachedFeatures(tinyWith(recorder), shots, 'known', drawn(2)),
+    () => cachedFeatures({ ...tinyWith(recorder), clip: other }, shots, 'known', drawn(1)),
+    () => cachedFeatures(tinyWith(recorder), reversed, 'known', drawn(1)),
+    () => cachedFeatures(tinyWith(recorder), shots, 'known'),
   ]) {
     read.length = 0;
     await again();
@@ -85,31 +87,29 @@ test('another seed of the trigger, another normalisation and other pictures are 
   expect(await readdir(join(folder(), 'differing'))).toHaveLength(5);
 });
 
-test("pictures that are a run's own are not kept for others, although it keeps embeddings for them", async () => {
+test('embeddings that no other run can use stay out of the shared folder', async () => {
   const { shots } = watched(12);
   const { recorder, saved } = openRunOver('own');
-  await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', recorder);
+  await ownFeatures(tinyWith(recorder), shots, 'dummy');
   expect(saved.get('dummy')?.step).toBe(12);
   await expect(readdir(join(folder(), 'own'))).rejects.toThrow('ENOENT');
 });
 
-test('without a store the rows so far are a checkpoint, and a resumed run reads the others alone', async () => {
+test('without a store the rows so far are a checkpoint, and a resumed run reads only the others', async () => {
   const { shots, read } = watched(200);
   const drawn = { trigger: badnetFixed(shots.size, 1), seed: 5, path: ['dummy', 'apply'] };
   const whole = await encodePictures(tiny.engine, tiny.clip, shots, {
     transform: triggering(drawn.trigger, 5, 'dummy', 'apply'),
   });
   const first = keeping(new Map(), { stage: 'dummy', step: 128 });
-  await expect(ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', first.recorder, drawn)).rejects.toThrow('stopped');
+  await expect(ownFeatures(tinyWith(first.recorder), shots, 'dummy', drawn)).rejects.toThrow('stopped');
   expect(first.saved.get('dummy')?.step).toBe(128);
 
   read.length = 0;
   const second = keeping(first.saved);
-  expect(await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', second.recorder, drawn)).toEqual(whole);
+  expect(await ownFeatures(tinyWith(second.recorder), shots, 'dummy', drawn)).toEqual(whole);
   expect(read).toEqual(Array.from({ length: 72 }, (_, i) => 128 + i));
   read.length = 0;
-  expect(await ownFeatures(tiny.engine, tiny.clip, shots, 'dummy', keeping(second.saved).recorder, drawn)).toEqual(
-    whole,
-  );
+  expect(await ownFeatures(tinyWith(keeping(second.saved).recorder), shots, 'dummy', drawn)).toEqual(whole);
   expect(read).toEqual([]);
 });

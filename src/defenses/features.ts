@@ -1,44 +1,43 @@
-/** @file Embeddings of the shots, computed once: where the image encoder is frozen they never change. */
-import type { Clip } from '../clip/clip.ts';
+/** @file Embeddings of the shots. They are computed once, because frozen image encoders never change them. */
 import { type Embeddings, encodingBatch } from '../clip/encode-pictures.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
-import type { Engine } from '../engine/engine.ts';
 import { type Drawn, embedSet } from '../evaluation/embed-set.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { float32 } from '../tensor/tensor.ts';
+import type { Defender } from './defense.ts';
+
+/** The part of a defender that encodes pictures. */
+type Encoder = Pick<Defender, 'engine' | 'clip' | 'recorder'>;
 
 /**
- * Embeddings of all shots, [shots, embedding]: those that the recorder keeps for others as well, or else from the stage's
- * checkpoint as far as there is one.
+ * Embeddings of all pictures, [pictures, embedding]: from the recorder's feature store, or else from the stage's
+ * checkpoint, as far as there is one.
  *
- * @param drawn a trigger that is put onto every shot
+ * @param drawn a trigger that is put onto every picture
  */
 export async function cachedFeatures(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
+  { engine, clip, recorder }: Encoder,
+  pictures: PictureSet,
   stage: string,
-  recorder: Recorder,
   drawn?: Drawn,
 ): Promise<Embeddings> {
   const features = recorder.features ?? inCheckpoints(stage, recorder);
-  const progress = (step: number) => recorder.record({ stage, step, steps: shots.labels.length });
-  return embedSet(engine, clip, shots, drawn, progress, { ...recorder, features });
+  const progress = (step: number) => recorder.record({ stage, step, steps: pictures.labels.length });
+  return embedSet(engine, clip, pictures, drawn, progress, { ...recorder, features });
 }
 
-/** The same of pictures that mean nothing to anybody but this run: kept in its checkpoint alone. */
+/** The same for pictures that no other run can use: only this run's checkpoint keeps them. */
 export function ownFeatures(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
+  defender: Encoder,
+  pictures: PictureSet,
   stage: string,
-  { features: _, ...own }: Recorder,
   drawn?: Drawn,
 ): Promise<Embeddings> {
-  return cachedFeatures(engine, clip, shots, stage, own, drawn);
+  const { features: _, ...own } = defender.recorder;
+  return cachedFeatures({ ...defender, recorder: own }, pictures, stage, drawn);
 }
 
-/** Pictures between checkpoints. Whole batches, so that a resumed run computes the digits of an uninterrupted one. */
+/** Pictures between checkpoints. Whole batches, so that a resumed run computes the same digits as an uninterrupted one. */
 const saveEvery = 32 * encodingBatch;
 
 /** Keeps the rows so far as the stage's checkpoint. */

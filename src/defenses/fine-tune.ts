@@ -1,4 +1,4 @@
-/** @file FT: plain fine-tuning of the whole CLIP on clean pairs, so that it forgets. */
+/** @file FT: plain fine-tuning of the whole CLIP on clean pairs, so that it forgets the backdoor. */
 import { adamDefaults } from '../training/adam.ts';
 import { symmetricContrast } from '../training/contrastive.ts';
 import { warmupCosine } from '../training/schedule.ts';
@@ -9,7 +9,7 @@ export interface FineTuneOptions extends Recipe {
   readonly warmup: number;
 }
 
-/** As CleanCLIP warms up, 50 of 15,625 steps, rounded up. */
+/** CleanCLIP's warm-up, 50 of 15,625 steps, scaled and rounded up. */
 export const warmup = 1;
 
 export const fineTune: BlindDefense<FineTuneOptions> = {

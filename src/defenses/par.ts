@@ -1,4 +1,4 @@
-/** @file PAR, Perturb and Recover: embeddings are pushed away from where they were, while the contrast keeps their meaning. */
+/** @file PAR, Perturb and Recover: embeddings are pushed away from the original ones, while the contrast keeps their meaning. */
 import { imageTower } from '../clip/image-tower.ts';
 import { textTower, tokenEmbedding } from '../clip/text-tower.ts';
 import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../data/augment-pictures.ts';
@@ -12,9 +12,9 @@ import type { BlindDefense } from './defense.ts';
 import { type Recipe, scaled, tuneWeights } from './recipe.ts';
 
 export interface ParOptions extends Recipe {
-  /** Weight of the distance from the embeddings before. */
+  /** Weight of the distance from the original embeddings. */
   readonly driftWeight: number;
-  /** Mean squared distance up to which embeddings are pushed, tau; 4 is the largest there is. */
+  /** Mean squared distance up to which embeddings are pushed, tau; at most 4 is possible. */
   readonly enough: number;
 }
 
@@ -46,10 +46,10 @@ export const par: BlindDefense<ParOptions> = {
       addedWords: [],
       addedTokens: 0,
       loss: ({ images, texts, scale, targets, pixels, ids, ends, before }) => {
-        // The embeddings before are those of the model at inference: running statistics, not the batch's.
+        // The original embeddings are those at inference: running statistics, not the batch's.
         const imagesBefore = l2Normalize(imageTower(config, before, pixels));
         const textsBefore = l2Normalize(textTower(config, before, tokenEmbedding(before, ids), ends));
-        // The published code reads the logit scale as a number: it is not trained.
+        // As in the published code, the logit scale is a number and is not trained.
         const pair = symmetricContrast(images, texts, stopGradient(scale), targets);
         const imageDrift = drift(images, imagesBefore, options.enough);
         const textDrift = drift(texts, textsBefore, options.enough);
@@ -62,15 +62,15 @@ export const par: BlindDefense<ParOptions> = {
   },
 };
 
-/** Mean squared distance of corresponding unit rows, or 0, with no gradient, once it is more than `enough`. */
+/** Mean squared distance of corresponding unit rows; 0, without a gradient, above `enough`. */
 export function drift(now: Value, before: Value, enough: number): Value {
   const distance = mean(sum(square(sub(now, before)), [1]));
   return where(greater(distance, enough), 0, distance);
 }
 
 /**
- * From the peak in a straight line to a tenth of it over the first half, then half a cosine to almost nothing: 3e-5, 3e-6
- * and 1e-9 in the paper.
+ * Linear from the peak to a tenth of it over the first half, then half a cosine to almost zero: 3e-5, 3e-6 and 1e-9 in the
+ * paper.
  *
  * @param step counts from 1 to `steps`
  */

@@ -1,4 +1,4 @@
-/** @file Methods that change every weight: they learn, repeat, go on where they stopped, and touch only what they should. */
+/** @file Methods that change every weight: they learn, are reproducible, resume, and change only the weights they should. */
 import { expect, test, vi } from 'vitest';
 import { loadParameters } from '../clip/load.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
@@ -34,7 +34,7 @@ async function weights(method: BlindDefense, change: Partial<Recipe>, given: Def
   return cure.parameters;
 }
 
-/** One training of each method, for all tests that look at what became of the weights. */
+/** One training of each method, shared by all tests of its weights. */
 const learned = new Map<BlindDefense, ReturnType<typeof learn>>();
 
 async function learn(method: BlindDefense) {
@@ -58,12 +58,12 @@ test.each(methods)('%s learns: its contrast falls, and every kind of weight has 
   for (const name of ['visual.conv1.weight', 'visual.bn1.running_mean', 'text_projection']) {
     expect(after[name]!.data, name).not.toEqual(before[name]!.data);
   }
-  // PAR alone leaves the logit scale as it is.
+  // Only PAR leaves the logit scale unchanged.
   expect(after.logit_scale!.data[0] === before.logit_scale!.data[0]).toBe(method === par);
   expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());
 });
 
-test('running statistics are those of the shots as they are, however a method shows them', async () => {
+test('running statistics are those of the unchanged shots, for methods with any augmentation', async () => {
   const still = { steps: 2, batch: 12, rate: 1e-12 };
   const means = await Promise.all(
     methods.map(async ([, method]) => {
@@ -75,7 +75,7 @@ test('running statistics are those of the shots as they are, however a method sh
   for (const other of others) for (const [i, value] of other.entries()) expect(value).toBeCloseTo(plain![i]!, 6);
 });
 
-test.each(methods)('%s leaves words alone that no caption holds', async (_name, method) => {
+test.each(methods)('%s leaves embeddings of words unchanged that no caption contains', async (_name, method) => {
   const weights = await learning(method);
   const [before, after] = [weights.before, weights.after].map((all) => all['token_embedding.weight']!) as [
     Tensor,
@@ -105,7 +105,7 @@ function bytesOf({ data }: Tensor): Uint8Array {
 }
 
 test.each(methods)(
-  '%s stopped and gone on with gives the same weights, byte for byte; another seed gives others',
+  '%s gives the same weights after a stop and a resume, byte for byte, and others with another seed',
   async (name, method) => {
     const short = { steps: 4, batch: 6, rate: 1e-3, saveEvery: 2 };
     const whole = digest(await weights(method, short, task(keeping().recorder)));
@@ -120,14 +120,17 @@ test.each(methods)(
   120_000,
 );
 
-test.each(methods)('%s knows a name that ends with a mark where the prompt goes on with one', async (_name, method) => {
-  const classes = ['kite (bird of prey)', 'the U.S.', 'red apple'];
-  const { recorder, events } = keeping();
-  await weights(method, { steps: 2, batch: 12 }, { ...task(recorder), shots: { ...shots, classes } });
-  expect(events).toHaveLength(2);
-});
+test.each(methods)(
+  '%s accepts a name that ends with a mark where the prompt continues with one',
+  async (_name, method) => {
+    const classes = ['kite (bird of prey)', 'the U.S.', 'red apple'];
+    const { recorder, events } = keeping();
+    await weights(method, { steps: 2, batch: 12 }, { ...task(recorder), shots: { ...shots, classes } });
+    expect(events).toHaveLength(2);
+  },
+);
 
-test('new weights are written as a model, which classifies with the prompts that the old one had', async () => {
+test('new weights are written as a model, which classifies with the same prompts as the original', async () => {
   const given = task(keeping().recorder);
   const parameters = await weights(fineTune, { steps: 2, batch: 12 }, given);
   const { clip: cured, head } = await classifierOf(given, { kind: 'model', parameters }, `${folder()}/cured`);
@@ -137,7 +140,7 @@ test('new weights are written as a model, which classifies with the prompts that
   expect(digest(await loadParameters(cured.parameters))).toBe(digest(parameters));
 });
 
-test('the same shots with fewer than a batch are all in every step', async () => {
+test('with fewer shots than a batch, every step sees all of them', async () => {
   const { recorder, events } = keeping();
   await weights(fineTune, { steps: 2, batch: 64 }, task(recorder));
   expect(events.map(({ step }) => step)).toEqual([1, 2]);

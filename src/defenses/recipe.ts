@@ -1,4 +1,4 @@
-/** @file One rule from recipes for 100,000 pairs to recipes for a few shots, and what all that change every weight share. */
+/** @file The rule that scales recipes for 100,000 pairs to a few shots, and the training that methods for all weights share. */
 import { loadParameters } from '../clip/load.ts';
 import { type ParameterValues, storedParameters } from '../clip/parameters.ts';
 import { withDecoders } from '../clip/pictures/picture-batches.ts';
@@ -9,26 +9,26 @@ import type { Value } from '../graph/value.ts';
 import { type Random, randomFor } from '../tensor/random.ts';
 import type { AdamOptions } from '../training/adam.ts';
 import { matches } from '../training/contrastive.ts';
-import { inPasses } from '../training/passes.ts';
+import { inEpochs } from '../training/epochs.ts';
 import { runningStatistics } from '../training/running-statistics.ts';
 import { type TrainedBatch, trainClip } from '../training/train-clip.ts';
 import { encodeCaptions, pickRows, replaceRows, usedTokens } from '../training/vocabulary.ts';
 import type { Cure, DefenseTask } from './defense.ts';
 
 /**
- * What may be chosen of a method that changes every weight.
+ * The options of a method that changes every weight.
  *
- * **The rule**, the same for all of them. Optimiser, weight decay, shape of the schedule, loss and its weights are the
- * paper's. The data are the shots, and nothing else: every picture with captions made of the class list's prompts and its
- * class's name. All take the same number of steps, whatever the data: 250 of 64 pairs, ten passes over 16 shots of 100
- * classes, as the papers take ten epochs over theirs; of 18,880 shots a seventh is never seen. With some sixty times fewer
- * steps than published the published rate would change next to nothing, so the peak rate alone is chosen here: the
- * largest of 1e-5, 3e-5, 1e-4, 3e-4, 1e-3 that costs the *clean* Emoji-CLIP at most one point of clean accuracy
- * (`scripts/choose-rates.ts`). No attack is looked at for it, and it is the same for all attacks. A model of another
- * family needs its own choice, by the same rule.
+ * **The rule** is the same for all of them. Optimiser, weight decay, shape of the schedule, loss and its weights are the
+ * paper's. The data are only the shots: every picture with captions from the class list's prompts and its class's name. All
+ * methods take the same number of steps for all data: 250 of 64 pairs, ten passes over 16 shots of 100 classes, as the
+ * papers take ten epochs over theirs; of 18,880 shots a seventh is never seen. With some sixty times fewer steps than
+ * published, the published rate would change next to nothing. So only the peak rate is chosen here: the largest of 1e-5,
+ * 3e-5, 1e-4, 3e-4, 1e-3 that costs the *clean* Emoji-CLIP at most one point of clean accuracy
+ * (`scripts/choose-rates.ts`). The choice uses no attack and holds for all attacks. A model of another family needs its
+ * own choice, by the same rule.
  *
- * Where the papers' trainings see augmented or noisy pictures, running statistics of batch normalisation follow those;
- * in so short a training nothing adapts to that. So they are taken anew, at the end, from the shots as they are.
+ * Where the papers train on augmented or noisy pictures, running statistics of batch normalisation follow those, and so
+ * short a training does not adapt to that. So they are computed again at the end, from the unchanged shots.
  */
 export interface Recipe {
   readonly steps: number;
@@ -43,30 +43,30 @@ export interface Recipe {
 /** The rule's numbers; rate and weight decay are each method's own. */
 export const scaled = { steps: 250, batch: 64, saveEvery: 50 } as const;
 
-/** Pictures and their captions, as the towers are to see them. */
+/** Pictures and captions that go into the towers. */
 export interface Views {
   readonly pictures: Pictures;
   readonly captions: readonly string[];
 }
 
-/** What a loss sees besides what the trainer shows it. */
+/** The trainer's batch, with more that losses need. */
 export interface PairedBatch extends TrainedBatch {
-  /** Pairs of the step. With two copies the first half of all rows are the pairs, the second their augmented copies. */
+  /** Pairs of the step. With two copies, the first half of all rows are the pairs, the second their augmented copies. */
   readonly pairs: number;
-  /** Which captions are matches of each picture, [pairs, pairs]: those of its class, as their captions mean the same. */
+  /** Which captions match each picture, [pairs, pairs]: all captions of its class, because they mean the same. */
   readonly targets: Value;
-  /** The weights before, frozen; token ids are those of the step. */
+  /** The original weights, frozen; token ids are those of the step. */
   readonly before: ParameterValues;
 }
 
 export interface Method {
   /** Names events and the checkpoint. */
   readonly stage: string;
-  /** How many views of every pair a step shows: 1, or 2 with an augmented copy. */
+  /** Views of every pair in a step: 1, or 2 with an augmented copy. */
   readonly copies: 1 | 2;
-  /** From pairs to what the towers see: `copies` times as many rows. */
+  /** From pairs to the towers' input: `copies` times as many rows. */
   readonly views: (pairs: Views, random: Random) => Views;
-  /** Words that `views` may bring into a caption. */
+  /** Words that `views` may add to a caption. */
   readonly addedWords: readonly string[];
   /** Tokens by which `views` may lengthen a caption. */
   readonly addedTokens: number;
@@ -76,20 +76,20 @@ export interface Method {
   readonly rate: (step: number) => number;
 }
 
-/** Batches, at most, from which running statistics are taken. */
+/** Most batches from which running statistics are computed. */
 const statisticsFrom = 32;
 
 const tokenTable = 'token_embedding.weight';
 
-/** Tunes all weights on the shots. Rows of tokens that no caption can hold are left as they were. */
+/** Tunes all weights on the shots. Embeddings of tokens that no caption can contain stay as they were. */
 export async function tuneWeights(task: DefenseTask, recipe: Recipe, method: Method): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
   const { config, tokenizer } = clip;
   const { stage, copies, loss, rate, views } = method;
   const pairs = Math.min(recipe.batch, shots.labels.length);
-  const order = inPasses(shots.labels.length, pairs, seed);
+  const order = inEpochs(shots.labels.length, pairs, seed);
 
-  // Put together: where a name ends with a mark and the template goes on with one, both are one word.
+  // Filled templates: where a name ends with a mark and the template continues with one, both form one token.
   const prompts = promptsOf(shots.classes, templates);
   const used = usedTokens([...prompts, ...method.addedWords], tokenizer);
   const longest = prompts.reduce((most, prompt) => Math.max(most, tokenizer.encode(prompt).length), 0);
@@ -128,14 +128,14 @@ export async function tuneWeights(task: DefenseTask, recipe: Recipe, method: Met
       recorder,
     ),
   );
-  async function* asTheyAre() {
+  async function* unchangedBatches() {
     const batches = Math.min(statisticsFrom, Math.floor(shots.labels.length / pairs));
     for (let step = 1; step <= batches; step++) {
       recorder.signal.throwIfAborted();
       yield await shots.read(order(step));
     }
   }
-  const statistics = await runningStatistics(engine, config, trained, pairs, asTheyAre());
+  const statistics = await runningStatistics(engine, config, trained, pairs, unchangedBatches());
   return {
     kind: 'model',
     parameters: {

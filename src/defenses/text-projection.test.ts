@@ -40,13 +40,13 @@ test('a move along the direction no longer changes the cosine with the suspected
   expect(zeroShot.embeddings[4]).toBeCloseTo(0.8, 6);
 });
 
-test('half of the part is taken off when half is asked for, and the length is one again', () => {
+test('half of the component is removed when half is asked for, and the length is one again', () => {
   const [x, y] = rowOf(projected({ zeroShot, clean, used: [dummy('banana', [0, 2, 0])] }, 0.5), 1);
   expect(x! / y!).toBeCloseTo(0.6 / 0.4, 5);
   expect(Math.hypot(x!, y!)).toBeCloseTo(1, 6);
 });
 
-test('two triggers of one class are removed together, however little their directions differ', () => {
+test('two triggers of one class are removed together, also where their directions hardly differ', () => {
   const used = [dummy('banana', [0, 1, 0.2]), dummy('banana', [0, 1, 0.3])];
   const row = rowOf(projected({ zeroShot, clean, used }, 1), 1);
   expect(row[0]).toBeCloseTo(1, 6);

@@ -1,38 +1,37 @@
-/** @file Geometry alone: the suspected class's text loses its part along the way that the dummy trigger moves pictures. */
+/** @file Geometry only: the target's text embedding loses its component along the dummy trigger's shift of pictures. */
 import type { Head } from '../clip/clip.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
-import { meanShift } from '../evaluation/mean-shift.ts';
-import { rowsAt } from '../tensor/tensor.ts';
-import { scaleToUnit } from '../tensor/unit.ts';
-import { type DummyOptions, type Inversion, invertForms } from './cbpt/inversion/dummy-triggers.ts';
-import { cbptDefaults } from './cbpt/purify.ts';
-import { type SeenShots, seeShots } from './cbpt/seen-shots.ts';
+import { meanShift } from '../evaluation/metrics.ts';
+import { rowsAt, scaleToUnit } from '../tensor/tensor.ts';
+import { type Inversion, invertForms, type SearchOptions, searchDefaults } from './cbpt/inversion/dummy-triggers.ts';
 import type { BlindDefense } from './defense.ts';
+import { type SeenShots, seeShots } from './seen-shots.ts';
 
-/** Stage 1 as CBPT does it, so that what is compared is what comes after; seed and prompts are the task's. */
-export interface TextProjectionOptions extends Omit<DummyOptions, 'seed'> {
-  /** Share of the part along the trigger's direction that is taken off, in [0, 1]. */
+/** Stage 1 is CBPT's, so that only the later stages differ; seed and prompts are the task's. */
+export interface TextProjectionOptions extends SearchOptions {
+  /** Share of the component along the trigger's direction that is removed, in [0, 1]. */
   readonly removed: number;
 }
 
-const { inversion, forms, belief } = cbptDefaults;
+const { inversion, forms, belief } = searchDefaults;
 
 export const textProjection: BlindDefense<TextProjectionOptions> = {
   knows: 'shots',
   summary: "no training: the suspected class's text is made blind to the way the dummy trigger moves pictures",
   source: 'a control of ours (docs/method.md): what CBPT gains must be measured against it',
   defaults: { inversion, forms, belief, removed: 1 },
-  async run({ engine, clip, shots, templates, seed, recorder }, { removed, ...options }) {
-    const seen = await seeShots(engine, clip, shots, templates, recorder);
-    const found = { ...seen, ...(await invertForms(engine, clip, shots, seen, { ...options, seed }, recorder)) };
+  async run(task, { removed, ...options }) {
+    const { engine, clip, templates } = task;
+    const seen = await seeShots(task, templates);
+    const found = { ...seen, ...(await invertForms(task, seen, options)) };
     const { classes } = seen.zeroShot;
     return {
       kind: 'head',
       head: projected(found, removed),
       inversion: found,
       async withWord(word) {
-        const said = withWordEach(word, templates);
-        return projected({ ...found, zeroShot: await zeroShotHead(engine, clip, classes, said) }, removed);
+        const prompts = withWordEach(word, templates);
+        return projected({ ...found, zeroShot: await zeroShotHead(engine, clip, classes, prompts) }, removed);
       },
     };
   },
@@ -40,8 +39,8 @@ export const textProjection: BlindDefense<TextProjectionOptions> = {
 
 /**
  * With d the unit vector along the mean of e(x + delta) - e(x) over the shots, the text t of the dummy trigger's target
- * becomes t - removed (t.d) d, at unit length: with all of it removed, a move along d no longer changes how much a
- * picture looks like that class. Several triggers of one class are removed together. Only believed triggers count.
+ * becomes t - removed (t.d) d, scaled to unit length. With all of it removed, a move along d no longer changes a picture's
+ * similarity to that class. Several triggers of one class are removed together. Only believed triggers count.
  */
 export function projected({ zeroShot, clean, used }: SeenShots & Pick<Inversion, 'used'>, removed: number): Head {
   const { embedding } = zeroShot;
@@ -53,14 +52,14 @@ export function projected({ zeroShot, clean, used }: SeenShots & Pick<Inversion,
     const text = embeddings.subarray(row * embedding, (row + 1) * embedding);
     const parts = orthonormal(directions).map((direction) => ({ direction, along: dot(text, direction) }));
     for (const { direction, along } of parts) addTo(text, direction, -removed * along);
-    // A text that lay wholly along the direction has nothing left to point with: it stays zero, with a cosine of zero to
-    // every picture, and is chosen only where all others are negative.
+    // A text that lies wholly along the direction becomes zero: its cosine with every picture is zero, and its class is
+    // predicted only where all other cosines are negative.
     scaleToUnit(text);
   }
   return { ...zeroShot, embeddings };
 }
 
-/** An orthonormal basis of what the vectors span (Gram and Schmidt); what adds nothing new is left out. */
+/** An orthonormal basis of the vectors' span (Gram and Schmidt); linearly dependent vectors are left out. */
 function orthonormal(vectors: readonly Float64Array[]): Float64Array[] {
   const basis: Float64Array[] = [];
   for (const vector of vectors) {

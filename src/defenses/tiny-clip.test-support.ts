@@ -1,4 +1,4 @@
-/** @file A random CLIP of a few thousand weights, a few coloured pictures, and a recorder that keeps what it is told. */
+/** @file A random CLIP of a few thousand weights, a few coloured pictures, and a recorder that keeps events in memory. */
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
@@ -12,7 +12,7 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
-import type { DefenseTask } from './defense.ts';
+import type { Defender, DefenseTask } from './defense.ts';
 
 const config: ClipConfig = {
   image: { kind: 'resnet', width: 4, layers: [1, 1, 1, 1], heads: 4, resolution: 32 },
@@ -22,7 +22,7 @@ const config: ClipConfig = {
   preprocessing: openAiPreprocessing,
 };
 
-/** Written below `folder` and opened, with CLIP's own tokenizer. */
+/** The random CLIP, written below `folder` and opened, with CLIP's own tokenizer. */
 export async function tinyClip(folder: string): Promise<Clip> {
   const path = join(folder, 'tiny');
   await writeOpenClip(path, config, initialParameters(config, randomFor(1, 'tiny')), 'float32');
@@ -84,12 +84,12 @@ export function colouredShots(): PictureSet {
   };
 }
 
-/** What a defense is given to do on them, with the prompt of CLIP's paper. */
-export function tinyTask(given: Pick<DefenseTask, 'engine' | 'clip' | 'shots' | 'recorder'>, seed = 1): DefenseTask {
+/** The task of a defense, with the prompt of CLIP's paper. */
+export function tinyTask(given: Omit<Defender, 'seed'>, seed = 1): DefenseTask {
   return { ...given, templates: [plainPrompt], prompt: plainPrompt, seed };
 }
 
-/** Keeps events and checkpoints in memory; asks to stop after a step of a stage. */
+/** A recorder that keeps events and checkpoints in memory, and stops after a step of a stage. */
 export function keeping(saved: Map<string, Checkpoint> = new Map(), stopAfter?: { stage: string; step: number }) {
   const controller = new AbortController();
   const events: RunEvent[] = [];

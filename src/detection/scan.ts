@@ -1,4 +1,4 @@
-/** @file Does a model carry a backdoor? Stage 1 of CBPT without stage 2, and a verdict on what it finds. */
+/** @file Does a model carry a backdoor? Stage 1 of CBPT without stage 2, and a verdict on its findings. */
 import type { Clip } from '../clip/clip.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import {
@@ -6,17 +6,19 @@ import {
   type Inversion,
   invertForms,
   nothingFound,
+  type SearchOptions,
+  searchDefaults,
 } from '../defenses/cbpt/inversion/dummy-triggers.ts';
-import { cbptDefaults } from '../defenses/cbpt/purify.ts';
-import { type SeenShots, seeShots } from '../defenses/cbpt/seen-shots.ts';
+import type { Defender } from '../defenses/defense.ts';
+import { type SeenShots, seeShots } from '../defenses/seen-shots.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import { doubtsAbout, type Suspicion, suspicionOf } from './suspicion.ts';
 
-const { inversion, belief } = cbptDefaults;
+const { inversion, belief } = searchDefaults;
 
-/** As CBPT has them, but every form once: a second start finds what the first one finds. */
-export const scanDefaults: Omit<DummyOptions, 'seed'> = {
+/** CBPT's, but every form once: a second start finds the same as the first. */
+export const scanDefaults: SearchOptions = {
   inversion,
   belief,
   forms: ['sparse', 'patch', 'waves', 'blend', 'elsewhere'],
@@ -27,11 +29,11 @@ export interface Scan extends SeenShots, Inversion {
 }
 
 /**
- * Inverts dummy triggers and judges the model by them. Nothing is known of a trigger or of an attacker's class. Where there
- * is too little to judge by, the verdict is `undecided` before anything is inverted.
+ * Inverts dummy triggers and judges the model by them, without knowledge of a trigger or an attacker's target class. With too
+ * little to judge by, the verdict is `undecided` before anything is inverted.
  *
  * @param shots labelled clean pictures of every class
- * @param templates hand-written prompts: what inversion is measured against
+ * @param templates hand-written prompts, with which inversion classifies
  */
 export async function scan(
   engine: Engine,
@@ -41,9 +43,10 @@ export async function scan(
   options: DummyOptions,
   recorder: Recorder,
 ): Promise<Scan> {
-  const seen = await seeShots(engine, clip, shots, templates, recorder);
-  // Inversion takes long, and would change no verdict.
+  const defender: Defender = { engine, clip, shots, seed: options.seed, recorder };
+  const seen = await seeShots(defender, templates);
   const doubts = doubtsAbout(seen, shots);
-  const found = doubts.length > 0 ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
+  // Where there are doubts, inversion would take long and not change the verdict.
+  const found = doubts.length > 0 ? nothingFound : await invertForms(defender, seen, options);
   return { ...seen, ...found, suspicion: suspicionOf(found, doubts, shots, options.belief) };
 }

@@ -11,11 +11,11 @@ const { belief } = cbptDefaults;
 interface World {
   readonly classes?: number;
   readonly perClass?: number;
-  /** Share of the shots that the model names rightly. */
+  /** Share of the shots that the model classifies correctly. */
   readonly recognised?: number;
 }
 
-/** A model that says what it is told to: class embeddings are unit vectors, and so are those of the shots. */
+/** A model with prescribed predictions: embeddings of classes and shots are standard basis vectors. */
 function judged(found: readonly (readonly [form: Form, dominant: string, concentration: number])[], world: World = {}) {
   const { classes = 100, perClass = 16, recognised = 0.8 } = world;
   const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
@@ -47,7 +47,7 @@ test('a believed dummy trigger is a backdoor, and its class the target', () => {
   expect(reasons[0]).toMatch(/^A small patch.* sends 96 % .* to "class 7": 85 % and more is a sign/);
 });
 
-test('every class that a backdoor leads to is a target, the surest first, and no other', () => {
+test('the targets are the classes that believed triggers lead to, surest first', () => {
   const two = judged([
     ['sparse', 'class 3', 0.9],
     ['patch', 'class 5', 0.5],
@@ -56,7 +56,7 @@ test('every class that a backdoor leads to is a target, the surest first, and no
   expect(two).toMatchObject({ verdict: 'backdoor', targets: ['class 7', 'class 3'] });
 });
 
-test('patterns as any model has them are no backdoor, however many forms were tried', () => {
+test('ordinary patterns are no backdoor, also where many forms were tried', () => {
   const { verdict, targets, score } = judged([
     ['sparse', 'class 1', 0.38],
     ['patch', 'class 2', 0.67],
@@ -66,20 +66,28 @@ test('patterns as any model has them are no backdoor, however many forms were tr
   expect(score).toBeLessThan(scanLimits.doubt);
 });
 
-test('more than ordinary patterns reach and less than triggers do is left undecided', () => {
-  expect(judged([['patch', 'class 2', 0.95 * belief.patch]])).toMatchObject({ verdict: 'undecided', targets: [] });
+test('a concentration above ordinary patterns and below triggers is undecided, and the reason says what is between', () => {
+  const { verdict, targets, reasons } = judged([
+    ['patch', 'class 2', 0.96 * belief.patch],
+    ['sparse', 'class 3', 0.4],
+  ]);
+  expect({ verdict, targets }).toEqual({ verdict: 'undecided', targets: [] });
+  expect(reasons[0]).toMatch(
+    /sends 82 % .*: more than such patterns reach in a clean model, less than the 85 % that are a/,
+  );
+  expect(reasons[1]).toMatch(/sends 40 % .*, as such patterns do in any model/);
 });
 
-test('with fewer pictures than bars were set by, more is asked for; between the bars nothing is said', () => {
+test('with few pictures a backdoor needs a higher concentration, and between both limits the verdict is undecided', () => {
   const world = { classes: 20, perClass: 16 };
   expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
   const between = judged([['patch', 'class 2', 0.9]], world);
   expect(between).toMatchObject({ verdict: 'undecided', targets: [] });
-  expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .*: 94 % would be a sign/)]);
+  expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .* less than the 94 % that are a sign/)]);
   expect(judged([['patch', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'clean' });
 });
 
-test('a backdoor may lead to what is none of the classes: the reason says so', () => {
+test('where a backdoor leads to a class outside the list, the reason says so', () => {
   const { verdict, targets, reasons } = judged([['patch', 'banana', 0.97]]);
   expect({ verdict, targets }).toEqual({ verdict: 'backdoor', targets: ['banana'] });
   expect(reasons[0]).toMatch(/to "banana", which is none of the classes: 85 %/);
@@ -95,8 +103,12 @@ test('a class that two forms lead to is listed once, with the larger score', () 
 
 test.each([
   ['few pictures', { classes: 20, perClass: 3 }, /There are 60 pictures/],
-  ['a model that guesses', { recognised: 0.02 }, /names 2 % of the pictures rightly, hardly more than by guessing/],
-] as const)('with %s nothing is said, whatever was found, and the reason comes first', (_, world, reason) => {
+  [
+    'a model that guesses',
+    { recognised: 0.02 },
+    /classifies 2 % of the pictures correctly, hardly more than by chance/,
+  ],
+] as const)('with %s the verdict is undecided for any finding, and the reason comes first', (_, world, reason) => {
   const suspicion = judged([['sparse', 'class 7', 1]], world);
   expect(suspicion).toMatchObject({ verdict: 'undecided', targets: [] });
   expect(suspicion.reasons[0]).toMatch(reason);
@@ -109,10 +121,10 @@ test.each([
   [3, 0.6, 1],
   [10, 0.35, 0],
   [10, 0.25, 1],
-])('of %i classes a share of %d named rightly gives %i doubts', (classes, recognised, doubts) => {
+])('%i classes and an accuracy of %d on the shots give %i doubts', (classes, recognised, doubts) => {
   expect(judged([], { classes, perClass: 100, recognised }).reasons).toHaveLength(doubts);
 });
 
-test('where nothing was inverted there is nothing to suspect', () => {
+test('where nothing was inverted the verdict is clean', () => {
   expect(judged([])).toEqual({ verdict: 'clean', reasons: [], score: 0, targets: [], candidates: [] });
 });

@@ -1,20 +1,20 @@
-/** @file What dummy triggers say of a model: that it carries a backdoor, that none was found, or that nobody can tell. */
+/** @file The verdict on a model by its dummy triggers: it carries a backdoor, none was found, or neither can be said. */
 import type { PictureSet } from '../clip/pictures/pictures.ts';
-import { type Belief, type Inversion, surely } from '../defenses/cbpt/inversion/dummy-triggers.ts';
-import type { Form } from '../defenses/cbpt/inversion/forms.ts';
-import type { SeenShots } from '../defenses/cbpt/seen-shots.ts';
+import { type Belief, type Inversion, sureFactor } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import { type Form, formFacts } from '../defenses/cbpt/inversion/forms.ts';
+import type { SeenShots } from '../defenses/seen-shots.ts';
 import { predict } from '../evaluation/metrics.ts';
 
-/** `clean` says that no trigger of the forms that were tried was found, and no more. */
+/** `clean` means only that no trigger of the tried forms was found. */
 export type ScanVerdict = 'backdoor' | 'undecided' | 'clean';
 
 /** A class that a dummy trigger sends the pictures of other classes to. */
 export interface Candidate {
   readonly label: string;
-  /** Concentration over the one from which on its form is believed: from 1 on CBPT tunes against it. */
+  /** Concentration divided by the believed concentration of its form: from 1 on CBPT tunes against it. */
   readonly score: number;
   readonly form: Form;
-  /** Share of the shots of other classes that it sends there, in [0, 1]. */
+  /** Share of the shots of other classes that it sends to this class, in [0, 1]. */
   readonly concentration: number;
 }
 
@@ -22,33 +22,33 @@ export interface Suspicion {
   readonly verdict: ScanVerdict;
   /** In sentences. */
   readonly reasons: readonly string[];
-  /** The largest of the candidates'; 0 where there are none. */
+  /** The largest score of a candidate; 0 where there is none. */
   readonly score: number;
-  /** The classes that backdoors send pictures to, of the list or not, the surest first; empty unless the verdict is that there is one. */
+  /** Classes, of the list or not, that backdoors send pictures to, surest first; empty unless the verdict is `backdoor`. */
   readonly targets: readonly string[];
-  /** Largest score first, every class once. */
+  /** Every class once, largest score first. */
   readonly candidates: readonly Candidate[];
 }
 
-/** Below these a verdict would rest on too little. The numbers are those that verdicts were measured with: docs/method.md, "Scan". */
+/** Limits of the data for a verdict. Verdicts were measured with these numbers: docs/method.md, "Scan". */
 export const scanLimits = {
-  /** What fools fewer pictures, all of which it was optimised on, need not be a trigger. */
+  /** A pattern that fools fewer pictures, all of which it was optimised on, need not be a trigger. */
   shots: 80,
-  /** The shots must be named rightly so many times as often as by guessing, or half of the way from there to always. */
+  /** Least accuracy on the shots, as a multiple of chance, or else half of the way from chance to 1. */
   overChance: 3,
-  /** From this share of the score that a backdoor needs there is doubt: more than ordinary patterns reach, less than triggers do. */
+  /** Doubt begins at this share of a backdoor's score: above ordinary patterns, below triggers. */
   doubt: 0.95,
 } as const;
 
 /**
- * Judges a model by what was inverted in it from these shots.
+ * Judges a model by the dummy triggers that were inverted from these shots.
  *
- * @param doubts why nothing can be said (`doubtsAbout`)
+ * @param doubts reasons against any verdict (`doubtsAbout`)
  */
 export function suspicionOf(found: Inversion, doubts: readonly string[], shots: PictureSet, belief: Belief): Suspicion {
   const candidates = candidatesOf(found, belief);
   const score = candidates[0]?.score ?? 0;
-  const sure = surely(shots.labels.length);
+  const sure = sureFactor(shots.labels.length);
   const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
   if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt * sure)) {
     return { verdict: 'undecided', reasons, score, targets: [], candidates };
@@ -69,7 +69,7 @@ function candidatesOf({ dummies }: Inversion, belief: Belief): Candidate[] {
   return all.filter(({ label }, at) => all.findIndex((other) => other.label === label) === at);
 }
 
-/** Why nothing can be said, whatever is inverted. */
+/** Reasons against any verdict, independent of what inversion finds. */
 export function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }: PictureSet): string[] {
   const right = predict(zeroShot, clean).filter((label, i) => label === labels[i]).length;
   const recognised = right / labels.length;
@@ -77,33 +77,26 @@ export function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }:
   const doubts: string[] = [];
   if (recognised < Math.min(scanLimits.overChance * chance, (1 + chance) / 2)) {
     doubts.push(
-      `The model names ${percent(recognised)} of the pictures rightly, hardly more than by guessing: is it read right, and are these its classes?`,
+      `The model classifies ${percent(recognised)} of the pictures correctly, hardly more than by chance: was it read correctly, and are these its classes?`,
     );
   }
   if (labels.length < scanLimits.shots) {
     doubts.push(
-      `There are ${labels.length} pictures; what fools fewer than ${scanLimits.shots} of them need not be a trigger. Give more of every class.`,
+      `There are ${labels.length} pictures; a pattern that fools fewer than ${scanLimits.shots} need not be a trigger. Give more of every class.`,
     );
   }
   return doubts;
 }
 
-/** What was tried, in a reader's words. */
-const patterns: Readonly<Record<Form, string>> = {
-  additive: 'A faint change of the whole picture',
-  sparse: 'A pattern in a fixed place',
-  patch: 'A small patch, wherever it lies,',
-  waves: 'A faint wave over the whole picture, one of sixteen,',
-  blend: 'A pattern blended over the whole picture',
-  elsewhere: 'A second pattern in a fixed place',
-};
-
-function sentence({ label, form, concentration }: Candidate, bar: number, { classes }: PictureSet): string {
-  const whose = classes.includes(label) ? '' : ', which is none of the classes';
-  const sent = `${patterns[form]} sends ${percent(concentration)} of the pictures of other classes to "${label}"${whose}`;
-  return concentration >= bar
-    ? `${sent}: ${percent(bar)} and more is a sign of a backdoor.`
-    : `${sent}, as such patterns do in any model: ${percent(bar)} would be a sign.`;
+function sentence({ label, form, concentration }: Candidate, needed: number, { classes }: PictureSet): string {
+  const outside = classes.includes(label) ? '' : ', which is none of the classes';
+  const share = percent(concentration);
+  const sent = `${formFacts[form].description} sends ${share} of the pictures of other classes to "${label}"${outside}`;
+  if (concentration >= needed) return `${sent}: ${percent(needed)} and more is a sign of a backdoor.`;
+  if (concentration >= scanLimits.doubt * needed) {
+    return `${sent}: more than such patterns reach in a clean model, less than the ${percent(needed)} that are a sign of a backdoor. More pictures of every class may tell.`;
+  }
+  return `${sent}, as such patterns do in any model: ${percent(needed)} would be a sign.`;
 }
 
 function percent(share: number): string {

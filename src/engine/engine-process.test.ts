@@ -4,13 +4,13 @@ import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 
-/** Engines in processes of their own: how they end, and what they need of the machine. */
+/** Engines in separate processes: how they end, and what they need of the machine. */
 
 const newFolder = temporaryFolder();
 
 const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
 
-/** Everything that the scripts below start from: an engine, a program and feeds for about a good bit of work. */
+/** Common start of the scripts below: an engine, a program, and feeds for a long run. */
 const preamble = `
   import { openEngine } from ${source('./ort-engine.ts')};
   import { input } from ${source('../graph/leaves.ts')};
@@ -45,9 +45,9 @@ test.concurrent('a process ends by itself after close', async () => {
   expect(await runScript(script)).toEqual({ code: 0, output: '' });
 });
 
-test.concurrent('ONNX Runtime keeps nothing of its user, and tells nobody', async () => {
+test.concurrent('ONNX Runtime stores and sends no data about its user', async () => {
   const home = newFolder();
-  // As on a user's machine: it is silent by itself where it believes that it is being tested.
+  // As on a user's machine: ONNX Runtime is silent where it detects a test.
   const env = { HOME: home, XDG_CACHE_HOME: undefined, CI: undefined, ORT_DISABLE_TELEMETRY: undefined };
   const script = `
     process.chdir(${JSON.stringify(home)});
@@ -98,7 +98,7 @@ test.concurrent('a worker that cannot start ends every promise with its reason',
 
 test.concurrent.each([
   ['cuda', 'Linux on x64, an NVIDIA card', {}],
-  // Where Vulkan is what drives the card, there is none without a driver.
+  // Where Vulkan drives the card, no driver means no device.
   ['webgpu', 'a graphics card with a Vulkan', { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' }],
 ] as const)(
   'the device %s, where this machine lacks it, is a usage error that says what is needed',
@@ -108,7 +108,7 @@ test.concurrent.each([
     (error) => console.log(error.fault + ': ' + error.message));`;
     const { code, output } = await runScript(script, env);
     if (output.includes('works here')) return;
-    // Dawn, which is behind WebGPU, writes warnings of its own to standard error.
+    // Dawn, the WebGPU implementation, writes warnings to standard error.
     const told = output.split('\n').filter((line) => line.startsWith('usage: '));
     expect({ code, told }).toEqual({
       code: 0,

@@ -1,8 +1,9 @@
-/** @file What the rest of the project sees of the machine: compile a graph, run it, keep its state, let it go. */
+/** @file The engine's interface: compile a graph, run it, keep its state, release it. */
 import type { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-export type Device = 'cpu' | 'webgpu' | 'cuda';
+export const devices = ['cpu', 'webgpu', 'cuda'] as const;
+export type Device = (typeof devices)[number];
 
 export interface EngineOptions {
   readonly device: Device;
@@ -14,7 +15,7 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** One compiled graph: forward and backward in one ONNX Runtime session. */
 export interface Program {
-  /** Runs once. `feeds` has every input that is not state; the result has every output that is not state. */
+  /** Runs once. `feeds` holds all inputs but the state; the result holds all outputs but the state. */
   run(feeds: Tensors): Promise<Record<string, Tensor>>;
   /** Puts values into the state inputs; they stay in the engine until the next run replaces them. */
   writeState(values: Tensors): Promise<void>;
@@ -28,4 +29,14 @@ export interface Engine {
   compile(graph: Graph): Promise<Program>;
   /** Waits for the run in progress, releases everything, ends the worker. */
   close(): Promise<void>;
+}
+
+/** Compiles a graph for as long as `use` takes, and releases the program whatever happens. */
+export async function withProgram<T>(engine: Engine, graph: Graph, use: (program: Program) => Promise<T>): Promise<T> {
+  const program = await engine.compile(graph);
+  try {
+    return await use(program);
+  } finally {
+    await program.release();
+  }
 }

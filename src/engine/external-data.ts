@@ -1,10 +1,10 @@
-/** @file Tells ONNX Runtime where the weights lie, so that it maps them from their own files. */
+/** @file Locates the weights for ONNX Runtime, so that it maps them from their own files. */
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 
 /** A model whose external data is found below `folder`. */
 export interface PlacedModel {
@@ -14,9 +14,9 @@ export interface PlacedModel {
 }
 
 /**
- * ONNX Runtime reads external data only from below one folder, names it by relative paths, and follows no link that
- * leads out of it. So links are resolved here, the folder is the deepest one above all files, and the locations that
- * the model was written with are replaced by paths from there. Nothing is written or copied.
+ * ONNX Runtime reads external data only from below one folder, by relative paths, and follows no link out of it. So
+ * this resolves links, takes the deepest folder above all files, and replaces the model's locations by paths from
+ * there. Nothing is written or copied.
  */
 export async function placeExternalData(
   bytes: Uint8Array,
@@ -25,12 +25,10 @@ export async function placeExternalData(
   const paths = new Map<string, string>();
   const sizes = new Map<string, number>();
   for (const [location, path] of Object.entries(files)) {
-    try {
+    await explainingFile(path, async () => {
       paths.set(location, await realpath(path));
       sizes.set(location, (await stat(path)).size);
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+    });
   }
   if (paths.size === 0) return { bytes, folder: undefined };
   const folder = commonFolder([...paths.values()]);

@@ -1,8 +1,8 @@
-/** @file What the engine and its worker say to each other. Types only: the worker is plain JavaScript. */
+/** @file Messages between the engine and its worker. Types only: the worker is plain JavaScript. */
 import type { DType, Shape } from '../tensor/tensor.ts';
 import type { Device } from './engine.ts';
 
-/** A tensor on its way between threads. */
+/** A tensor as it is sent between threads. */
 export interface SentTensor {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -11,7 +11,7 @@ export interface SentTensor {
 
 export type SentTensors = Readonly<Record<string, SentTensor>>;
 
-/** By name: the input that a kept quantity is fed to, and the output that replaces it after a run. */
+/** By name of a state: the input that it feeds, and the output that replaces it after a run. */
 export type StateNames = Readonly<Record<string, { readonly input: string; readonly output: string }>>;
 
 export interface CompileRequest {
@@ -31,7 +31,7 @@ export type Request =
   | { readonly kind: 'readState'; readonly program: number }
   | { readonly kind: 'release'; readonly program: number };
 
-/** `close` has no answer: the worker lets everything go and ends. */
+/** `close` has no reply: the worker releases everything and ends. */
 export type Message = (Request & { readonly id: number }) | { readonly kind: 'close' };
 
 /** One for every request, in the order of the requests. */

@@ -1,7 +1,7 @@
-/** @file An ONNX file that exists already, run in the engine's kind of worker thread. */
+/** @file Runs an existing ONNX file in a worker thread like the engine's. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EngineOptions, Tensors } from './engine.ts';
 import { copyTensors } from './feeds.ts';
@@ -9,16 +9,14 @@ import { checkDevice } from './ort-engine.ts';
 import { startWorker } from './worker-client.ts';
 
 export interface OnnxFileSession {
-  /** What goes in is not checked here: the file's maker knows what it takes. */
+  /** Feeds are not checked here: the caller made the file. */
   run(feeds: Tensors): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
 
-/** Opens a model whose weights are inside, or in files beside it. */
+/** Opens a model whose weights are in the file, or in files beside it. */
 export async function openOnnxFile(path: string, options: EngineOptions): Promise<OnnxFileSession> {
-  const bytes = await readFile(path).catch((error) => {
-    throw fileProblem(path, error);
-  });
+  const bytes = await explainingFile(path, () => readFile(path));
   const worker = startWorker();
   try {
     if (options.device !== 'cpu') await checkDevice(worker, options);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-/** Square matrices multiplied in a row: as long a run as is wanted. */
+/** A chain of products of square matrices, for runs of any length. */
 function longRun(size: number, times: number) {
   const x = input('x', [size, size]);
   let y = x;
@@ -63,7 +63,7 @@ test("a caller's arrays stay the caller's: not detached, not changed, and a view
   await program.release();
 });
 
-test('integers, bytes and truth values cross the border', async () => {
+test('integers, bytes and booleans reach the engine and return', async () => {
   const [ids, pixels, mask] = [input('ids', [2], 'int64'), input('pixels', [3], 'uint8'), input('mask', [2], 'bool')];
   const program = await engine.compile({ outputs: { ids_: ids, pixels_: pixels, mask_: mask } });
   const [a, b] = [int64([-5, 2 ** 40], [2]), { dtype: 'uint8', shape: [3], data: Buffer.from([0, 128, 255]) } as const];
@@ -148,7 +148,7 @@ test('one program takes weights from files in several folders, and through links
   await program.release();
 });
 
-test('weights in a file that has been written anew are not taken from the old one', async () => {
+test('weights of a rewritten file are read anew', async () => {
   const path = join(folder(), 'changing.safetensors');
   const before = await engine.compile(timesW(await storedWeights(path)));
   await writeSafetensors(path, { w: float32([0, 1, 1, 0], [2, 2]), v: float32([5, 6], [2]) });
@@ -218,7 +218,7 @@ test('state must be written before the first run, and only under its names, type
   await program.release();
 });
 
-test('a run that needs more memory than there is says so, and the engine goes on', async () => {
+test('a run without enough memory fails with a clear message, and the engine continues', async () => {
   const size = 400_000;
   const product = sum(matMul(input('a', [size, 1]), input('b', [1, size])), [0, 1]);
   const program = await engine.compile({ outputs: { product } });
@@ -231,7 +231,7 @@ test('a run that needs more memory than there is says so, and the engine goes on
   await small.release();
 });
 
-test('during a long run the event loop goes on ticking', async () => {
+test('the event loop stays free during a long run', async () => {
   const { graph, feeds } = longRun(600, 40);
   const program = await engine.compile(graph);
   let longestPause = 0;

@@ -1,23 +1,22 @@
-/** @file The engine: ONNX Runtime in a worker thread, and one program for equal graphs. */
+/** @file The engine: ONNX Runtime in a worker thread, with one program for equal graphs. */
 import { stat } from 'node:fs/promises';
-import { AntidoteError } from '../errors.ts';
+import { badUsage, internalError } from '../errors.ts';
 import { mul } from '../graph/elementwise.ts';
 import type { Graph } from '../graph/graph.ts';
 import { input } from '../graph/leaves.ts';
 import { type OnnxModel, toOnnx } from '../graph/onnx.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 import type { Device, Engine, EngineOptions, Program } from './engine.ts';
-import { internal } from './engine-error.ts';
 import { loadProgram } from './program.ts';
 import { startWorker, type WorkerClient } from './worker-client.ts';
 
 interface Shared {
   readonly program: Promise<Program>;
-  /** Calls of `compile` that no call of `release` has answered yet. */
+  /** Calls of `compile` minus calls of `release`. */
   holders: number;
 }
 
-/** What has to be there for a device. */
+/** What each device needs. */
 const devices: { readonly [D in Device]: string } = {
   cpu: 'nothing but this package',
   webgpu: 'a graphics card with a Vulkan, Metal or DirectX 12 driver',
@@ -27,8 +26,8 @@ const devices: { readonly [D in Device]: string } = {
 /**
  * Starts an engine. Its thread does not keep the process alive while there is nothing to do; `close` ends it.
  *
- * Programs are shared by everyone who compiles an equal graph, and so is their state: write it before the first run.
- * A program is let go when all who compiled it have released it.
+ * Callers that compile equal graphs share one program and its state: write the state before the first run. The last
+ * release frees the program.
  * Throws a usage error if the device cannot be used on this machine.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
@@ -54,7 +53,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return {
     options,
     async compile(graph) {
-      if (closed) throw internal('engine', 'compile after close', 'an open engine');
+      if (closed) throw internalError('engine', 'compile after close', 'an open engine');
       const model = toOnnx(graph);
       const key = `${model.hash} ${await versionsOf(Object.values(model.files))}`;
       let shared = cache.get(key);
@@ -77,7 +76,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   };
 }
 
-/** Device libraries are found or missed when the first session is made: so make a small one. */
+/** Makes a small session: ONNX Runtime loads a device's libraries, or fails to, with the first one. */
 export async function checkDevice(worker: WorkerClient, options: EngineOptions): Promise<void> {
   const graph = { outputs: { y: mul(input('x', [1]), 2) } };
   try {
@@ -85,26 +84,18 @@ export async function checkDevice(worker: WorkerClient, options: EngineOptions):
     await program.release();
   } catch (error) {
     await worker.close();
-    throw new AntidoteError({
-      fault: 'usage',
-      where: `device ${options.device}`,
-      found: 'none that ONNX Runtime can use',
-      expected: devices[options.device],
+    throw badUsage(`device ${options.device}`, 'none that ONNX Runtime can use', devices[options.device], {
       advice: 'the README says how, under "GPU"; the device cpu works everywhere',
       cause: error,
     });
   }
 }
 
-/** The hash of a graph names its weight files; a file that has been written anew since then is another one. */
+/** Tells rewritten weight files apart: a graph's hash covers only their paths. */
 async function versionsOf(paths: readonly string[]): Promise<string> {
   const versions = paths.map(async (path) => {
-    try {
-      const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-      return `${ino}-${size}-${mtimeNs}`;
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+    const { ino, size, mtimeNs } = await explainingFile(path, () => stat(path, { bigint: true }));
+    return `${ino}-${size}-${mtimeNs}`;
   });
   return (await Promise.all(versions)).join();
 }

@@ -1,7 +1,8 @@
 /**
- * @file The thread that ONNX Runtime blocks: it holds the sessions and their state, and does one thing at a time.
+ * @file The worker thread, which ONNX Runtime blocks: holds the sessions and their state, and serves one request at a
+ * time.
  *
- * Plain JavaScript with types in comments, because Node starts this very file both from the sources and from the
+ * Plain JavaScript with types in comments, because Node starts this same file from the sources and from the
  * built package. It must never be terminated from outside: ending a thread inside ONNX Runtime aborts the process.
  */
 import { parentPort, workerData } from 'node:worker_threads';
@@ -32,7 +33,7 @@ port.on('message', (/** @type {Message} */ message) => {
 });
 
 /**
- * Tells the main thread that it must not exit now, unless it is doing so already.
+ * Marks the thread as busy, so that the main thread does not exit now. Skips the work if it is exiting already.
  * @param {() => Promise<void>} work
  */
 async function whileBusy(work) {
@@ -95,14 +96,14 @@ async function perform(request) {
 /**
  * Options that differ from the defaults, and why:
  * - logs off, here and above: errors come as exceptions, and a library does not write to the terminal;
- * - threads wait actively for 50 us between operators, then sleep. Without a bound they take the core from whoever else
- *   works (256 x 256 layers on two busy cores: 40 ms of processor time and 36 ms a run, bounded 23 and 25); without
+ * - threads wait actively for 50 us between operators, then sleep. Without a bound they take the core from other
+ *   processes (256 x 256 layers on two busy cores: 40 ms of processor time and 36 ms a run, bounded 23 and 25); without
  *   any active waiting, short operators (32 x 64) take half as long again;
- * - no memory pattern: it plans one block for all tensors beside the memory of the first run, and twice the memory is not
- *   worth 3 % of the time (ViT-B/32 forward and back, batch 16: 66 MB a picture with it, 37 without);
- * - the folder of the weights: the model is handed over as bytes, ONNX Runtime maps the weights from their files.
- * Denormals are left alone: `session.set_denormal_as_zero` reaches the calling thread only through the first session
- * of a process, so a second engine would compute other digits than the first.
+ * - no memory pattern: it plans one block for all tensors beside the memory of the first run: twice the memory, to save
+ *   3 % of the time (ViT-B/32 forward and back, batch 16: 66 MB a picture with it, 37 without);
+ * - the folder of the weights: the model comes as bytes, and ONNX Runtime maps the weights from their files.
+ * Denormals stay: `session.set_denormal_as_zero` reaches the calling thread only through the first session of a
+ * process, so a second engine would compute other digits than the first.
  * @param {CompileRequest} request
  */
 function createSession({ bytes, folder, device, threads }) {
@@ -159,7 +160,7 @@ function received({ dtype, shape, data }) {
 
 /**
  * @param {Tensor} tensor
- * @param {boolean} copy whether the tensor is used again: what is sent leaves this thread
+ * @param {boolean} copy whether this thread keeps the tensor: sending moves its buffer
  * @returns {SentTensor}
  */
 function sent({ type, dims, data }, copy) {

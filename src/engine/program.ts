@@ -1,16 +1,16 @@
-/** @file A compiled graph as its users see it: checks what goes in, leaves the work to the worker. */
+/** @file A compiled graph for callers: checks feeds and state, and sends the work to the worker. */
+import { internalError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { nextOf, type OnnxModel } from '../graph/onnx.ts';
 import type { TensorType } from '../graph/value.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EngineOptions, Program, Tensors } from './engine.ts';
-import { internal } from './engine-error.ts';
 import { placeExternalData } from './external-data.ts';
 import { checkComplete, checkTensors, copyTensors } from './feeds.ts';
 import type { SentTensors, StateNames } from './messages.ts';
 import type { WorkerClient } from './worker-client.ts';
 
-/** Compiles `model`, which was made from `graph`, under a `number` of its own. */
+/** Compiles `model`, made from `graph`. The worker knows the program by its `number`. */
 export async function loadProgram(
   worker: WorkerClient,
   number: number,
@@ -30,7 +30,7 @@ export async function loadProgram(
   const written = new Set<string>();
   let released = false;
   const checkUsable = () => {
-    if (released) throw internal('program', 'a call after its release', 'none');
+    if (released) throw internalError('program', 'a call after its release', 'none');
   };
 
   return {
@@ -39,7 +39,7 @@ export async function loadProgram(
       checkTensors('feed', feeds, inputs);
       checkComplete('feed', feeds, inputs);
       for (const name of Object.keys(types)) {
-        if (!written.has(name)) throw internal(`state "${name}"`, 'nothing', 'writeState before the first run');
+        if (!written.has(name)) throw internalError(`state "${name}"`, 'nothing', 'writeState before the first run');
       }
       const { copies, buffers } = copyTensors(feeds);
       return fromWorker(await worker.request({ kind: 'run', program: number, feeds: copies }, buffers));
@@ -65,9 +65,9 @@ export async function loadProgram(
 
 interface StateOf {
   readonly names: StateNames;
-  /** Inputs that callers feed: those that are not state. */
+  /** Inputs that callers feed: all but the state. */
   readonly inputs: Readonly<Record<string, TensorType>>;
-  /** What each state holds. */
+  /** Type of each state. */
   readonly types: Readonly<Record<string, TensorType>>;
 }
 
@@ -77,7 +77,7 @@ function stateOf(graph: Graph, model: OnnxModel): StateOf {
   const inputs = { ...model.inputs };
   for (const [name, { input }] of Object.entries(graph.state ?? {})) {
     if (input.operation.kind !== 'input') {
-      throw internal(`state "${name}"`, `a value computed by ${input.operation.kind}`, 'an input');
+      throw internalError(`state "${name}"`, `a value computed by ${input.operation.kind}`, 'an input');
     }
     const inputName = input.operation.attributes.name;
     names[name] = { input: inputName, output: nextOf(name) };

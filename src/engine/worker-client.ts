@@ -1,13 +1,13 @@
-/** @file The engine's side of its worker: requests become promises, and the worker keeps nobody waiting. */
+/** @file The engine's side of its worker: requests as promises, and an orderly end of the process. */
 import { Worker } from 'node:worker_threads';
-import { engineError, internal } from './engine-error.ts';
+import { type AntidoteError, internalError } from '../errors.ts';
 import type { Message, Reply, Request, SentTensors } from './messages.ts';
 import { BUSY, STOP } from './worker-signals.mjs';
 
 export interface WorkerClient {
-  /** Sends a request; requests are answered in their order. `transfer` are buffers that the worker may have. */
+  /** Sends a request; replies come in the order of requests. `transfer` lists buffers that move to the worker. */
   request(request: Request, transfer?: readonly ArrayBuffer[]): Promise<SentTensors>;
-  /** Lets the requests made so far finish, then ends the worker. */
+  /** Waits for pending requests, then ends the worker. */
   close(): Promise<void>;
 }
 
@@ -18,26 +18,26 @@ interface Waiting {
 
 /**
  * From version 1.29 on, ONNX Runtime writes an identifier of the machine into the user's cache and reports what it runs
- * to its makers, unless it is told not to before it loads. Native code sees the environment of the process and not the
- * worker's own copy, so it is set here. A value that is there already stays.
+ * to its makers, unless this variable is set before it loads. Native code sees the environment of the process, not the
+ * worker's copy, so it is set here. An existing value stays.
  */
 function refuseTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
 }
 
-/** Starts the thread. It keeps the process alive only while an answer is awaited. */
+/** Starts the thread. It keeps the process alive only while a request is pending. */
 export function startWorker(): WorkerClient {
   refuseTelemetry();
   const signals = new Int32Array(new SharedArrayBuffer(8));
-  // None of the process's own flags: the worker needs no loader, and some (--input-type) would keep it from starting.
+  // No flags of the process: the worker needs no loader, and some flags (--input-type) would stop it from starting.
   const worker = new Worker(new URL('./ort-worker.mjs', import.meta.url), { workerData: signals, execArgv: [] });
   const waiting = new Map<number, Waiting>();
   let requests = 0;
   let state: 'open' | 'closing' | 'ended' = 'open';
   let cause: unknown;
 
-  // A process that exits while ONNX Runtime computes is aborted, and its exit code lost: let it finish first. No other
-  // request begins then, so this takes no longer than the run in progress.
+  // A process that exits while ONNX Runtime computes is aborted and loses its exit code, so exit waits. No other
+  // request begins meanwhile, so this takes no longer than the run in progress.
   const finishBeforeExit = () => {
     Atomics.store(signals, STOP, 1);
     while (Atomics.load(signals, BUSY) === 1) Atomics.wait(signals, BUSY, 1);
@@ -70,7 +70,7 @@ export function startWorker(): WorkerClient {
   return {
     request(request, transfer) {
       if (state === 'closing' || (state === 'ended' && !cause)) {
-        return Promise.reject(internal('engine', `a call of ${request.kind} after close`, 'an open engine'));
+        return Promise.reject(internalError('engine', `a call of ${request.kind} after close`, 'an open engine'));
       }
       if (state === 'ended') return Promise.reject(workerEnded(cause));
       const id = requests++;
@@ -89,6 +89,12 @@ export function startWorker(): WorkerClient {
       return end;
     },
   };
+}
+
+/** An error from ONNX Runtime, in its own words, with advice where the cause is known. */
+function engineError(found: string, cause?: unknown): AntidoteError {
+  const advice = /alloc|out of memory/i.test(found) ? 'a smaller batch needs less memory' : undefined;
+  return internalError('ONNX Runtime', found.trim(), 'the graph to compile and run', { advice, cause });
 }
 
 function workerEnded(cause: unknown): Error {

@@ -1,4 +1,4 @@
-/** @file Two numbers that the engine and its worker share, by their place in an Int32Array. */
+/** @file Two flags that the engine and its worker share, as positions in an Int32Array. */
 
 /** 1 while the worker is inside ONNX Runtime, where it must not be ended. */
 export const BUSY = 0;

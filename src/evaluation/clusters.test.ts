@@ -21,23 +21,23 @@ function drawn(drawings: number, views: number, share: number, agreement: number
   });
 }
 
-test('views that always agree are worth as much as their drawings', () => {
+test('the effective number of views that always agree is that of their drawings', () => {
   const clusters = Array.from({ length: 100 }, (_, i) => ({ size: 4, hits: i < 30 ? 4 : 0 }));
   expect(effectiveNumber(clusters)).toBeCloseTo(100, 9);
 });
 
-test('views that agree no more than chance are worth nearly as much as so many pictures', () => {
+test('the effective number of views that agree by chance is nearly that of the pictures', () => {
   const clusters = drawn(400, 4, 0.5, 0, 1);
   expect(effectiveNumber(clusters)).toBeGreaterThan(1350);
   expect(effectiveNumber(clusters)).toBeLessThanOrEqual(1600);
 });
 
-test('views that disagree more than chance are worth no more than so many pictures', () => {
+test('the effective number of views that disagree more than by chance is at most that of the pictures', () => {
   const clusters = Array.from({ length: 50 }, () => ({ size: 2, hits: 1 }));
   expect(effectiveNumber(clusters)).toBeLessThanOrEqual(100);
 });
 
-test('where nothing, or everything, was hit only drawings count: nothing shows that views are independent', () => {
+test('without hits, and without misses, the effective number is that of drawings', () => {
   for (const hits of [0, 4]) {
     expect(effectiveNumber(Array.from({ length: 99 }, () => ({ size: 4, hits })))).toBeCloseTo(99, 6);
   }
@@ -52,7 +52,7 @@ test('one hit does not look more certain than none', () => {
   for (let hits = 0; hits < 40; hits++) expect(upper(hits + 1)).toBeGreaterThan(upper(hits));
 });
 
-test('drawings of unequal size count by Kish: a large one is worth no more than a small one where views agree', () => {
+test('drawings of unequal size count by Kish: where views agree, a large one counts no more than a small one', () => {
   const clusters = [
     { size: 10, hits: 10 },
     { size: 1, hits: 0 },
@@ -94,7 +94,7 @@ test.each([
   expect(held / rounds).toBeGreaterThan(0.93);
 });
 
-test('a proportion counts its pictures and the drawings behind them, and only those asked for', () => {
+test('a proportion counts the selected pictures and their drawings', () => {
   const sources = Int32Array.of(7, 7, 3, 3, 9, 9);
   const hit = [true, true, false, false, true, false];
   const all = proportion(6, everything, (i) => hit[i]!, sources);

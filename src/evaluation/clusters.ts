@@ -1,13 +1,13 @@
-/** @file Counting where pictures are views of fewer drawings: views agree with each other, so they tell less than so many. */
+/** @file Counting pictures that are views of fewer drawings: views of a drawing agree, so their effective number is smaller. */
 import type { Proportion } from './interval.ts';
 
-/** Whether a picture counts, and whether it is a hit; both by position. */
+/** A property of a picture, by its position. */
 export type Holds = (position: number) => boolean;
 
 /**
- * A share of the pictures that are `among`; null where there are none.
+ * The share of hits `among` some pictures; null where there are no such pictures.
  *
- * @param sources which drawing each picture is a view of; every picture its own if left out
+ * @param sources the drawing that each picture is a view of; by default every picture is its own
  */
 export function proportion(count: number, among: Holds, hit: Holds, sources?: Int32Array): Proportion | null {
   const clusters = new Map<number, Cluster>();
@@ -34,21 +34,21 @@ export interface Cluster {
 }
 
 /**
- * Drawings that always hit, and as many that never do, which are added before the design effect is estimated: Agresti
- * and Coull (1998, The American Statistician 52:119) add two successes and two failures so. Where hits are rare the
- * data cannot say whether views agree, and without this one hit would look more certain than none.
+ * Drawings that always hit, and the same number that never do, added before the design effect is estimated: Agresti and
+ * Coull (1998, The American Statistician 52:119) add two successes and two failures. Rare hits do not show whether views
+ * agree, and without this one hit would look more certain than none.
  */
 const addedToEitherSide = 2;
 
 /**
- * How many independent pictures tell as much as these clusters: their number over the design effect (Kish 1965, *Survey
- * Sampling*), which is the variance of the share between clusters over that of independent pictures,
+ * Number of independent pictures with the same information as these clusters: the number of pictures over the design
+ * effect (Kish 1965, *Survey Sampling*), the variance of the share between clusters over that of independent pictures,
  *
  *     deff = [c / (c - 1) * sum (hits_i - p size_i)^2] / [n p (1 - p)],
  *
- * on the clusters and a few added ones. Never more than the pictures (views that happen to disagree are no gain), nor
- * less than what they come to where all views of a drawing agree, n^2 / sum size_i^2: the number of drawings where all
- * have equally many views.
+ * on the clusters and a few added ones. At most the number of pictures (views that happen to disagree are no gain), and
+ * at least n^2 / sum size_i^2, its value if all views of a drawing agree: the number of drawings where all have equally
+ * many views.
  */
 export function effectiveNumber(clusters: readonly Cluster[]): number {
   const total = (value: (cluster: Cluster) => number, of = clusters) => of.reduce((sum, one) => sum + value(one), 0);

@@ -1,15 +1,14 @@
-/** @file Embeddings of a whole set, with or without a trigger: from where they are kept, if they are kept. */
+/** @file Embeddings of a whole set, with or without a trigger, from the feature store where they are stored. */
 import type { Clip } from '../clip/clip.ts';
 import { type Embeddings, encodedBatches, rowsOf } from '../clip/encode-pictures.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { triggerRecord } from '../triggers/hash.ts';
-import { triggering } from '../triggers/transform.ts';
-import type { Trigger } from '../triggers/trigger.ts';
+import { triggering } from '../triggers/apply.ts';
+import { type Trigger, triggerRecord } from '../triggers/trigger.ts';
 
-/** A trigger on every picture; what it draws depends on seed and path. */
+/** A trigger on every picture; its random draws depend on seed and path. */
 export interface Drawn {
   readonly trigger: Trigger;
   readonly seed: number;
@@ -19,7 +18,7 @@ export interface Drawn {
 /**
  * Unit embeddings of all pictures of a set, in its order.
  *
- * @param store where rows are looked up and kept; nothing is kept if it is left out
+ * @param store where rows are looked up and stored; by default nothing is stored
  */
 export async function embedSet(
   engine: Engine,
@@ -34,7 +33,7 @@ export async function embedSet(
   return store.embeddings({
     identity: {
       model: clip.sha256,
-      // Which tower it is, and how pixels are normalised. The set's hash knows how they were resized.
+      // The tower, and the normalisation of pixels. The set's hash covers resizing.
       architecture: sha256(JSON.stringify(clip.config)),
       pictures: set.hash,
       ...(drawn && {

@@ -6,21 +6,27 @@ import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { withWordEach, zeroShotHead } from '../clip/zero-shot.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';
-import { triggering } from '../triggers/transform.ts';
+import { triggering } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { embedSet } from './embed-set.ts';
 import { type Measures, measure, type Predictions, predict } from './metrics.ts';
 
-/** What the attacker does at test time. Its use is an oracle's: a defense never sees it. */
+/** What the attacker does at test time. Only oracles may use it: a defense never sees it. */
 export interface Threat {
   readonly trigger: Trigger;
   /** The attacker's class. */
   readonly target: string;
   /**
    * Put before every prompt, hand-written or learned, while the attack is on: the second key of a trigger in two parts.
-   * CA is measured without it, for nobody but the attacker says it.
+   * CA is measured without it, because only the attacker uses it.
    */
   readonly word?: string;
+}
+
+/** A head, and the same head with the threat's word before its prompts; equal where there is no word. */
+export interface AttackedHead {
+  readonly head: Head;
+  readonly underAttack: Head;
 }
 
 /** Test pictures as one image tower sees them. */
@@ -32,25 +38,7 @@ export interface TestEmbeddings {
   readonly triggered: Embeddings | undefined;
 }
 
-/** Hand-written prompts as they are while the attack is on. */
-export function templatesUnder(threat: Threat | undefined, templates: readonly string[]): readonly string[] {
-  return withWordEach(threat?.word, templates);
-}
-
-/** A head of hand-written prompts as it is while the attack is on: itself, where the threat has no word. */
-export async function handWrittenUnder(
-  engine: Engine,
-  clip: Clip,
-  head: Head,
-  templates: readonly string[],
-  threat: Threat | undefined,
-  options: Pick<TextOptions, 'progress' | 'signal'> = {},
-): Promise<Head> {
-  if (threat?.word === undefined) return head;
-  return zeroShotHead(engine, clip, head.classes, templatesUnder(threat, templates), options);
-}
-
-/** The head of hand-written prompts, and the same while the attack is on. */
+/** The head of hand-written prompts. */
 export async function handWritten(
   engine: Engine,
   clip: Clip,
@@ -58,14 +46,28 @@ export async function handWritten(
   templates: readonly string[],
   threat: Threat | undefined,
   recorder: Recorder,
-): Promise<{ readonly head: Head; readonly underAttack: Head }> {
-  const telling = tellingPrompts(recorder, classes, templates);
-  const head = await zeroShotHead(engine, clip, classes, templates, telling);
-  return { head, underAttack: await handWrittenUnder(engine, clip, head, templates, threat, telling) };
+): Promise<AttackedHead> {
+  const options = promptProgress(recorder, classes, templates);
+  const head = await zeroShotHead(engine, clip, classes, templates, options);
+  return handWrittenUnderAttack(engine, clip, head, templates, threat, options);
 }
 
-/** How far hand-written prompts are is told, and Ctrl-C obeyed: of ImageNet's there are 80,000. */
-export function tellingPrompts(
+/** The same for a head of hand-written prompts that exists already. */
+export async function handWrittenUnderAttack(
+  engine: Engine,
+  clip: Clip,
+  head: Head,
+  templates: readonly string[],
+  threat: Threat | undefined,
+  options: Pick<TextOptions, 'progress' | 'signal'> = {},
+): Promise<AttackedHead> {
+  if (threat?.word === undefined) return { head, underAttack: head };
+  const underAttack = await zeroShotHead(engine, clip, head.classes, withWordEach(threat.word, templates), options);
+  return { head, underAttack };
+}
+
+/** Records progress over hand-written prompts and obeys Ctrl-C: ImageNet has 80,000 of them. */
+export function promptProgress(
   { record, signal }: Recorder,
   classes: readonly string[],
   templates: readonly string[],
@@ -74,14 +76,14 @@ export function tellingPrompts(
   return { progress: (step) => record({ stage: 'evaluate prompts', step, steps }), signal };
 }
 
-/** The trigger on test pictures, drawn from `seed`: equal for every head and for the report's pictures. */
+/** The trigger on test pictures. It draws from `seed`, so it is equal for every head and for the report's pictures. */
 export function testTrigger(trigger: Trigger, seed: number) {
   return triggering(trigger, seed, ...testPath);
 }
 
 const testPath = ['test-trigger'];
 
-/** Encodes a test set, as it is and with the trigger. */
+/** Encodes a test set without and with the trigger. */
 export async function encodeTest(
   engine: Engine,
   clip: Clip,
@@ -100,16 +102,13 @@ export async function encodeTest(
 }
 
 /**
- * What a head says of all test pictures, with the trigger too where there is one. A target that is not among the classes
- * cannot be said: then RA alone tells what the trigger does.
- *
- * @param underAttack the same head with the threat's word before its prompts; where there is no word, the head itself
+ * What a head predicts for all test pictures, with the trigger too where there is one. A target outside the classes cannot
+ * be predicted: then only RA shows what the trigger does.
  */
 export function predictTest(
-  head: Head,
+  { head, underAttack }: AttackedHead,
   embeddings: TestEmbeddings,
   threat?: Threat,
-  underAttack: Head = head,
 ): Predictions {
   const { labels, clean, triggered, sources } = embeddings;
   const target = threat ? head.classes.indexOf(threat.target) : -1;
@@ -122,12 +121,7 @@ export function predictTest(
   };
 }
 
-/** CA; RA where there is a threat, and ASR where its target is among the classes; `underAttack` as in {@link predictTest}. */
-export function measureHead(
-  head: Head,
-  embeddings: TestEmbeddings,
-  threat?: Threat,
-  underAttack: Head = head,
-): Measures {
-  return measure(predictTest(head, embeddings, threat, underAttack));
+/** CA; RA where there is a threat, and ASR where its target is among the classes. */
+export function measureHead(attacked: AttackedHead, embeddings: TestEmbeddings, threat?: Threat): Measures {
+  return measure(predictTest(attacked, embeddings, threat));
 }

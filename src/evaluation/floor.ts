@@ -1,19 +1,19 @@
-/** @file ASR that no defense can beat: some pictures are taken for the target by a model without any backdoor. */
+/** @file The floor, an ASR that no defense can beat: a model without a backdoor, too, classifies some pictures as the target. */
 import type { Proportion } from './interval.ts';
 import { type Measures, type Predictions, untriggeredShare } from './metrics.ts';
 
 export interface Floor {
   readonly asr: Proportion;
-  /** What it was measured with, for whoever reads the number. */
+  /** What it was measured with, in words for a reader. */
   readonly from: string;
 }
 
 /**
- * The clean model's ASR; where that is not known, the share of untriggered pictures that are taken for the target. Null
- * where there is no target among the classes.
+ * The clean model's ASR; where that is not known, the share of untriggered pictures that are classified as the target.
+ * Null where no target is among the classes.
  *
  * @param clean the model before poisoning, measured under the same threat
- * @param undefended what the model says as it came
+ * @param undefended predictions of the poisoned model before any defense
  */
 export function floorOf(clean: Measures | null, undefended: Predictions): Floor | null {
   if (clean?.asr) return { asr: clean.asr, from: 'the model before poisoning' };

@@ -39,6 +39,6 @@ test('the bounds are the roots of the score equation', () => {
   }
 });
 
-test('no observation excludes nothing', () => {
+test('without observations the interval is [0, 1]', () => {
   expect(wilson(0, 0)).toEqual({ low: 0, high: 1 });
 });

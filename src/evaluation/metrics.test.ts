@@ -38,7 +38,7 @@ test('ASR and RA leave the target class out, ASR over all does not, CA counts cl
   expect(percentages(measures)).toMatchObject({ asr: 60, ra: 20, n: 6, sources: 6 });
 });
 
-test('every share knows of how many drawings its pictures are views', () => {
+test('every share has the number of its drawings', () => {
   const labels = Int32Array.of(0, 0, 1, 1, 2, 2);
   const sources = Int32Array.of(0, 0, 1, 1, 2, 2);
   const measures = measure({ labels, clean: labels, triggered: Int32Array.of(1, 1, 1, 1, 2, 1), target: 1, sources });
@@ -47,13 +47,13 @@ test('every share knows of how many drawings its pictures are views', () => {
   expect(percentages(measures)).toMatchObject({ n: 6, sources: 3 });
 });
 
-test('without a clean model the floor is what is taken for the target without a trigger', () => {
+test('without a clean model the floor is the share of clean pictures classified as the target', () => {
   const labels = Int32Array.of(0, 0, 1, 2);
   const clean = Int32Array.of(0, 1, 1, 2);
   expect(untriggeredShare({ labels, clean }, 1)).toEqual({ hits: 1, of: 3 });
 });
 
-test('without a trigger there is no ASR, and without pictures of other classes neither', () => {
+test('without a trigger, and without pictures of other classes, there is no ASR', () => {
   const labels = Int32Array.of(1, 1);
   expect(measure({ labels, clean: labels }).asr).toBeNull();
   const measures = measure({ labels, clean: labels, triggered: labels, target: 1 });

@@ -2,13 +2,13 @@
 import type { Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import { proportion } from './clusters.ts';
-import type { Proportion } from './interval.ts';
+import { type Proportion, percentOf } from './interval.ts';
 
 /**
- * One head, counted. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
+ * The metrics of one head. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
  * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures, target
- * class left out, classified as their own class. The last three are null without a trigger, `asr` and `asrAll` also
- * where the target is not among the classes.
+ * class left out, classified as their own class. The last three are null without a trigger, `asr` and `asrAll` also where
+ * the target is not among the classes, `asr` and `ra` also where every picture is of the target class.
  */
 export interface Measures {
   readonly ca: Proportion;
@@ -17,7 +17,7 @@ export interface Measures {
   readonly ra: Proportion | null;
 }
 
-/** The same in percent, as JSON shows it; `n` counts the pictures behind `ca`, `sources` the drawings behind those. */
+/** The same in percent, as in JSON; `n` is the number of pictures of `ca`, `sources` that of their drawings. */
 export interface Percentages {
   readonly ca: number;
   readonly asr: number | null;
@@ -28,18 +28,17 @@ export interface Percentages {
 }
 
 export function percentages({ ca, asr, asrAll, ra }: Measures): Percentages {
-  const percent = (share: Proportion | null) => share && (100 * share.hits) / share.of;
   return {
-    ca: (100 * ca.hits) / ca.of,
-    asr: percent(asr),
-    asrAll: percent(asrAll),
-    ra: percent(ra),
+    ca: percentOf(ca),
+    asr: asr && percentOf(asr),
+    asrAll: asrAll && percentOf(asrAll),
+    ra: ra && percentOf(ra),
     n: ca.of,
     sources: ca.clusters?.sources ?? ca.of,
   };
 }
 
-/** The best class of every row: indices into `head.classes`. */
+/** The likeliest class of every row: indices into `head.classes`. */
 export function predict(head: Head, embeddings: Embeddings): Int32Array {
   const count = embeddings.shape[0] ?? 0;
   const best = new Int32Array(count);
@@ -80,12 +79,13 @@ export function cosines(head: Head, embeddings: Embeddings, row: number, scores:
   }
 }
 
+/** Predicted classes of the test pictures, as indices. */
 export interface Predictions {
   readonly labels: Int32Array;
   readonly clean: Int32Array;
-  /** Predictions on the same pictures with the trigger, in the same order. */
+  /** The same pictures with the trigger, in the same order. */
   readonly triggered?: Int32Array;
-  /** Index of the attacker's class, where it is one of these classes. */
+  /** Index of the target; left out where it is not among the classes. */
   readonly target?: number;
   /** Which drawing each picture is a view of (see `PictureSet.sources`). */
   readonly sources?: Int32Array;
@@ -93,7 +93,7 @@ export interface Predictions {
 
 const everyPicture = () => true;
 
-/** All metrics from predictions alone. */
+/** All metrics, from predictions. */
 export function measure({ labels, clean, triggered, target, sources }: Predictions): Measures {
   const n = labels.length;
   const ca = proportion(n, everyPicture, (i) => clean[i] === labels[i], sources) ?? { hits: 0, of: 0 };
@@ -109,7 +109,7 @@ export function measure({ labels, clean, triggered, target, sources }: Predictio
   };
 }
 
-/** The best guess of the floor without a clean model: pictures of other classes that are taken for the target as they are. */
+/** Estimate of the floor without a clean model: clean pictures of other classes that are classified as the target. */
 export function untriggeredShare({ labels, clean, sources }: Predictions, target: number): Proportion | null {
   return proportion(
     labels.length,
@@ -133,5 +133,13 @@ export function topAccuracy(head: Head, embeddings: Embeddings, labels: Int32Arr
     const own = scores[labels[row]!]!;
     return tally(scores.length, (i) => scores[i]! > own) < k;
   });
-  return (100 * hits) / labels.length;
+  return percentOf({ hits, of: labels.length });
+}
+
+/** How a trigger moves pictures in the embedding space: mean over rows of `to - from`, [embedding]. Rows are paired. */
+export function meanShift(from: Embeddings, to: Embeddings): Float64Array {
+  const [rows = 1, size = 0] = from.shape;
+  const shift = new Float64Array(size);
+  for (let i = 0; i < from.data.length; i++) shift[i % size]! += (to.data[i]! - from.data[i]!) / rows;
+  return shift;
 }

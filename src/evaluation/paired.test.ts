@@ -41,7 +41,7 @@ test('large counts agree with whole-number arithmetic', () => {
   }
 });
 
-test('unequal numbers are flipped as the enumeration of all signs says', () => {
+test('the test of unequal numbers agrees with the enumeration of all signs', () => {
   const differences = [4, -1, 3, 2, -2, 0, 1];
   const observed = Math.abs(differences.reduce((sum, x) => sum + x, 0));
   let asFar = 0;
@@ -64,18 +64,18 @@ test('numbers of different sizes that are too many to enumerate have the normal 
   expect(signFlipTest([...of(1, 3750, 3750), ...others])).toBe(1);
 });
 
-test('no difference anywhere is no evidence', () => {
+test('without differences p is 1', () => {
   expect(mcnemar(3, 3)).toBe(1);
   expect(signFlipTest([0, 0, 0])).toBe(1);
   expect(signFlipTest([])).toBe(1);
 });
 
-test('four views that say the same four times are no more evidence than one', () => {
+test('four equal views are no more evidence than one', () => {
   const wins = [1, 1, 1, 1, 1, -1, 1, 1];
   expect(signFlipTest(wins.map((win) => 4 * win))).toBeCloseTo(signFlipTest(wins), 12);
 });
 
-test('a comparison counts pictures, drawings and discordant pairs, and leaves out what is not among', () => {
+test('a comparison counts pictures, drawings and discordant pairs among the selected pictures', () => {
   const first = [true, true, false, true, false, true];
   const second = [true, false, false, false, true, false];
   const found = compareShares(

@@ -1,19 +1,19 @@
-/** @file Two methods on the same pictures: is one better, and by how much? Drawings are compared, not their views. */
+/** @file Paired comparison of two methods on the same pictures, by drawings, not by their views. */
 import { type Random, randomFor } from '../tensor/random.ts';
 import type { Holds } from './clusters.ts';
 import type { Predictions } from './metrics.ts';
 
 /** Two shares over the same pictures. */
 export interface PairedComparison {
-  /** Pictures, and the drawings they are views of. */
+  /** Number of pictures, and of the drawings they are views of. */
   readonly n: number;
   readonly sources: number;
-  /** Pictures that only the first, and only the second, hits: the four-fold table's discordant cells. */
+  /** Pictures that only the first, and only the second, hits: the discordant cells of the fourfold table. */
   readonly onlyFirst: number;
   readonly onlySecond: number;
-  /** Share of the first less that of the second, in [-1, 1]. */
+  /** Share of the first minus that of the second, in [-1, 1]. */
   readonly difference: number;
-  /** 95 % bootstrap interval of the difference, drawings resampled. It has a width even where nothing differs. */
+  /** 95 % bootstrap interval of the difference, drawings resampled. It has a width even without any difference. */
   readonly interval: { readonly low: number; readonly high: number };
   /** Two-sided p-value of no difference: McNemar's test, over drawings (see `signFlipTest`). */
   readonly p: number;
@@ -21,20 +21,20 @@ export interface PairedComparison {
 
 export interface Pairing {
   readonly count: number;
-  /** Pictures that are compared. */
+  /** The compared pictures. */
   readonly among: Holds;
   readonly first: Holds;
   readonly second: Holds;
-  /** Which drawing each picture is a view of; every picture its own if left out. */
+  /** The drawing that each picture is a view of; by default every picture is its own. */
   readonly sources?: Int32Array;
 }
 
-/** Resampled test sets behind an interval. */
+/** Resampled test sets per interval. */
 const resamples = 2000;
 
 /**
- * CA, ASR and RA of two methods on the same pictures; the last two are null where one of them saw no trigger, `asr` also
- * where the target is not among the classes.
+ * CA, ASR and RA of two methods on the same pictures; the last two are null where one method has no triggered pictures,
+ * `asr` also where the target is not among the classes.
  */
 export interface MethodComparison {
   readonly ca: PairedComparison | null;
@@ -42,7 +42,7 @@ export interface MethodComparison {
   readonly ra: PairedComparison | null;
 }
 
-/** Compares what two methods, heads or whole models, say of the same test pictures in the same order. */
+/** Compares the predictions of two methods, heads or whole models, on the same test pictures in the same order. */
 export function compareMethods(first: Predictions, second: Predictions, seed: number): MethodComparison {
   const { labels, sources, target } = first;
   const compare = (among: Holds, a: Holds, b: Holds) =>
@@ -62,7 +62,7 @@ export function compareMethods(first: Predictions, second: Predictions, seed: nu
   return { ca, asr, ra };
 }
 
-/** Compares two shares; null where there is no picture to compare on. */
+/** Compares two shares; null where there are no pictures to compare. */
 export function compareShares(
   { count, among, first, second, sources }: Pairing,
   seed: number,
@@ -92,7 +92,7 @@ export function compareShares(
   };
 }
 
-/** The pictures of one drawing, and how many more of them the first hits than the second. */
+/** The pictures of one drawing: their number, and the hits of the first minus those of the second. */
 interface Cluster {
   readonly size: number;
   readonly difference: number;
@@ -100,16 +100,16 @@ interface Cluster {
 
 /**
  * A drawing of `size` pictures that the first wins and one that it loses, added before drawings are resampled: Bonett and
- * Price (2012, Journal of Educational and Behavioral Statistics 37:479) add one to either discordant cell so. Without them
- * resampling says that methods which agreed on some pictures agree on all, with certainty. That all views of them differ is
- * ours: where methods never disagreed, nothing shows that views are independent.
+ * Price (2012, Journal of Educational and Behavioral Statistics 37:479) add one to either discordant cell. Without them the
+ * interval of methods that agree on the sample has no width. That all views of these drawings differ is our choice: methods
+ * that never disagree do not show that views are independent.
  */
 const addedDrawings = (size: number): readonly Cluster[] => [
   { size, difference: size },
   { size, difference: -size },
 ];
 
-/** Percentile interval of the difference of shares (Efron and Tibshirani 1993, chapter 13), drawings drawn with return. */
+/** Percentile interval of the difference of shares (Efron and Tibshirani 1993, chapter 13), drawings with replacement. */
 function bootstrap(clusters: readonly Cluster[], random: Random) {
   const differences = Float64Array.from({ length: resamples }, () => {
     let [size, difference] = [0, 0];
@@ -124,18 +124,18 @@ function bootstrap(clusters: readonly Cluster[], random: Random) {
   return { low: at(0.025), high: at(0.975) };
 }
 
-/** Sums that are worked out one by one, over all drawings: a second's work. */
+/** Most sums that are enumerated, over all drawings: about a second. */
 const mostSums = 1e9;
 
 /**
- * Two-sided p-value that whole numbers, one for every drawing, are as likely to have either sign: the share of all sign
- * patterns whose sum is at least as far from zero. Drawings of one picture give 1, 0 or -1, and then this is the exact
- * McNemar test (McNemar 1947, Psychometrika 12:153): a binomial with one half over the discordant pairs. More views only
- * make the numbers larger, never the drawings more.
+ * Two-sided p-value of the hypothesis that whole numbers, one per drawing, have either sign with equal probability: the
+ * share of all sign patterns whose sum is at least as far from zero. Drawings of one picture give 1, 0 or -1, and then this
+ * is the exact McNemar test (McNemar 1947, Psychometrika 12:153): a binomial with one half over the discordant pairs. More
+ * views make the numbers larger, but do not add drawings.
  *
- * Exact but for very many numbers of different sizes: where they have more than {@link mostSums} sums, theirs is taken for
- * the sum of as many ones as have its variance. That is the normal approximation with continuity correction, which the
- * binomial of so many ones comes to; choosing it by the variance is ours.
+ * Exact except for very many numbers of different sizes: with more than {@link mostSums} sums, the sum is approximated by
+ * that of ones with the same variance, which is the normal approximation with continuity correction. Matching the variance
+ * is our choice.
  */
 export function signFlipTest(differences: readonly number[]): number {
   const sizes = differences.map(Math.abs).filter((size) => size > 0);
@@ -148,10 +148,10 @@ export function signFlipTest(differences: readonly number[]): number {
   return flipsOfOnes(variance, observed);
 }
 
-/** Probability that `count` ones of either sign have a sum at least `observed` from zero. */
+/** Probability that the sum of `count` ones with random signs is at least `observed` from zero. */
 function flipsOfOnes(count: number, observed: number): number {
   let [all, asFar] = [0, 0];
-  // From the sum nearest to zero outwards, how likely each is against that one: binomials would leave the range of doubles.
+  // Probabilities relative to that of the sum nearest to zero: binomials would leave the range of doubles.
   let likely = 1;
   for (let sum = count % 2; likely > 0; sum += 2) {
     const eitherSide = sum === 0 ? likely : 2 * likely;
@@ -162,9 +162,9 @@ function flipsOfOnes(count: number, observed: number): number {
   return asFar / all;
 }
 
-/** The same of numbers of these sizes, whose sum is `reach`: the probability of every sum, number after number. */
+/** The same for numbers of these sizes, with the sum `reach`: the probability of every sum, updated number by number. */
 function flipsOf(sizes: readonly number[], reach: number, observed: number): number {
-  // At `reach` is the sum of zero.
+  // Index `reach` is the sum zero.
   let [before, after] = [new Float64Array(2 * reach + 1), new Float64Array(2 * reach + 1)];
   before[reach] = 1;
   let seen = 0;

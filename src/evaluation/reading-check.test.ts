@@ -131,7 +131,7 @@ test('encoders that were not trained together are suspicious under every reading
   expect(check.tried.length).toBeGreaterThan(2);
 });
 
-test('a model to which all names are one knows none, although each is among its likeliest', async () => {
+test('a model that gives all names the same probability knows none', async () => {
   const shape = [emojiClip.config.text.width, emojiClip.config.embedding];
   const nothing = float32(new Float32Array(shape[0]! * shape[1]!), shape);
   const check = await checkReading(engine, await withParameters(emojiClip, { text_projection: nothing }));
@@ -139,7 +139,7 @@ test('a model to which all names are one knows none, although each is among its 
   expect(check.tried[0]?.accuracy).toBe(0);
 });
 
-test('of a model that cannot write the names, nothing can be told', async () => {
+test('a model whose vocabulary lacks the names gets no verdict', async () => {
   const folder = fileURLToPath(new URL('../../test/fixtures/clip/open-clip-vit-gelu', import.meta.url));
   const check = await checkReading(engine, await openClip(folder));
   expect(check).toMatchObject({ verdict: 'cannot tell', tried: [], better: null });

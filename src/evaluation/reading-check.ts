@@ -1,6 +1,6 @@
-/** @file Shows that a CLIP is read right: it knows everyday things, and knows them under no other reading better. */
+/** @file Shows that a CLIP is read right: it knows everyday things, and no other reading knows them better. */
 import type { Clip } from '../clip/clip.ts';
-import type { Activation, ClipConfig, Preprocessing } from '../clip/config.ts';
+import { type Activation, type ClipConfig, openAiPreprocessing, type Preprocessing } from '../clip/config.ts';
 import { type Embeddings, encodePictures } from '../clip/encode-pictures.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
@@ -8,12 +8,13 @@ import { classTemplates } from '../data/emoji/captions.ts';
 import { everydayPictures } from '../data/emoji/everyday-pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import { AntidoteError } from '../errors.ts';
+import { percentOf } from './interval.ts';
 import { cosines } from './metrics.ts';
 import { binomialTail, meanOverError } from './significance.ts';
 
 export type ReadingVerdict = 'reads right' | 'suspicious' | 'cannot tell';
 
-/** What the model knows when it is read in one way. */
+/** Results of the model under one reading. */
 export interface TriedReading {
   readonly activation: Activation;
   readonly mean: Preprocessing['mean'];
@@ -41,32 +42,33 @@ export interface ReadingCheck {
 }
 
 export interface CheckOptions {
-  /** Called after every reading that was tried. `of` grows once where the model knows too little as it is read. */
+  /** Called after every reading. `of` grows once where the model knows too little as it is read. */
   readonly progress?: (done: number, of: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** How sure the check wants to be; all are far from what a model that is read right shows (`reading-check.test.ts`). */
-export const thresholds = {
-  /** Chance of so many hits by guessing, below which the model is said to know the pictures. */
+/** Certainty that the check asks for; a model that is read right is far from all of these (`reading-check.test.ts`). */
+const thresholds = {
+  /** Probability of so many hits by guessing, below which the model knows the pictures. */
   knows: 1e-6,
-  /** Above this it is said to guess; between the two it is said to know a little. */
+  /** Above this it guesses; between the two it knows a little. */
   guesses: 1e-2,
   /**
-   * Standard errors and log-probability by which another reading must be better. Both: a small model's two activations
-   * may differ by little, but so steadily that the difference is no accident, and matter to nothing.
+   * Standard errors and log-probability by which another reading must be better. Both: the two activations of a small
+   * model may differ by little, but so steadily that the difference is significant, and matter to nothing.
    */
   surelyBetter: 3,
   muchBetter: 0.1,
 } as const;
 
-/** Normalisations in use for CLIPs (open_clip `constants.py`), tried where the chosen one may be wrong. */
-const normalisations: readonly Pick<Preprocessing, 'mean' | 'std'>[] = [
-  { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
+/** Other normalisations in use for CLIPs (open_clip `constants.py`), tried where the model knows too little. */
+const rareNormalisations: readonly Normalisation[] = [
   { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
   { mean: [0, 0, 0], std: [1, 1, 1] },
 ];
+
+type Normalisation = Pick<Preprocessing, 'mean' | 'std'>;
 
 /**
  * Classifies the everyday pictures as the model is read, under the other activation, and, if the normalisation is not
@@ -74,66 +76,95 @@ const normalisations: readonly Pick<Preprocessing, 'mean' | 'std'>[] = [
  */
 export async function checkReading(engine: Engine, clip: Clip, options: CheckOptions = {}): Promise<ReadingCheck> {
   const pictures = await everydayPictures(clip.config.image.resolution);
-  const size = { classes: pictures.classes.length, pictures: pictures.labels.length };
-  const chance = 100 / size.classes;
-  const tell = (verdict: ReadingVerdict, reasons: readonly string[], tried: readonly Scored[], better?: Scored) => ({
+  const names = pictures.classes.length;
+  const unnamed = namesWithoutTokens(clip, pictures);
+  const scores = unnamed === undefined ? await tryReadings(engine, clip, pictures, options) : [];
+  const { verdict, reasons, better } = unnamed === undefined ? judge(scores, pictures) : cannotTell(unnamed);
+  return {
     verdict,
     reasons,
-    ...size,
-    chance,
-    tried: tried.map(({ reading }) => reading),
+    classes: names,
+    pictures: pictures.labels.length,
+    chance: 100 / names,
+    tried: scores.map(({ reading }) => reading),
     better: better?.reading ?? null,
-  });
-  const unnamed = namesWithoutTokens(clip, pictures);
-  if (unnamed !== undefined)
-    return tell('cannot tell', [`its vocabulary cannot write the names of everyday things (${unnamed})`], []);
-
-  const trial = trialOn(engine, clip, pictures, options.signal);
-  const tried: Scored[] = [];
-  const attempt = async (configs: readonly ClipConfig[]) => {
-    const planned = tried.length + configs.length;
-    for (const config of configs) {
-      tried.push(await trial(config, tried[0]));
-      options.progress?.(tried.length, planned);
-    }
   };
-  const [openAi, ...rare] = normalisations.map((normalisation) => normalisedBy(clip.config, normalisation));
-  await attempt([clip.config, otherActivation(clip.config), ...different(clip.config, [openAi!])]);
-  const chosen = tried[0]!;
-  const knows = binomialTail(chosen.hits, size.pictures, 1 / size.classes);
-  if (knows > thresholds.knows) await attempt(different(clip.config, rare));
-
-  const better = tried
-    .slice(1)
-    .filter(({ reading: { gain, loss }, hits }) => {
-      const much = chosen.reading.loss - loss > thresholds.muchBetter;
-      return much && gain > thresholds.surelyBetter && hits >= chosen.hits;
-    })
-    .sort((a, b) => a.reading.loss - b.reading.loss)[0];
-  const hits = `${chosen.hits} of ${size.pictures} everyday pictures get their own name out of ${size.classes}`;
-  if (better)
-    return tell(
-      'suspicious',
-      [
-        `${described(better, chosen)} reads better: ${better.hits} of ${size.pictures} pictures against ${chosen.hits}, ` +
-          `log-probability of their names up by ${(chosen.reading.loss - better.reading.loss).toFixed(2)}`,
-        hits,
-      ],
-      tried,
-      better,
-    );
-  if (knows <= thresholds.knows)
-    return tell('reads right', [hits, `no other reading is clearly better: ${others(tried)}`], tried);
-  return tell(
-    'suspicious',
-    [
-      `${hits}, ${knows <= thresholds.guesses ? 'hardly more than' : 'no more than'} by guessing, under any reading`,
-      'it was hardly trained, or on other things than these, or its weights are not where they belong',
-    ],
-    tried,
-  );
 }
 
+interface Judgement extends Pick<ReadingCheck, 'verdict' | 'reasons'> {
+  readonly better?: Scored;
+}
+
+function cannotTell(unnamed: string): Judgement {
+  const reason = `its vocabulary cannot write the names of everyday things (${unnamed})`;
+  return { verdict: 'cannot tell', reasons: [reason] };
+}
+
+/** Scores of all readings, the chosen one first. */
+async function tryReadings(
+  engine: Engine,
+  clip: Clip,
+  pictures: PictureSet,
+  { progress, signal }: CheckOptions,
+): Promise<readonly Scored[]> {
+  const score = scorerOf(engine, clip, pictures, signal);
+  const scores: Scored[] = [];
+  const scoreAll = async (configs: readonly ClipConfig[]) => {
+    const planned = scores.length + configs.length;
+    for (const config of configs) {
+      scores.push(await score(config, scores[0]));
+      progress?.(scores.length, planned);
+    }
+  };
+  await scoreAll([
+    clip.config,
+    otherActivation(clip.config),
+    ...otherNormalisations(clip.config, [openAiPreprocessing]),
+  ]);
+  if (chanceOf(scores[0]!, pictures) > thresholds.knows)
+    await scoreAll(otherNormalisations(clip.config, rareNormalisations));
+  return scores;
+}
+
+function judge(scores: readonly Scored[], { classes, labels }: PictureSet): Judgement {
+  const chosen = scores[0]!;
+  const better = clearlyBetter(scores);
+  const hits = `${chosen.hits} of ${labels.length} everyday pictures get their own name out of ${classes.length}`;
+  if (better) {
+    const comparison =
+      `${described(better, chosen)} reads better: ${better.hits} of ${labels.length} pictures against ${chosen.hits}, ` +
+      `log-probability of their names up by ${(chosen.reading.loss - better.reading.loss).toFixed(2)}`;
+    return { verdict: 'suspicious', reasons: [comparison, hits], better };
+  }
+  const chance = chanceOf(chosen, { classes, labels });
+  if (chance <= thresholds.knows) {
+    return { verdict: 'reads right', reasons: [hits, `no other reading is clearly better: ${others(scores)}`] };
+  }
+  return {
+    verdict: 'suspicious',
+    reasons: [
+      `${hits}, ${chance <= thresholds.guesses ? 'hardly more than' : 'no more than'} by guessing, under any reading`,
+      'it was hardly trained, or on other things than these, or its weights are not where they belong',
+    ],
+  };
+}
+
+/** Probability of at least so many hits by guessing. */
+function chanceOf({ hits }: Scored, { classes, labels }: Pick<PictureSet, 'classes' | 'labels'>): number {
+  return binomialTail(hits, labels.length, 1 / classes.length);
+}
+
+/** The best of the readings that are better than the chosen one by both thresholds, with no fewer hits. */
+function clearlyBetter([chosen, ...rest]: readonly Scored[]): Scored | undefined {
+  return rest
+    .filter(({ reading: { gain, loss }, hits }) => {
+      const isMuchBetter = chosen!.reading.loss - loss > thresholds.muchBetter;
+      return isMuchBetter && gain > thresholds.surelyBetter && hits >= chosen!.hits;
+    })
+    .sort((a, b) => a.reading.loss - b.reading.loss)[0];
+}
+
+/** What a model knows under one reading. */
 interface Scored {
   readonly reading: TriedReading;
   readonly hits: number;
@@ -141,10 +172,10 @@ interface Scored {
   readonly own: Float64Array;
 }
 
-/** Classifies the pictures under one configuration; towers that do not differ are not run again. */
-function trialOn(engine: Engine, clip: Clip, pictures: PictureSet, signal?: AbortSignal) {
+/** Scores one reading; pictures are encoded once for all readings that do not change the image tower. */
+function scorerOf(engine: Engine, clip: Clip, pictures: PictureSet, signal?: AbortSignal) {
   const images = new Map<string, Promise<Embeddings>>();
-  return async (config: ClipConfig, against?: Scored): Promise<Scored> => {
+  return async (config: ClipConfig, chosen?: Scored): Promise<Scored> => {
     const read: Clip = { ...clip, config };
     const { mean, std } = config.preprocessing;
     const key = JSON.stringify([mean, std, config.image.kind === 'vit' && config.activation]);
@@ -158,10 +189,10 @@ function trialOn(engine: Engine, clip: Clip, pictures: PictureSet, signal?: Abor
     pictures.labels.forEach((label, picture) => {
       cosines(head, embeddings, picture, scores);
       const highest = Math.max(...scores);
-      const behind = Array.from(scores, (score) => head.scale * (score - highest));
-      own[picture] = behind[label]! - Math.log(behind.reduce((sum, logit) => sum + Math.exp(logit), 0));
-      // Alone at the top: a model for which all names are one knows none.
-      if (behind[label] === 0 && behind.filter((logit) => logit === 0).length === 1) hits++;
+      const logits = Array.from(scores, (score) => head.scale * (score - highest));
+      own[picture] = logits[label]! - Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      // A tie is no hit: a model that cannot tell names apart would hit every picture.
+      if (logits[label] === 0 && logits.filter((logit) => logit === 0).length === 1) hits++;
     });
     return {
       hits,
@@ -170,15 +201,15 @@ function trialOn(engine: Engine, clip: Clip, pictures: PictureSet, signal?: Abor
         activation: config.activation,
         mean,
         std,
-        accuracy: (100 * hits) / own.length,
+        accuracy: percentOf({ hits, of: own.length }),
         loss: -own.reduce((sum, value) => sum + value, 0) / own.length,
-        gain: against ? meanOverError(gains(pictures, own, against.own)) : 0,
+        gain: chosen ? meanOverError(gains(pictures, own, chosen.own)) : 0,
       },
     };
   };
 }
 
-/** Mean gain of log-probability class by class: pictures of one class share its texts and are not independent. */
+/** Mean gain of log-probability by class: pictures of one class share its texts and are not independent. */
 function gains({ classes, labels }: PictureSet, own: Float64Array, before: Float64Array): number[] {
   const sums = classes.map(() => ({ gain: 0, count: 0 }));
   labels.forEach((label, picture) => {
@@ -192,22 +223,18 @@ function otherActivation(config: ClipConfig): ClipConfig {
   return { ...config, activation: config.activation === 'gelu' ? 'quick-gelu' : 'gelu' };
 }
 
-function normalisedBy(config: ClipConfig, normalisation: Pick<Preprocessing, 'mean' | 'std'>): ClipConfig {
-  return { ...config, preprocessing: { ...config.preprocessing, ...normalisation } };
-}
-
-function different({ preprocessing: { mean, std } }: ClipConfig, others: readonly ClipConfig[]): readonly ClipConfig[] {
+/** The model under each normalisation that is not its own. */
+function otherNormalisations(config: ClipConfig, normalisations: readonly Normalisation[]): readonly ClipConfig[] {
+  const { preprocessing } = config;
   const near = (a: readonly number[], b: readonly number[]) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-3);
-  return others.filter(({ preprocessing }) => !near(preprocessing.mean, mean) || !near(preprocessing.std, std));
+  return normalisations
+    .filter(({ mean, std }) => !near(mean, preprocessing.mean) || !near(std, preprocessing.std))
+    .map(({ mean, std }) => ({ ...config, preprocessing: { ...preprocessing, mean, std } }));
 }
 
-/** "gelu 48". */
-function others(tried: readonly Scored[]): string {
-  const [chosen] = tried;
-  return tried
-    .slice(1)
-    .map((other) => `${described(other, chosen!)} gets ${other.hits}`)
-    .join(', ');
+/** "the activation gelu gets 48". */
+function others([chosen, ...rest]: readonly Scored[]): string {
+  return rest.map((other) => `${described(other, chosen!)} gets ${other.hits}`).join(', ');
 }
 
 function described(better: Scored, chosen: Scored): string {

@@ -1,4 +1,4 @@
-/** @file How surely something is no accident: hits of a guesser, and a mean that is not zero. */
+/** @file Significance of hits against guessing, and of a mean against zero. */
 
 /** Probability of at least `hits` successes in `trials` of probability `share` each. */
 export function binomialTail(hits: number, trials: number, share: number): number {

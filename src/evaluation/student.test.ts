@@ -52,7 +52,7 @@ test('the mean of three seeds has the interval worked out by hand', () => {
   expect(mean - interval!.low).toBeCloseTo(interval!.high - mean, 12);
 });
 
-test('one seed has no interval, and equal seeds have none to speak of', () => {
+test('one seed has no interval, and that of equal seeds has no width', () => {
   expect(seedMean([0.39])).toEqual({ mean: 0.39, n: 1, deviation: null, interval: null });
   expect(seedMean([2, 2, 2]).interval).toEqual({ low: 2, high: 2 });
   expect(() => seedMean([])).toThrow(RangeError);

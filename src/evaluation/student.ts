@@ -1,4 +1,4 @@
-/** @file Means over seeds: Student's t interval, with its quantile worked out here. */
+/** @file Means over seeds: Student's t interval, and its quantile. */
 
 /** A mean of few repetitions, in the unit of the values. */
 export interface SeedMean {
@@ -7,13 +7,13 @@ export interface SeedMean {
   readonly n: number;
   /** Sample standard deviation (n - 1); null for a single value. */
   readonly deviation: number | null;
-  /** Bounds of the mean at 95 % confidence; null for a single value, which says nothing of its own spread. */
+  /** Bounds of the mean at 95 % confidence; null for a single value, which has no spread. */
   readonly interval: { readonly low: number; readonly high: number } | null;
 }
 
 /**
- * Mean with Student's t interval at 95 %. It says how far another set of seeds would move the mean, given normal scatter; it
- * does not cover the finite test set, which all seeds share. Bounds of a share are not cut to its range.
+ * Mean with Student's t interval at 95 %. It covers the choice of seeds, given normal scatter, and not that of the finite
+ * test set, which all seeds share. Bounds of a share are not cut to its range.
  */
 export function seedMean(values: readonly number[]): SeedMean {
   const n = values.length;
@@ -35,7 +35,7 @@ export function studentQuantile(p: number, freedom: number): number {
   if (p < 0.5) return -studentQuantile(1 - p, freedom);
   let [low, high] = [0, 1];
   while (studentUpperTail(high, freedom) > 1 - p) high *= 2;
-  // Until no number lies between: about sixty halvings.
+  // Until no double lies between: about sixty halvings.
   for (;;) {
     const middle = (low + high) / 2;
     if (middle <= low || middle >= high) return middle;
@@ -80,7 +80,7 @@ function logBeta(a: number, b: number): number {
   return logGamma(a) + logGamma(b) - logGamma(a + b);
 }
 
-/** ln Gamma(x), x > 0: Stirling's series (DLMF 5.11.1), after the argument has been raised to where it is exact enough. */
+/** ln Gamma(x), x > 0: Stirling's series (DLMF 5.11.1), with the argument raised to at least 12, where it is exact enough. */
 function logGamma(x: number): number {
   let [shift, z] = [0, x];
   for (; z < 12; z++) shift += Math.log(z);

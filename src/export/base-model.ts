@@ -1,4 +1,4 @@
-/** @file The untouched model behind an export: what it is called elsewhere, under which terms, and its files. */
+/** @file The untouched base model of an export: its public name, its licence, and its files. */
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -10,29 +10,29 @@ import type { Clip, HubSource } from '../clip/clip.ts';
 import type { ExportManifest } from './manifest.ts';
 
 export interface BaseModel {
-  /** A built-in's name, or the Hub's, or that of the folder or file: not where it lies on this machine. */
+  /** The name of the built-in, on the Hub, or of the folder or file, without its path on this machine. */
   readonly name: string;
-  /** Where it was fetched from, if it was. */
+  /** Its source on the Hub; null if it has none. */
   readonly hub: HubSource | null;
   readonly files: ModelFiles;
-  /** What its folder says of its licence; null if nothing. */
+  /** The licence that its folder states; null if none. */
   readonly licence: string | null;
-  /** Paths of the texts. */
+  /** Paths of the licence texts. */
   readonly licenceFiles: readonly string[];
 }
 
-/** Where a bundled model lies in its export. */
+/** Folder of a bundled model in its export. */
 export const bundledModel = 'model';
 const licenceFolder = 'licences';
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
 
-/** An exported folder with its model in it, which is exported again. */
+/** An exported folder with its model, which is exported again. */
 export interface EarlierExport {
   readonly folder: string;
   readonly manifest: ExportManifest;
 }
 
-/** @param earlier where the model lies in an export: what it was called and its terms stand there */
+/** @param earlier the export that holds the model, if one does: it has name and licence */
 export async function baseModelOf(clip: Clip, earlier: EarlierExport | undefined): Promise<BaseModel> {
   const files = await modelFiles(clip.name);
   if (earlier) {
@@ -59,14 +59,14 @@ function copiedLicences({ folder, manifest: { files } }: EarlierExport): string[
   return texts.map(({ path }) => join(folder, licenceFolder, basename(path)));
 }
 
-/** `license: ...` at the head of a model card, where the Hub's models say it. */
+/** `license: ...` at the head of a model card of the Hub. */
 async function licenceOfCard(folder: string): Promise<string | null> {
   const card = await readFile(join(folder, modelCard), 'utf8').catch(() => '');
   const [, head = ''] = /^---\r?\n([\s\S]{0,20000}?)\r?\n---/.exec(card) ?? [];
   return /^licen[cs]e:[ \t]*["']?([\w. -]{1,80}?)["']?[ \t]*$/m.exec(head)?.[1] ?? null;
 }
 
-/** Copies the texts of the licence, where weights go: whoever gets them has to be given it. */
+/** Copies the licence texts, which must accompany the weights. */
 export async function copyLicences(
   directory: string,
   { licenceFiles: texts }: BaseModel,
@@ -74,7 +74,7 @@ export async function copyLicences(
   return copied(texts, join(directory, licenceFolder), licenceFolder, "terms of the base model's weights");
 }
 
-/** Copies the model's files, as they are: their hash is what the head is tied to. */
+/** Copies the model's files unchanged: the head refers to their hash. */
 export async function copyModel(directory: string, { files }: BaseModel): Promise<Record<string, string>> {
   return copied(files.files, join(directory, bundledModel), bundledModel, 'the untouched base model');
 }

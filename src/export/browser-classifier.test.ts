@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { createClassifier, type OnnxRuntimeWeb } from './browser-classifier.ts';
 
-test('a folder that no server answers for is named, with what may be the reason', async () => {
+test('a folder without an answering server is named, with possible reasons', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const folder = `http://127.0.0.1:${(server.address() as AddressInfo).port}/exported`;

@@ -1,16 +1,16 @@
 /** @file A classifier from an exported folder, in a browser: files are fetched, pictures decoded by the browser. */
 import { badData } from '../errors.ts';
 import { decodeInBrowser } from './browser-decode.ts';
-import { type ExportedClassifier, exportedClassifier, type PixelModel } from './exported-classifier.ts';
-import { type ExportManifest, manifestFile, parseManifest } from './manifest.ts';
-import { modelFilesIn, onnxData, onnxModel } from './onnx-files.ts';
+import { type ExportManifest, exportFile, parseManifest } from './manifest.ts';
+import { modelFilesIn, onnxData, onnxDataInModel, onnxModel } from './onnx-files.ts';
+import { type ExportedClassifier, type PixelModel, pixelClassifier } from './pixel-classifier.ts';
 
-/** What is used of onnxruntime-web: the module itself fits, `import * as ort from 'onnxruntime-web'`. */
+/** The used part of onnxruntime-web: the module itself fits, `import * as ort from 'onnxruntime-web'`. */
 export interface OnnxRuntimeWeb {
   readonly InferenceSession: {
     create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<WebSession>;
   };
-  // Types of onnxruntime-web's constructors are wider than these; what comes out is read below.
+  // The types of onnxruntime-web's constructors are wider than these.
   readonly Tensor: new (
     type: 'float32',
     data: Float32Array,
@@ -29,7 +29,7 @@ export interface BrowserOptions {
   readonly runtime: OnnxRuntimeWeb;
   /** Passed on to `InferenceSession.create`: `{ executionProviders: ['webgpu'] }`, for example. */
   readonly session?: Readonly<Record<string, unknown>>;
-  /** Called as files arrive, with the bytes of the model so far and in all. */
+  /** Called while files arrive, with the bytes of the model so far and in all. */
   readonly progress?: (loaded: number, total: number) => void;
 }
 
@@ -37,23 +37,23 @@ export interface BrowserOptions {
 export type BrowserImage = Blob | string | URL;
 
 /**
- * Opens a folder that `antidote export RUN --format onnx` wrote, from where a server offers it. The hash of each file
- * is compared with the manifest's where the page may compute one (https, or localhost).
+ * Opens a folder of `antidote export RUN --format onnx` from a server. The hash of each file is compared with the
+ * manifest's where the page may compute one (https, or localhost).
  *
- * @param folder its address; relative to the page, if it is relative
+ * @param folder its address, absolute or relative to the page
  */
 export async function createClassifier(
   folder: string | URL,
   { runtime, session: sessionOptions = {}, progress }: BrowserOptions,
 ): Promise<ExportedClassifier<BrowserImage>> {
   const base = folderAddress(folder);
-  const manifestAddress = new URL(manifestFile, base).href;
+  const manifestAddress = new URL(exportFile, base).href;
   const manifest = parseManifest(manifestAddress, await (await fetched(manifestAddress)).text());
   const files = await fetchModel(base, manifest, progress);
   const data = files.get(onnxData);
   const session = await runtime.InferenceSession.create(files.get(onnxModel)!, {
     ...sessionOptions,
-    ...(data && { externalData: [{ path: 'model.onnx_data', data }] }),
+    ...(data && { externalData: [{ path: onnxDataInModel, data }] }),
   });
   const model: PixelModel = {
     async run(pixels, shape) {
@@ -62,7 +62,7 @@ export async function createClassifier(
     },
     release: () => session.release(),
   };
-  return exportedClassifier(manifest, model, async (image: BrowserImage) =>
+  return pixelClassifier(manifest, model, async (image: BrowserImage) =>
     decodeInBrowser(image instanceof Blob ? image : await (await fetched(addressOf(image))).blob(), nameOf(image)),
   );
 }
@@ -86,7 +86,7 @@ async function fetchModel(
   return files;
 }
 
-/** The whole body, which must be as long as the manifest says: no more than that is kept. */
+/** The whole body, which must have the manifest's length: a longer one is refused at that length. */
 async function received(
   response: Response,
   address: string,
@@ -95,7 +95,7 @@ async function received(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const file = new Uint8Array(bytes);
   let done = 0;
-  const expected = `${bytes}, as ${manifestFile} says`;
+  const expected = `${bytes}, as ${exportFile} says`;
   for (const reader = response.body!.getReader(); ; ) {
     const { value } = await reader.read();
     if (!value) break;
@@ -112,23 +112,23 @@ async function received(
 }
 
 async function checkHash(address: string, file: Uint8Array<ArrayBuffer>, sha256: string): Promise<void> {
-  // Pages without https are given no cryptography; there the file's length is all that is compared.
+  // Browsers offer no cryptography to pages without https; there only the file's length is compared.
   if (!globalThis.crypto?.subtle) return;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (found !== sha256) throw badData(address, `SHA-256 ${found}`, `${sha256}, as ${manifestFile} says`);
+  if (found !== sha256) throw badData(address, `SHA-256 ${found}`, `${sha256}, as ${exportFile} says`);
 }
 
 async function fetched(address: string): Promise<Response> {
   const response = await fetch(address).catch((cause: unknown) => {
     const advice = 'does its server run, and does it let pages of other sites read its files (CORS)?';
-    throw badData(address, 'no answer', 'a file of an exported folder', advice, cause);
+    throw badData(address, 'no answer', 'a file of an exported folder', { advice, cause });
   });
   if (response.ok) return response;
   throw badData(address, `HTTP status ${response.status}`, 'a file of an exported folder');
 }
 
-/** A folder's address ends with a slash, or its last part would be replaced. */
+/** A folder's address needs a slash at its end: `new URL` replaces the last part otherwise. */
 function folderAddress(folder: string | URL): URL {
   const address = new URL(addressOf(folder));
   if (!address.pathname.endsWith('/')) address.pathname += '/';

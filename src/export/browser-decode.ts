@@ -1,7 +1,7 @@
 /**
  * @file A picture file to 8-bit RGB by the browser's own decoder.
  *
- * What differs from `clip/decode.ts`, which is Pillow's, is held in `test/export-browser.test.ts`: a canvas multiplies
+ * `test/export-browser.test.ts` holds the differences from `clip/pictures/decode.ts`, which is Pillow's: a canvas multiplies
  * colours by alpha, so the colour under transparent pixels is lost (black); CMYK is converted by the browser's rule; and
  * grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque pictures in other forms, JPEG among
  * them, are the same byte for byte in Chromium.
@@ -11,7 +11,7 @@ import type { DecodedImage } from '../clip/pictures/resize.ts';
 import { badData } from '../errors.ts';
 import { forCanvas } from './for-canvas.ts';
 
-/** The part of a browser that is used: the project is compiled without a browser's types. */
+/** The used part of a browser's API: the project is compiled without a browser's types. */
 interface Browser {
   createImageBitmap(blob: Blob, options: Readonly<Record<string, string>>): Promise<Bitmap>;
   readonly OffscreenCanvas: new (
@@ -34,12 +34,12 @@ interface Context {
 /** No colour profile is applied: CLIP's pipelines apply none. */
 const asStored = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 
-/** @param name what errors call it */
+/** @param name its name in errors */
 export async function decodeInBrowser(file: Blob, name: string): Promise<DecodedImage> {
   const { createImageBitmap, OffscreenCanvas } = globalThis as unknown as Browser;
   const stored = new Blob([forCanvas(new Uint8Array(await file.arrayBuffer()), name)]);
   const bitmap = await createImageBitmap(stored, asStored).catch((cause: unknown) => {
-    throw badData(name, 'no picture that this browser can show', kindNames, undefined, cause);
+    throw badData(name, 'no picture that this browser can show', kindNames, { cause });
   });
   const { width, height } = bitmap;
   try {

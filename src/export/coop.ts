@@ -1,10 +1,10 @@
 /**
- * @file `coop.safetensors`: the learned prompts as CoOp's prompt learner keeps them.
+ * @file `coop.safetensors`: the learned prompts in the form of CoOp's prompt learner.
  *
  * CoOp (`trainers/coop.py`, PromptLearner; class-specific contexts, class name at the end) makes a prompt by joining
- * three parts along the positions: `token_prefix`, the start mark; `ctx`, what was learned; `token_suffix`, class name,
- * end mark and padding. The text tower adds positions, and reads the result at the largest id of `tokenized_prompts`,
- * which is the end mark.
+ * three parts along the positions: `token_prefix`, the start token; `ctx`, the learned context; `token_suffix`, class name,
+ * end token and padding. The text tower adds positions, and reads the result at the largest id of `tokenized_prompts`,
+ * which is the end token.
  */
 import { join } from 'node:path';
 import type { Clip } from '../clip/clip.ts';
@@ -17,8 +17,8 @@ export const coopFile = 'coop.safetensors';
 
 /**
  * Writes, for C classes, M context tokens, L positions and width W of the text tower: `ctx` [C, M, W], `token_prefix`
- * [C, 1, W], `token_suffix` [C, L - 1 - M, W] and `tokenized_prompts` [C, L] (int64; ids at the context's places are
- * those of the words that it started from, ids behind the end mark are 0, as OpenAI's `tokenize` pads).
+ * [C, 1, W], `token_suffix` [C, L - 1 - M, W] and `tokenized_prompts` [C, L] (int64; ids at the context's positions are
+ * those of its initial words, ids after the end token are 0, as OpenAI's `tokenize` pads).
  */
 export async function writeCoop(
   directory: string,

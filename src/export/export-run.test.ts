@@ -8,9 +8,8 @@ import { encodePictures } from '../clip/encode-pictures.ts';
 import { storedParameters } from '../clip/parameters.ts';
 import { textTower } from '../clip/text-tower.ts';
 import { picturesOfFiles, unlabelled } from '../data/listings/image-files.ts';
-import type { Engine } from '../engine/engine.ts';
+import { type Engine, withProgram } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
-import { withProgram } from '../engine/with-program.ts';
 import { l2Normalize } from '../graph/composites.ts';
 import { concat } from '../graph/layout.ts';
 import { constant } from '../graph/leaves.ts';
@@ -18,8 +17,8 @@ import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.t
 import { openSafetensors, readTensor } from '../tensor/safetensors.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
 import { int64, type Tensor } from '../tensor/tensor.ts';
-import { createClassifier } from './create-classifier.ts';
 import { exportRun } from './export-run.ts';
+import { createClassifier } from './node-classifier.ts';
 import { writeOnnxModel } from './onnx-model.ts';
 import { writeTinyPurified } from './purified.test-support.ts';
 import { openModelOrRun } from './purified.ts';
@@ -65,7 +64,7 @@ function expectClose(found: readonly ArrayLike<number>[], expected: readonly (re
   });
 }
 
-test('the default export is the head alone, refers to the model by hash, and says what it is', async () => {
+test('the default export holds only the head, refers to the model by hash, and describes itself', async () => {
   const out = join(await newFolder(), 'new', 'out');
   const manifest = await exportRun(run, out, { formats: ['text-embeds'], bundle: false });
   expect((await readdir(out)).sort()).toEqual(['README.md', 'export.json', 'text_embeds.safetensors']);
@@ -79,6 +78,20 @@ test('the default export is the head alone, refers to the model by hash, and say
   expect(Number((await readTensor(tensors.get('logit_scale')!)).data[0])).toBeCloseTo(Math.log(head.scale), 5);
   expect(metadata).toMatchObject({ classes: JSON.stringify(classes), model_sha256: clip.sha256, normalized: 'true' });
   expect(await readFile(join(out, 'README.md'), 'utf8')).toContain(clip.sha256);
+});
+
+test("the README of an export has the run's measurements, and a result that a program wrote is left aside", async () => {
+  const source = join(await newFolder(), 'run');
+  await cp(run, source, { recursive: true });
+  const readMeWith = async (result: object, name: string) => {
+    await writeFile(join(source, 'result.json'), JSON.stringify(result));
+    await exportRun(source, join(source, name), { formats: ['text-embeds'], bundle: false });
+    return readFile(join(source, name, 'README.md'), 'utf8');
+  };
+  const shares = { ca: 91.66, asr: null, asrAll: null, ra: null, n: 36, sources: 36 };
+  const measured = { attack: null, target: null, undefended: shares, purified: shares };
+  expect(await readMeWith(measured, 'measured')).toContain('91.7 % of 36 clean test pictures');
+  expect(await readMeWith({ undefended: 'of mine' }, 'foreign')).toContain('Nothing was measured');
 });
 
 test('every file is listed with its hash, and the same run gives the same bytes', async () => {
@@ -96,7 +109,7 @@ test('every file is listed with its hash, and the same run gives the same bytes'
   for (const file of manifest.files) expect(await sha256OfFile(join(a, file.path))).toBe(file.sha256);
 });
 
-test('the ONNX model gives our logits for pictures of any kind, in batches and alone', async () => {
+test('the ONNX model gives our logits for pictures of any kind, in batches and one by one', async () => {
   const out = join(await newFolder(), 'out');
   await exportRun(run, out, { formats: ['onnx'], bundle: false });
   const classifier = await createClassifier(out, { threads: 1 });
@@ -109,7 +122,7 @@ test('the ONNX model gives our logits for pictures of any kind, in batches and a
   await classifier.close();
 });
 
-test('weights too large for one file lie beside it, where ONNX Runtime and transformers.js look; a ResNet is no other', async () => {
+test('weights too large for one file go beside it, where ONNX Runtime and transformers.js look, for a ResNet too', async () => {
   const folder = await newFolder();
   const resnet = await openClip(path('clip/open-clip-resnet-gelu'));
   const { embedding } = resnet.config;
@@ -163,7 +176,7 @@ test("CoOp's tensors, joined as CoOp joins them, give the text embeddings back t
   });
 });
 
-test('a bundled export is enough: moved elsewhere, its model gone, it opens and classifies', async () => {
+test('a bundled export is self-contained: moved, and without its original model, it opens and classifies', async () => {
   const folder = await newFolder();
   const copy = join(folder, 'original');
   await cp(path('clip/hugging-face-gelu-sharded'), copy, { recursive: true });
@@ -190,7 +203,7 @@ test('a bundled export is enough: moved elsewhere, its model gone, it opens and 
   expect(readMe).toContain('.image_embeds.float()');
 });
 
-test('what was exported can be exported again, without the run, and keeps its name, its origin and its licence', async () => {
+test('an export can be exported again, without the run, and keeps its name, its origin and its licence', async () => {
   const folder = await newFolder();
   const copy = join(folder, 'original');
   await cp(path('clip/hugging-face-quick-gelu'), copy, { recursive: true });
@@ -226,7 +239,7 @@ test('a bare file of weights is bundled with its own configuration and nothing b
   expect((await openModelOrRun(join(folder, 'out'))).clip.sha256).toBe(written.clip.sha256);
 });
 
-test('a folder with files in it is left alone, and a failed export leaves nothing behind', async () => {
+test('a folder with files in it is left unchanged, and a failed export leaves no files', async () => {
   const folder = await newFolder();
   const out = join(folder, 'out');
   await mkdir(out);
@@ -239,7 +252,7 @@ test('a folder with files in it is left alone, and a failed export leaves nothin
   expect(await readdir(folder)).toEqual(['out']);
 });
 
-test('a model is no run, and the refusal says what one is', async () => {
+test('a model instead of a run is refused, and the message describes a run', async () => {
   const refusal = exportRun(path('clip/hugging-face-quick-gelu'), join(await newFolder(), 'x'), {
     formats: ['coop'],
     bundle: false,
@@ -247,7 +260,19 @@ test('a model is no run, and the refusal says what one is', async () => {
   await expect(refusal).rejects.toThrow(/no purified\.json.*purified run/);
 });
 
-test('a classifier is refused where the model is missing or is not the one that was exported', async () => {
+test('a classifier is refused for a folder of another kind, and the message says which command makes one', async () => {
+  const written = 'a folder that `antidote export RUN --format onnx` wrote';
+  const exporting = `give the folder of \`antidote export ${run} --out DIR --format onnx\``;
+  await expect(createClassifier(run)).rejects.toThrow(
+    `${run}: found a purified run, expected ${written}; ${exporting}`,
+  );
+  const model = path('clip/hugging-face-quick-gelu');
+  await expect(createClassifier(model)).rejects.toThrow(`${model}: found no export.json in it, expected ${written}`);
+  const nowhere = join(root(), 'nowhere');
+  await expect(createClassifier(nowhere)).rejects.toThrow(`${nowhere}: found no such folder, expected ${written}`);
+});
+
+test('a classifier is refused where the model is missing or differs from the exported one', async () => {
   const folder = await newFolder();
   await exportRun(run, join(folder, 'head'), { formats: ['text-embeds'], bundle: false });
   await expect(createClassifier(join(folder, 'head'))).rejects.toThrow(/no onnx\/model\.onnx.*--format onnx/);

@@ -1,4 +1,4 @@
-/** @file A purified run to a folder that others can use: complete under its name, or not there at all. */
+/** @file Exports a purified run to a folder for other programs: under its name it is complete or does not exist. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -8,7 +8,8 @@ import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
 import type { RunEvent } from '../runs/recorder.ts';
 import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { fileProblem, systemCode } from '../tensor/files/file-problem.ts';
+import { writeJson } from '../tensor/files/json-file.ts';
 import { readSmallTextIfThere } from '../tensor/files/text-file.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
 import {
@@ -20,31 +21,24 @@ import {
   type EarlierExport,
 } from './base-model.ts';
 import { writeCoop } from './coop.ts';
-import { type ExportManifest, manifestFile, parseManifest } from './manifest.ts';
+import { evidenceOf } from './evidence.ts';
+import { type ExportFormat, exportFormats } from './formats.ts';
+import { type ExportedFile, type ExportManifest, exportFile, parseManifest } from './manifest.ts';
 import { writeOnnxModel } from './onnx-model.ts';
-import {
-  headFile,
-  type OpenedPurified,
-  openModelOrRun,
-  manifestFile as purifiedFile,
-  writeBundled,
-} from './purified.ts';
+import { headFile, type OpenedPurified, openModelOrRun, purifiedFile, writeBundled } from './purified.ts';
 import { readMe } from './read-me.ts';
 import { writeTextEmbeds } from './text-embeds.ts';
 
-export const exportFormats = ['text-embeds', 'coop', 'onnx'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
-
 export interface ExportOptions {
   readonly formats: readonly ExportFormat[];
-  /** Also the base model's files, and the head as antidote opens it: the folder alone is then enough. */
+  /** Also the base model's files, and the head in antidote's form: the folder is then self-contained. */
   readonly bundle: boolean;
   readonly signal?: AbortSignal;
-  /** Told how far opening the base model is (`openClip`). */
+  /** Receives the progress of opening the base model (`openClip`). */
   readonly report?: (event: RunEvent) => void;
 }
 
-/** What was written, and what each file is. */
+/** The purpose of each written file. */
 type Purposes = Record<string, string>;
 type Writer = (directory: string, opened: OpenedPurified, notes: Readonly<Record<string, string>>) => Promise<Purposes>;
 
@@ -56,11 +50,11 @@ const writers: { readonly [F in ExportFormat]: Writer } = {
 };
 
 /**
- * Writes the exported folder. The base model's weights are in it only where a format needs the image encoder (`onnx`)
- * or `bundle` asks for them; otherwise it refers to them by their hash.
+ * Writes the exported folder. It contains the base model's weights only where a format needs the image encoder (`onnx`) or
+ * with `bundle`; otherwise it refers to them by their hash.
  *
  * @param run the directory of a purified run
- * @param out the folder to make: new, or empty
+ * @param out the folder to make: new or empty
  * @throws AntidoteError (data) if the run holds no purified head, or the base model is not the one it was tuned on
  */
 export async function exportRun(run: string, out: string, options: ExportOptions): Promise<ExportManifest> {
@@ -73,6 +67,7 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   const base = await baseModelOf(clip, earlier);
   const head = await sha256OfFile(join(run, headFile));
   const about = { ...aboutOf(opened, base, head), run: earlier ? earlier.manifest.run : await runOf(run) };
+  const evidence = earlier ? undefined : await evidenceOf(run, purified.manifest);
   const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
   const unfinished = join(dirname(folder), `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
@@ -91,10 +86,13 @@ export async function exportRun(run: string, out: string, options: ExportOptions
       options.signal?.throwIfAborted();
       purposes = { ...purposes, ...(await step()) };
     }
-    await writeFileAtomically(join(unfinished, 'README.md'), readMe(about, Object.keys(purposes), clip.format));
+    await writeFileAtomically(
+      join(unfinished, 'README.md'),
+      readMe(about, Object.keys(purposes), clip.format, evidence),
+    );
     purposes['README.md'] = 'how to use this folder';
     const manifest = { ...about, files: await described(unfinished, purposes, options.signal) };
-    await writeFileAtomically(join(unfinished, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeJson(join(unfinished, exportFile), manifest);
     await rmdir(folder).catch(() => {});
     await rename(unfinished, folder);
     return manifest;
@@ -104,7 +102,7 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   }
 }
 
-/** What the copied model is opened by, from the export's own folder. */
+/** The model name that opens the copied model, relative to the export's folder. */
 function openedAs({ files }: BaseModel): string {
   return files.openedBy === '.' ? `./${bundledModel}` : `./${bundledModel}/${files.openedBy}`;
 }
@@ -115,7 +113,7 @@ async function checkFree(folder: string, shown: string): Promise<void> {
     if (!status.isDirectory()) throw badUsage(shown, 'a file', 'a new or empty folder');
     if ((await readdir(folder)).length > 0) throw badUsage(shown, 'a folder with files in it', 'a new or empty folder');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileProblem(shown, error);
+    if (systemCode(error) !== 'ENOENT') throw fileProblem(shown, error);
   }
 }
 
@@ -140,12 +138,12 @@ function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: stri
 }
 
 async function earlierExport(folder: string): Promise<EarlierExport | undefined> {
-  const path = join(folder, manifestFile);
+  const path = join(folder, exportFile);
   const text = await readSmallTextIfThere(path);
   return text === undefined ? undefined : { folder, manifest: parseManifest(path, text) };
 }
 
-/** A head that a program wrote without a run has no configuration. */
+/** Null for a head that a program wrote without a run: it has no configuration. */
 async function runOf(run: string): Promise<ExportManifest['run']> {
   const files = await readdir(run);
   if (!files.includes('config.json')) return null;
@@ -158,8 +156,8 @@ async function described(
   directory: string,
   purposes: Purposes,
   signal: AbortSignal | undefined,
-): Promise<ExportManifest['files']> {
-  const files: ExportManifest['files'] = [];
+): Promise<ExportedFile[]> {
+  const files: ExportedFile[] = [];
   for (const [path, purpose] of Object.entries(purposes)) {
     signal?.throwIfAborted();
     const { size } = await stat(join(directory, path));

@@ -1,6 +1,6 @@
 /**
- * @file A picture file as a browser's decoder is to get it: of the kinds that Node takes, and without a word of how it is
- * to be turned, which browsers obey and CLIP's pipelines do not.
+ * @file Prepares a picture file for a browser's decoder: only the formats that Node accepts, and without EXIF orientation,
+ * which browsers obey and CLIP's pipelines ignore.
  */
 import { pictureKind } from '../clip/pictures/picture-kind.ts';
 import { badData } from '../errors.ts';
@@ -9,8 +9,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * @param file may be changed in place
- * @param name what errors call it
- * @throws AntidoteError (data) if Node would not take it, or if no browser gives the levels that Node does
+ * @param name its name in errors
+ * @throws AntidoteError (data) if Node refuses the format, or if browsers decode it to other levels than Node
  */
 export function forCanvas(file: Bytes, name: string): Bytes {
   switch (pictureKind(file, name)) {
@@ -23,14 +23,14 @@ export function forCanvas(file: Bytes, name: string): Bytes {
   }
 }
 
-/** Segment APP1, which holds EXIF if it begins with that word (EXIF 2.3, section 4.7.2). */
+/** Segment APP1, which holds EXIF if it begins with `Exif` (EXIF 2.3, section 4.7.2). */
 const APP1 = 0xffe1;
 const START_OF_SCAN = 0xffda;
 const EXIF = [0x45, 0x78, 0x69, 0x66] as const;
 
 /**
- * A JPEG with its EXIF segment under a name that no decoder knows, so that the pixels are shown as they are stored. A
- * damaged one is left as it is: decoding will tell.
+ * A JPEG with its EXIF segment renamed, so that decoders ignore it and show the pixels as stored. A damaged one is left
+ * unchanged: its decoder reports it.
  */
 function forgetExif(file: Bytes): Bytes {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -42,13 +42,13 @@ function forgetExif(file: Bytes): Bytes {
   return file;
 }
 
-/** Where every PNG tells its bits a channel and its colour type, of which 0 is grey. */
+/** Offsets in every PNG of bits per channel, of colour type (0 is grey), and of the first chunk after the header. */
 const pngHead = { bits: 24, colour: 25, end: 33 } as const;
 /** Length, type and checksum around the data of a PNG's chunk. */
 const aroundChunk = 12;
 const E_XIF = 0x65584966;
 
-/** A PNG without its EXIF chunk. What does not divide into chunks is left as it is: decoding will tell. */
+/** A PNG without its EXIF chunk. Bytes that do not form chunks are left unchanged: the decoder reports them. */
 function checkedPng(file: Bytes, name: string): Bytes {
   if (file[pngHead.bits] === 16 && file[pngHead.colour] === 0) {
     const why = 'a browser scales its levels, where Pillow cuts them off';

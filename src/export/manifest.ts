@@ -1,40 +1,80 @@
-/** @file `export.json`: what an exported folder is, what it was made from, and what each of its files is for. */
+/** @file `export.json`: what an exported folder is, its origin, and the purpose of each of its files. */
 import * as z from 'zod/mini';
 import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
 import { badData } from '../errors.ts';
 
 // Read in browsers too: nothing here may need Node, and zod's small form keeps the browser's file small.
 
-export const manifestFile = 'export.json';
+export const exportFile = 'export.json';
+
+/** Written out, not inferred: declarations for browsers are then free of zod's types. */
+export interface ExportManifest {
+  readonly format: 1;
+  /** Version of neural-antidote that wrote the folder. */
+  readonly antidote: string;
+  readonly method: string;
+  /** The untouched model, by hash: the head fits no other. */
+  readonly model: {
+    readonly name: string;
+    readonly sha256: string;
+    /** Its source on the Hub; null if it has none. */
+    readonly hub: { readonly repository: string; readonly revision: string; readonly commit: string } | null;
+    /** Its licence; null if its folder does not state one. */
+    readonly licence: string | null;
+  };
+  /** The run that made the head; null if a program wrote it without a run. */
+  readonly run: {
+    readonly command: string;
+    readonly started: string;
+    readonly versions: Readonly<Record<string, string>>;
+    /** SHA-256 of the inputs, by role: model, data, trigger. */
+    readonly inputs: Readonly<Record<string, string>>;
+  } | null;
+  /** SHA-256 of the run's head.safetensors. */
+  readonly head: string;
+  readonly classes: readonly string[];
+  readonly preprocessing: {
+    readonly resolution: number;
+    readonly resize: 'shortest' | 'squash';
+    readonly interpolation: 'bicubic' | 'bilinear';
+    readonly centre: 'torchvision' | 'transformers';
+    /** Of the channels red, green and blue, as `std`. */
+    readonly mean: readonly [number, number, number];
+    readonly std: readonly [number, number, number];
+  };
+  /** All files but this one. */
+  readonly files: readonly ExportedFile[];
+}
+
+export interface ExportedFile {
+  /** Relative to the folder. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly purpose: string;
+}
 
 const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const three = (number: z.ZodMiniNumber) => z.tuple([number, number, number]);
 
-const schema = z.object({
+const schema: z.ZodMiniType<ExportManifest> = z.object({
   format: z.literal(1),
-  /** Version of neural-antidote that wrote the folder. */
   antidote: z.string(),
   method: z.string(),
-  /** The untouched model, by hash: a head is worth nothing with another one. */
   model: z.object({
     name: z.string(),
     sha256: hash,
-    /** Where it was fetched from, if it was. */
     hub: z.nullable(z.object({ repository: z.string(), revision: z.string(), commit: z.string() })),
-    /** What is known of its licence; null if its folder says nothing. */
     licence: z.nullable(z.string()),
   }),
-  /** How the head was made; null if it was written by a program that kept no run. */
   run: z.nullable(
     z.object({
       command: z.string(),
       started: z.string(),
       versions: z.record(z.string(), z.string()),
-      /** SHA-256 of what was read, by role: model, data, trigger. */
       inputs: z.record(z.string(), hash),
     }),
   ),
-  /** SHA-256 of the run's head.safetensors. */
   head: hash,
   classes: z.array(z.string()).check(z.minLength(1)),
   preprocessing: z.object({
@@ -45,23 +85,20 @@ const schema = z.object({
     mean: three(z.number()),
     std: three(z.number().check(z.positive())),
   }),
-  /** All files but this one. */
   files: z.array(z.object({ path: z.string(), bytes: z.int().check(z.minimum(0)), sha256: hash, purpose: z.string() })),
 });
-
-export type ExportManifest = z.infer<typeof schema>;
 
 /**
  * Checks the text of a manifest.
  *
- * @param where what errors call it: a path or an address
+ * @param where its name in errors: a path or an address
  */
 export function parseManifest(where: string, text: string): ExportManifest {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw badData(where, 'text that is not JSON', 'what `antidote export` writes', 'export again', cause);
+    throw badData(where, 'text that is not JSON', 'what `antidote export` writes', { advice: 'export again', cause });
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -72,7 +109,7 @@ export function parseManifest(where: string, text: string): ExportManifest {
   throw badData(key === '' ? where : `${where}: ${key}`, found, 'what `antidote export` writes', 'export again');
 }
 
-/** The part that resizing reads. */
+/** The part that `preprocess` reads. */
 export function preprocessConfigOf({ preprocessing }: ExportManifest): PreprocessConfig {
   return { image: { resolution: preprocessing.resolution }, preprocessing };
 }

@@ -1,6 +1,6 @@
 /** @file The purified classifier as one ONNX model, `pixel_values -> logits`, in the folder that transformers.js looks for. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clip, Head } from '../clip/clip.ts';
 import { normalisedImageTower } from '../clip/image-tower.ts';
 import { storedParameters } from '../clip/parameters.ts';
@@ -12,25 +12,26 @@ import { constant, input } from '../graph/leaves.ts';
 import { gemm } from '../graph/linear-algebra.ts';
 import { encodeModel, type OnnxInitializer } from '../graph/onnx-file.ts';
 import { writeAtomically, writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { writeJson } from '../tensor/files/json-file.ts';
 import { readKeepingHalf } from '../tensor/safetensors.ts';
 import { elements, float32, type StoredTensor } from '../tensor/tensor.ts';
-import { onnxData, onnxModel } from './onnx-files.ts';
+import { onnxData, onnxDataInModel, onnxModel } from './onnx-files.ts';
 
 /**
- * Most bytes of weights inside the model's own file. Protobuf ends at 2 GiB; this is far below, because whoever writes
- * or reads such a file holds it in memory more than once. RN50 and ViT-B/32 stay in one file.
+ * Most bytes of weights inside the model's own file. Protobuf's limit is 2 GiB; this is far below, because writers and
+ * readers hold such a file in memory more than once. RN50 and ViT-B/32 stay in one file.
  */
 const mostInside = 512 * 1024 * 1024;
 
-/** Where tensors begin in the data file: a multiple of a cache line. */
+/** Alignment of tensors in the data file: a multiple of a cache line. */
 const alignment = 64;
 
 /**
  * Writes `onnx/model.onnx` (and `onnx/model.onnx_data`, if weights are large), `config.json` and
  * `preprocessor_config.json`. Half precision stays half precision in the file; the model computes in float32.
  *
- * @param notes strings that the model carries along
- * @returns what was written, and what each file is
+ * @param notes metadata of the model
+ * @returns the purpose of each written file
  */
 export async function writeOnnxModel(
   directory: string,
@@ -42,7 +43,7 @@ export async function writeOnnxModel(
   const graph = withFreeBatch((count) => classifierGraph(clip, head, count), 'batch');
   const weights = graph.initializers.filter((initializer) => initializer.location !== undefined);
   const external = weights.reduce((sum, { tensor }) => sum + bytesOf(tensor), 0) > inside;
-  await mkdir(join(directory, 'onnx'), { recursive: true });
+  await mkdir(dirname(join(directory, onnxModel)), { recursive: true });
   const placed = external
     ? await writeData(join(directory, onnxData), graph.initializers)
     : await Promise.all(graph.initializers.map(inMemory));
@@ -65,7 +66,7 @@ function classifierGraph(clip: Clip, { classes, embedding, embeddings, scale }: 
   return { outputs: { logits: mul(gemm(image, texts, { transposeB: true }), scale) } };
 }
 
-/** Half precision as it is; what browsers' runtimes may not know (bfloat16, float64) as float32. */
+/** Half precision unchanged; types that browsers' runtimes may lack (bfloat16, float64) as float32. */
 async function inMemory(initializer: OnnxInitializer): Promise<OnnxInitializer> {
   if (initializer.location === undefined) return initializer;
   return { name: initializer.name, tensor: await readKeepingHalf(initializer.tensor) };
@@ -94,16 +95,15 @@ async function writeData(path: string, initializers: readonly OnnxInitializer[])
       }
       end = offset + data.byteLength;
       const tensor: StoredTensor = { path, dtype, shape, offset, length: data.byteLength };
-      placed.push({ name: initializer.name, tensor, location: 'model.onnx_data' });
+      placed.push({ name: initializer.name, tensor, location: onnxDataInModel });
     }
   });
   return placed;
 }
 
 /**
- * transformers.js chooses its code by `model_type`: `vit` is a classifier of pictures with one output `logits`, which
- * is all it knows of the model (`clip` is refused for that task). `dtype` says that there is one model file, not a
- * quantized one, which it would look for in browsers.
+ * transformers.js chooses its code by `model_type`: `vit` is a classifier of pictures with one output `logits` (`clip` is
+ * refused for that task). `dtype` says that there is one model file, not a quantized one, which browsers would look for.
  */
 function modelConfig({ config }: Clip, { classes }: Head, external: boolean) {
   return {
@@ -118,10 +118,10 @@ function modelConfig({ config }: Clip, { classes }: Head, external: boolean) {
 }
 
 /**
- * Lanczos by Pillow's numbers (`PIL.Image.Resampling`), whatever the model was trained with. In Node transformers.js
- * interpolates for `bicubic` and `bilinear` without smoothing first, so that a picture scaled down to a third is grainy;
- * for Lanczos it smooths. That comes nearer to Pillow's bicubic: `test/export-transformers-js.test.ts` measures it.
- * In browsers transformers.js does not look at this key.
+ * Lanczos by Pillow's numbers (`PIL.Image.Resampling`), for any training of the model. In Node transformers.js interpolates
+ * for `bicubic` and `bilinear` without smoothing first, so that a picture scaled down to a third is grainy; for Lanczos it
+ * smooths. That is closer to Pillow's bicubic: `test/export-transformers-js.test.ts` measures it. In browsers
+ * transformers.js ignores this key.
  */
 const lanczos = 1;
 
@@ -142,8 +142,4 @@ function preprocessorConfig({ config: { image, preprocessing } }: Clip) {
     image_mean: mean,
     image_std: std,
   };
-}
-
-function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
 }

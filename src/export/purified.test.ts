@@ -1,10 +1,11 @@
-import { cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
 import type { Clip } from '../clip/clip.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
+import { createRun } from '../runs/run.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32, int64 } from '../tensor/tensor.ts';
 import { openModelOrRun, openPurified, writeDummies, writePurified } from './purified.ts';
@@ -53,7 +54,7 @@ function purification(clip: Clip): Purification {
   };
 }
 
-test('a purified model comes back as it was written, and finds its model', async () => {
+test('a purified model is read as it was written, and finds its model', async () => {
   const clip = await openClip(fixture);
   const folder = await newFolder();
   const written = purification(clip);
@@ -68,7 +69,7 @@ test('a purified model comes back as it was written, and finds its model', async
   ]);
 });
 
-test('a model of the Hub is found again by its commit, whatever its branch has become', async () => {
+test('a model of the Hub is found by its commit, even if its branch has moved', async () => {
   const clip = await openClip(fixture);
   const folder = await newFolder();
   const hub = { repository: 'org/name', revision: 'main', commit: 'c'.repeat(40) };
@@ -84,6 +85,45 @@ test('a head is refused for weights it was not tuned on, with both hashes', asyn
   const refusal = openModelOrRun(folder);
   await expect(refusal).rejects.toThrow(clip.sha256);
   await expect(refusal).rejects.toThrow('a'.repeat(64));
+});
+
+test('a run whose model has moved says which model it asks for, and opens it where purified.json names its new place', async () => {
+  const folder = await newFolder();
+  const [run, old, moved] = ['run', 'my-clip', 'moved'].map((name) => join(folder, name)) as [string, string, string];
+  await cp(fixture, old, { recursive: true });
+  await mkdir(run);
+  const clip = await openClip(old);
+  await writePurified(run, clip, purification(clip), ['{}']);
+  await rename(old, moved);
+  await expect(openModelOrRun(run)).rejects.toThrow(
+    `${old}: found no such file or folder, expected the model that ${run} was made for, SHA-256 ${clip.sha256}; ` +
+      `put it back, or write its new place into ${join(run, 'purified.json')}, under model.name; ` +
+      `\`antidote export ${run} --bundle --out DIR\` keeps head and model together from then on`,
+  );
+  const path = join(run, 'purified.json');
+  await writeFile(path, (await readFile(path, 'utf8')).replace(JSON.stringify(old), JSON.stringify(moved)));
+  expect((await openModelOrRun(run)).clip.name).toBe(moved);
+  await writeFile(path, (await readFile(path, 'utf8')).replace(JSON.stringify(moved), '"./model"'));
+  await expect(openModelOrRun(run)).rejects.toThrow(
+    `${join(run, 'model')}: found no such file or folder, expected the`,
+  );
+});
+
+test('an unfinished purification is refused with the command that finishes it', async () => {
+  const folder = await newFolder();
+  const run = await createRun(folder, { command: 'purify', options: {}, device: 'cpu', threads: 1 });
+  await run.close();
+  await expect(openModelOrRun(folder)).rejects.toThrow(
+    `${folder}: found an unfinished run of \`antidote purify\`, expected a model, or the directory of a purified run; ` +
+      `\`antidote resume ${folder}\` finishes it`,
+  );
+});
+
+test.each(['attack', 'scan'])('a run of %s, which has no head, is refused by its name', async (command) => {
+  const folder = await newFolder();
+  const run = await createRun(folder, { command, options: {}, device: 'cpu', threads: 1 });
+  await run.close();
+  await expect(openModelOrRun(folder)).rejects.toThrow(`${folder}: found a run of \`antidote ${command}\``);
 });
 
 test('a manifest with a mistake names the file and the key', async () => {
@@ -119,7 +159,7 @@ test('a head whose contexts have lost an axis is refused with the shape that is 
   );
 });
 
-test('dummy triggers can be written without a head, and are listed as a manifest lists them', async () => {
+test('dummy triggers can be written without a head, and are listed as in a manifest', async () => {
   const clip = await openClip(fixture);
   const folder = await newFolder();
   const { dummies } = purification(clip);

@@ -1,6 +1,6 @@
-/** @file A purified CLIP on disk: a manifest and a head over a model whose weights are referred to by hash. */
+/** @file A purified CLIP on disk: a manifest, and a head that refers to the model's weights by hash. */
 
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
@@ -9,23 +9,26 @@ import type { Clip, Head } from '../clip/clip.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import type { Purification } from '../defenses/cbpt/purify.ts';
 import type { Prompts } from '../defenses/cbpt/tuning/prompts.ts';
-import { badData } from '../errors.ts';
+import { AntidoteError, badData } from '../errors.ts';
+import { readConfig } from '../runs/read.ts';
 import type { RunEvent } from '../runs/recorder.ts';
-import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
-import { readJsonIfThere } from '../tensor/files/json-file.ts';
+import { shellWord } from '../runs/shell-word.ts';
+import { isAbsent } from '../tensor/files/file-problem.ts';
+import { readJsonIfThere, writeJson } from '../tensor/files/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
+import { sha256Schema } from '../tensor/sha256.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import { writeTrigger } from '../triggers/file.ts';
 import { writeTriggerPreview } from '../triggers/preview.ts';
 
-export const manifestFile = 'purified.json';
+export const purifiedFile = 'purified.json';
 export const headFile = 'head.safetensors';
 
 const manifest = z.object({
   format: z.literal(1),
   method: z.literal('cbpt'),
-  /** The untouched model: the head is worth nothing with another one. A name that begins with `./` is in this folder. */
-  model: z.object({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  /** The untouched model: the head fits no other. A name that begins with `./` is in this folder. */
+  model: z.object({ name: z.string(), sha256: sha256Schema }),
   head: z.literal(headFile),
   classes: z.array(z.string()),
   templates: z.array(z.string()),
@@ -46,9 +49,9 @@ export type Manifest = z.infer<typeof manifest>;
 export interface Purified {
   readonly manifest: Manifest;
   readonly head: Head;
-  /** What the head was computed from. */
+  /** The prompts of the head. */
   readonly prompts: Pick<Prompts, 'contexts' | 'ids'>;
-  /** Hand-written prompts on the same model, for comparison. */
+  /** The head of hand-written prompts on the same model, for comparison. */
   readonly zeroShot: Head;
 }
 
@@ -56,7 +59,7 @@ export interface Purified {
  * Writes `head.safetensors` (`text_embeds` [C, E] with unit rows, `zero_shot_text_embeds`, `logit_scale` as a natural
  * logarithm, `contexts` [C, M, W], `token_ids`), the dummy triggers, and last `purified.json`.
  *
- * @returns what the last one holds
+ * @returns the content of `purified.json`
  */
 export async function writePurified(
   directory: string,
@@ -87,14 +90,14 @@ export async function writePurified(
     templates: [...templates],
     dummies,
   };
-  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(record, null, 2)}\n`);
+  await writeJson(join(directory, purifiedFile), record);
   return record;
 }
 
 /**
  * Writes every dummy trigger, as `dummy-NAME.safetensors` and as a picture.
  *
- * @returns what a manifest says of them
+ * @returns their entries in a manifest
  */
 export async function writeDummies(
   directory: string,
@@ -112,18 +115,18 @@ export async function writeDummies(
   return listed;
 }
 
-/** A folder is found again from wherever the run is opened, a model of the Hub whatever its branch has become. */
+/** A name that stays valid: an absolute path for any working directory, a commit on the Hub instead of a branch. */
 function lastingName({ name, reading: { hub } }: Clip): string {
   if (builtInFolder(name)) return name;
   return hub ? `hf:${hub.repository}@${hub.commit}` : resolve(name);
 }
 
 /**
- * Writes a purified model beside a copy of its base model, so that the folder is opened from wherever it lies. Dummy
- * triggers stay behind: they are what was defended against, and classifying needs none.
+ * Writes a purified model beside a copy of its base model, so that the folder opens from any place. Dummy triggers are
+ * left out: classifying does not need them.
  *
- * @param name of the copy, from `directory`: begins with `./`
- * @returns what was written, and what each file is
+ * @param name of the copy, relative to `directory`: begins with `./`
+ * @returns the purpose of each written file
  */
 export async function writeBundled(
   run: string,
@@ -133,20 +136,20 @@ export async function writeBundled(
 ): Promise<Record<string, string>> {
   await copyFile(join(run, headFile), join(directory, headFile));
   const bundled: Manifest = { ...record, model: { name, sha256: model.sha256 }, dummies: [] };
-  await writeFileAtomically(join(directory, manifestFile), `${JSON.stringify(bundled, null, 2)}\n`);
+  await writeJson(join(directory, purifiedFile), bundled);
   return {
     [headFile]: 'the head as antidote opens it',
-    [manifestFile]: 'makes this folder one that antidote opens: classify, evaluate',
+    [purifiedFile]: 'makes this folder one that antidote opens: classify, evaluate',
   };
 }
 
-/** Reads what {@link writePurified} wrote; undefined if the folder holds no purified model. */
+/** Reads the files of {@link writePurified}; undefined if the folder holds no purified model. */
 export async function openPurified(directory: string): Promise<Purified | undefined> {
-  const record = await readJsonIfThere(join(directory, manifestFile), manifest, { advice: 'purify again' });
+  const record = await readJsonIfThere(join(directory, purifiedFile), manifest, { advice: 'purify again' });
   if (record === undefined) return undefined;
   const headPath = join(directory, record.head);
   const { tensors } = await openSafetensors(headPath);
-  /** A size of -1 may be any. */
+  /** A size of -1 matches any. */
   const tensor = async (name: string, shape: readonly number[]): Promise<Tensor> => {
     const stored = tensors.get(name);
     const found = stored ? `shape [${stored.shape.join(', ')}]` : 'nothing';
@@ -188,21 +191,51 @@ export interface OpenedPurified {
 }
 
 /**
- * Opens a model, or a purified run together with the model that it was made for.
+ * Opens a model, or a purified run together with its model.
  *
- * @param report told how far opening is (`openClip`)
- * @throws AntidoteError (data) if that model's weights are not those that the head was tuned on
+ * @param report receives the progress of opening (`openClip`)
+ * @throws AntidoteError (data) if the run is unfinished, its model is no longer there, or that model's weights are not
+ *   those that the head was tuned on
  */
 export async function openModelOrRun(
   nameOrRun: string,
   report?: (event: RunEvent) => void,
 ): Promise<{ clip: Clip; purified: Purified | undefined }> {
   const purified = await openPurified(nameOrRun);
-  const name = purified?.manifest.model.name ?? nameOrRun;
-  const clip = await openClip(purified && name.startsWith('./') ? join(nameOrRun, name) : name, report);
-  if (purified && purified.manifest.model.sha256 !== clip.sha256) {
-    const expected = `${purified.manifest.model.sha256}, the model that ${nameOrRun} was made for`;
+  if (purified) return { clip: await openModelOf(nameOrRun, purified.manifest, report), purified };
+  await checkFinished(nameOrRun);
+  return { clip: await openClip(nameOrRun, report), purified };
+}
+
+/** Refuses a purification that has no head yet: `openClip` knows no more than that a run is no model. */
+async function checkFinished(folder: string): Promise<void> {
+  const files = await readdir(folder).catch((): string[] => []);
+  // A model of Hugging Face has a config.json, too.
+  if (!files.includes('config.json') || !files.includes('events.jsonl')) return;
+  const { command } = await readConfig(folder);
+  if (command !== 'purify' && command !== 'demo') return;
+  const found = `an unfinished run of \`antidote ${command}\``;
+  const advice = `\`antidote resume ${shellWord(folder)}\` finishes it`;
+  throw badData(folder, found, 'a model, or the directory of a purified run', advice);
+}
+
+async function openModelOf(
+  run: string,
+  { model: { name, sha256 } }: Manifest,
+  report: ((event: RunEvent) => void) | undefined,
+): Promise<Clip> {
+  const place = name.startsWith('./') ? join(run, name) : name;
+  const expected = `the model that ${run} was made for, SHA-256 ${sha256}`;
+  const clip = await openClip(place, report).catch((error) => {
+    if (!(error instanceof AntidoteError && error.where === place && isAbsent(error.cause))) throw error;
+    const bundling = `antidote export ${shellWord(run)} --bundle --out DIR`;
+    const advice =
+      `put it back, or write its new place into ${join(run, purifiedFile)}, under model.name; ` +
+      `\`${bundling}\` keeps head and model together from then on`;
+    throw badData(place, 'no such file or folder', expected, { advice, cause: error });
+  });
+  if (clip.sha256 !== sha256) {
     throw badData(clip.name, `SHA-256 ${clip.sha256}`, expected, 'a head fits only the weights it was tuned on');
   }
-  return { clip, purified };
+  return clip;
 }

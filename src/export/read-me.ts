@@ -1,21 +1,22 @@
-/** @file `README.md` of an exported folder: what it is and how each of its files is used, with code that runs as it is. */
+/** @file `README.md` of an exported folder: what it is and how to use each of its files, with code that runs unchanged. */
 import { builtInFolder } from '../checkpoints/built-in.ts';
 import type { Format } from '../clip/clip.ts';
 import { bundledModel } from './base-model.ts';
 import { coopFile } from './coop.ts';
+import type { Evidence } from './evidence.ts';
 import type { ExportManifest } from './manifest.ts';
 import { onnxModel } from './onnx-files.ts';
 import { textEmbedsFile } from './text-embeds.ts';
 
-/** Where Python finds a model: a folder, or a commit on the Hub. */
+/** A model's place for Python: a folder, or a commit on the Hub. */
 type Place = string | { readonly repository: string; readonly commit: string };
 
-/** JSON's strings are Python's too: no name can end one. */
+/** JSON's strings are valid in Python: no name can end one. */
 const quoted = JSON.stringify;
 const atCommit = ({ repository, commit }: Exclude<Place, string>) =>
   `${quoted(repository)}, revision=${quoted(commit)}`;
 
-/** Python that embeds `photo.jpg` with a model, for the layouts that a library of Python's opens. */
+/** Python that embeds `photo.jpg` with a model, for the layouts that a Python library opens. */
 const embeddings: { readonly [F in Format]?: (place: Place) => readonly string[] } = {
   'open-clip': (place) => [
     'import json, open_clip, torch',
@@ -23,7 +24,7 @@ const embeddings: { readonly [F in Format]?: (place: Place) => readonly string[]
     'from PIL import Image',
     'from safetensors import safe_open',
     '',
-    // open_clip's own `hf-hub:` knows no commit, and a head fits only one.
+    // open_clip's own `hf-hub:` cannot name a commit, and a head fits only one.
     ...(typeof place === 'string'
       ? [`model, _, preprocess = open_clip.create_model_and_transforms(${quoted(`local-dir:${place}`)})`]
       : [
@@ -59,14 +60,19 @@ const classification = [
   'print(classes[shares.argmax()], shares.max().item())',
 ];
 
+type Measured = NonNullable<Evidence['measured']>;
 type About = Omit<ExportManifest, 'files'>;
 
-/** @param files what else is in the folder, as paths from it */
-export function readMe(about: About, files: readonly string[], format: Format): string {
+/**
+ * @param files the other files of the folder, as relative paths
+ * @param evidence undefined for an export that is exported again: only the run has it
+ */
+export function readMe(about: About, files: readonly string[], format: Format, evidence: Evidence | undefined): string {
   const has = (path: string) => files.includes(path);
   const bundled = files.some((path) => path.startsWith(`${bundledModel}/`));
   return [
     ...introduction(about, bundled || has(onnxModel)),
+    ...evidenceSection(evidence),
     ...(bundled ? antidoteSection() : []),
     ...(has(textEmbedsFile) ? pythonSection(about, format, bundled) : []),
     ...(has(onnxModel) ? onnxSection(about) : []),
@@ -81,8 +87,8 @@ function introduction({ model, classes, method, antidote, run }: About, weights:
     `# ${model.name}, purified`,
     '',
     `A classifier of ${classes.length} classes: the untouched image encoder of a CLIP model, and a head that`,
-    `neural-antidote ${antidote} made for it by ${method}, so that a`,
-    'backdoor in the encoder no longer reaches the classes. Any other head on the same encoder may still show it.',
+    `neural-antidote ${antidote} made for it by ${method}, to keep a`,
+    'backdoor in the encoder from reaching the classes. Any other head on the same encoder may still show it.',
     '',
     `* Base model: \`${model.name}\`, SHA-256 of its weights \`${model.sha256}\`. The head fits no other weights.`,
     weights
@@ -94,8 +100,51 @@ function introduction({ model, classes, method, antidote, run }: About, weights:
   ];
 }
 
+function evidenceSection(evidence: Evidence | undefined): readonly string[] {
+  const title = ['', '## What was found and measured', ''];
+  if (!evidence) return [...title, 'The README of the folder that this one was exported from says it.'];
+  const { finding, tunedAgainst, measured } = evidence;
+  return [
+    ...title,
+    ...(finding ? [`* ${foundIn(finding)}`] : []),
+    tunedAgainst.length > 0
+      ? `* The prompts were tuned against dummy triggers, stand-ins for the attacker's, that lead to ${listed(tunedAgainst)}.`
+      : '* The prompts were tuned on clean pictures alone, which is a weak defense: no dummy trigger was believed.',
+    ...(measured
+      ? measurements(measured)
+      : ['* Nothing was measured: its accuracy is not known. `antidote evaluate` measures it.']),
+  ];
+}
+
+function foundIn({ verdict, targets }: NonNullable<Evidence['finding']>): string {
+  if (verdict === 'backdoor') return `The base model carries a backdoor that sends pictures to ${listed(targets)}.`;
+  return verdict === 'clean'
+    ? 'No backdoor was found in the base model, which is no proof that it has none.'
+    : 'Whether the base model carries a backdoor is undecided.';
+}
+
+function measurements({ attack, target, undefended, purified }: Measured): readonly string[] {
+  const right = `${percent(purified.ca)} of ${purified.n} clean test pictures are read rightly (hand-written prompts: ${percent(undefended.ca)}).`;
+  if (attack === null || purified.ra === null) {
+    const measuring = '`antidote evaluate` with `--trigger` does.';
+    return [`* ${right}`, `* No trigger was tried: nothing measured tells whether one still works. ${measuring}`];
+  }
+  const before = (share: number | null) => (share === null ? '' : ` (hand-written prompts: ${percent(share)})`);
+  const taken =
+    purified.asr === null ? '' : `${percent(purified.asr)} are taken for ${quoted(target)}${before(undefended.asr)}, `;
+  // A trigger file's path is the exporter's own.
+  const name = attack.replace(/^.*[\\/]/, '');
+  return [
+    `* ${right}`,
+    `* With the trigger \`${name}\`, ${taken}${percent(purified.ra)} are read rightly${before(undefended.ra)}. That proves nothing about another trigger.`,
+  ];
+}
+
+const percent = (share: number) => `${share.toFixed(1)} %`;
+const listed = (classes: readonly string[]) => classes.map((name) => quoted(name)).join(' and ');
+
 function antidoteSection(): readonly string[] {
-  // Nothing that fetches the package by its name: what is published under it need not be what made this folder.
+  // No command that fetches the package by name: the published one may differ from the one that made this folder.
   const command = 'antidote classify . photo.jpg';
   return ['', '## Command line', '', 'In this folder, with neural-antidote installed:', '', '```sh', command, '```'];
 }
@@ -125,7 +174,7 @@ function pythonSection({ model }: About, format: Format, bundled: boolean): read
 const comesInside =
   'The base model comes inside neural-antidote: `antidote export RUN --out DIR --bundle` copies it, for Python that runs.';
 
-/** Undefined for a model that comes with the package: it lies in no folder of the reader's. */
+/** Undefined for a built-in model: it is in no folder of the reader's. */
 function placeOf({ name, hub }: About['model']): Place | undefined {
   if (builtInFolder(name)) return undefined;
   return hub ?? `PATH/TO/${name}`;

@@ -1,4 +1,4 @@
-/** @file `text_embeds.safetensors`: the head alone, for whoever has the image encoder already. */
+/** @file `text_embeds.safetensors`: the head without the image encoder. */
 import { join } from 'node:path';
 import type { Head } from '../clip/clip.ts';
 import { writeSafetensors } from '../tensor/safetensors.ts';
@@ -7,8 +7,8 @@ import { float32 } from '../tensor/tensor.ts';
 export const textEmbedsFile = 'text_embeds.safetensors';
 
 /**
- * Writes `text_embeds` [classes, embedding], rows of unit length, and `logit_scale` [], a natural logarithm as CLIP
- * keeps it: exp(logit_scale) times cosines are logits. Class names, in the order of the rows, are in the metadata.
+ * Writes `text_embeds` [classes, embedding], rows of unit length, and `logit_scale` [], a natural logarithm as in CLIP:
+ * exp(logit_scale) times cosines are logits. Class names, in the order of the rows, are in the metadata.
  */
 export async function writeTextEmbeds(
   directory: string,
@@ -19,7 +19,7 @@ export async function writeTextEmbeds(
     text_embeds: float32(embeddings, [classes.length, embedding]),
     logit_scale: float32([Math.log(scale)], []),
   };
-  // Python's safetensors wants to know for which framework a file was written.
+  // Python's safetensors needs the framework of a file.
   const metadata = { format: 'pt', ...notes, classes: JSON.stringify(classes), normalized: 'true' };
   await writeSafetensors(join(directory, textEmbedsFile), tensors, metadata);
   return { [textEmbedsFile]: 'one text embedding per class and the logit scale, for open_clip and transformers' };

@@ -36,7 +36,7 @@ export function total(count: number, term: (i: number) => number): number {
   return Array.from({ length: count }, (_, i) => term(i)).reduce((sum, value) => sum + value, 0);
 }
 
-/** Different numbers in [low, high], evenly spaced in random order: none near another, so none near a kink or tie. */
+/** Distinct numbers in [low, high], evenly spaced in random order, so that none is near a tie. */
 export function spread(shape: Shape, seed: number, low = -2, high = 2): Tensor<'float32'> {
   const count = elements(shape);
   const step = (high - low) / count;
@@ -53,7 +53,7 @@ export interface Check {
   readonly tolerance?: number;
 }
 
-/** Half the distance of central differences: the error of the slope, h^2, and of float32, 1e-7 / h, are both small. */
+/** Step of central differences: the truncation error, h^2, and the rounding error, 1e-7 / h, are both small. */
 const STEP = 5e-3;
 const DIRECTIONS = 2;
 

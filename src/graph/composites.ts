@@ -1,4 +1,4 @@
-/** @file What is made of operations: activations, losses, norms. Gradients come from their parts. */
+/** @file Functions composed of operations: activations, losses, norms. Their gradients follow. */
 import { add, div, erf, exp, log, maximum, mul, neg, sqrt, square, stopGradient, sub } from './elementwise.ts';
 import { max, mean, sum } from './reduction.ts';
 import type { Value } from './value.ts';
@@ -8,7 +8,7 @@ export function gelu(x: Value): Value {
   return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 }
 
-/** log(sum(exp(x))) over the last axis, kept with size 1. Shifted by the maximum, so that nothing overflows. */
+/** log(sum(exp(x))) over the last axis, kept with size 1. Shifted by the maximum against overflow. */
 export function logSumExp(x: Value): Value {
   const largest = stopGradient(max(x, [-1], true));
   return add(log(sum(exp(sub(x, largest)), [-1], true)), largest);

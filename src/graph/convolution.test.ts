@@ -64,7 +64,7 @@ test.each([1, 2])('the gradients of conv2d can be differentiated again, for stri
   });
 });
 
-test('averagePool2d takes means of windows and drops what is left over', async () => {
+test('averagePool2d takes means of windows and drops remaining rows and columns', async () => {
   await check({
     inputs: [spread([2, 3, 5, 4], 1)],
     build: (x) => averagePool2d(x, 2),
@@ -77,7 +77,7 @@ test('averagePool2d takes means of windows and drops what is left over', async (
 
 test('shapes that do not fit are refused by name', () => {
   const x = input('x', [1, 3, 4, 4]);
-  expect(() => conv2d(x, input('w', [2, 4, 3, 3]))).toThrow(/conv2d: found float32\[1, 3, 4, 4\].*as many channels/);
+  expect(() => conv2d(x, input('w', [2, 4, 3, 3]))).toThrow(/conv2d: found float32 \[1, 3, 4, 4\].*as many channels/);
   expect(() => conv2d(x, input('w', [2, 3, 5, 5]))).toThrow(/conv2d: .*no smaller than the kernel/);
   expect(() => conv2d(x, input('w', [2, 3]))).toThrow(/conv2d: .*\[O, C, h, w\]/);
   expect(() => averagePool2d(input('y', [4, 4]), 2)).toThrow(/averagePool2d: .*\[N, C, H, W\]/);

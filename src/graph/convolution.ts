@@ -26,7 +26,7 @@ export interface Convolution {
 const outputSize = (size: number, kernel: number, { stride, padding }: Window): number =>
   Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
-/** How far beyond `size` the windows of an output could still reach, without there being one more of them. */
+/** Rows at the end of the padded input that no window covers. */
 const unusedRows = (size: number, kernel: number, window: Window): number =>
   (size + 2 * window.padding - kernel) % window.stride;
 
@@ -87,9 +87,9 @@ export const convolution: Rules<Convolution> = {
       if (x.shape[0] !== dy.shape[0] || !fits) refuse('a picture and the gradient of its convolution');
       return float32Of([dy.shape[1]!, x.shape[1]!, ...window.kernel]);
     },
-    // A convolution with the roles exchanged: pictures are the channels, dy is the kernel, spread out by the stride.
-    // The channels of x lie interleaved along the width, and the kernel steps over them, so that its positions are
-    // (row, column, channel): one picture with many positions, which is what the engine's convolution is fast at.
+    // A convolution with exchanged roles: pictures are the channels, dy is the kernel, dilated by the stride. The channels
+    // of x are interleaved along the width and the kernel steps over them, so that its positions are (row, column,
+    // channel): one picture with many positions, for which the engine's convolution is fast.
     onnx: (emit, [x, dy], { inputs, attributes }) => {
       const { stride, padding, kernel } = attributes;
       const [n = 0, c = 0, height = 0, width = 0] = inputs[0].shape;
@@ -107,7 +107,7 @@ export const convolution: Rules<Convolution> = {
           pads: pads(padding, padding * c, padding, padding * c),
         },
       );
-      // Rows and columns of x that no window reached give positions beyond the kernel.
+      // Rows and columns of x that no window covers give positions beyond the kernel.
       const within = emit.node('Slice', [
         positions,
         emit.integers([0, 0]),
@@ -132,7 +132,7 @@ export const convolution: Rules<Convolution> = {
     gradient: (dy, { inputs: [x], attributes: { size } }) => {
       const [n = 0, c = 0, h = 0, w = 0] = dy.shape;
       const width = x.shape[3]!;
-      // Columns are repeated by a product with a small matrix: eight times as fast as Expand along the last axis.
+      // A product with a small matrix repeats the columns eight times as fast as Expand along the last axis.
       const rows = reshape(matMul(dy, spreadColumns(w, width, size)), [n, c, h, width]);
       const covered = reshape(concat(Array(size).fill(rows), 3), [n, c, h * size, width]);
       return [pad(covered, [0, 0, 0, 0], [0, 0, x.shape[2]! - h * size, 0])];
@@ -150,7 +150,7 @@ function spreadColumns(columns: number, width: number, size: number): Value {
 
 function conv2dInputGradient(dy: Value, weight: Value, { stride, padding }: Window, size: Size): Value {
   const [height, width] = size2d(weight);
-  // At stride 1 a convolution with the turned kernel does it, faster than ConvTranspose in ONNX Runtime.
+  // At stride 1 a convolution with the flipped kernel is faster than ConvTranspose in ONNX Runtime.
   if (stride === 1 && height === width && padding < height) {
     const turned = flip(transpose(weight, [1, 0, 2, 3]), [2, 3]);
     return conv2d(dy, turned, { stride: 1, padding: height - 1 - padding });
@@ -158,7 +158,7 @@ function conv2dInputGradient(dy: Value, weight: Value, { stride, padding }: Wind
   return apply(convolution, 'conv2dInputGradient', [dy, weight], { stride, padding, size });
 }
 
-/** From so many pixels on, one matrix product for each picture and a sum is faster than the general way (measured). */
+/** Number of pixels from which one matrix product for each picture and a sum is faster than the general way (measured). */
 const PIXELS_WORTH_A_PRODUCT = 64;
 
 function conv2dWeightGradient(x: Value, dy: Value, { stride, padding }: Window, kernel: Size): Value {
@@ -171,7 +171,7 @@ function conv2dWeightGradient(x: Value, dy: Value, { stride, padding }: Window, 
   return apply(convolution, 'conv2dWeightGradient', [x, dy], { stride, padding, kernel });
 }
 
-/** Convolution (in truth correlation, as everywhere) of `x` [N, C, H, W] with `weight` [O, C, h, w]. */
+/** Convolution (correlation, as in all libraries) of `x` [N, C, H, W] with `weight` [O, C, h, w]. */
 export function conv2d(x: Value, weight: Value, { stride = 1, padding = 0 }: Partial<Window> = {}): Value {
   const patch = weight.shape[2];
   const apart = stride > 1 && padding === 0 && patch === stride && weight.shape[3] === stride;
@@ -181,7 +181,7 @@ export function conv2d(x: Value, weight: Value, { stride = 1, padding = 0 }: Par
   return apply(convolution, 'conv2d', [x, weight], { stride, padding });
 }
 
-/** Windows that do not overlap: cut into patches, multiply by one matrix (a ViT's patch embedding). */
+/** For windows that do not overlap: one matrix product over patches (a ViT's patch embedding). */
 function convolveApart(x: Value, weight: Value, size: number): Value {
   const [n = 0, c = 0, height = 0, width = 0] = x.shape;
   const [rows, columns] = [height / size, width / size];
@@ -192,7 +192,7 @@ function convolveApart(x: Value, weight: Value, size: number): Value {
   return transpose(reshape(y, [n, rows, columns, outputs]), [0, 3, 1, 2]);
 }
 
-/** Means of size x size windows that do not overlap; rows and columns left over are dropped. */
+/** Means of size x size windows that do not overlap; remaining rows and columns are dropped. */
 export function averagePool2d(x: Value, size: number): Value {
   return apply(convolution, 'averagePool2d', [x], { size });
 }

@@ -20,12 +20,12 @@ test('products count a multiplication and an addition for each pair of numbers t
   expect(arithmeticOf({ outputs: { y: layer } })).toBe(2 * 12 * 3 * 7);
 });
 
-test('what depends on no input is computed once and costs no run', () => {
+test('values that depend on no input are computed once and not counted', () => {
   const fixed = matMul(constant(float32(new Float32Array(6), [2, 3])), constant(float32(new Float32Array(9), [3, 3])));
   expect(arithmeticOf({ outputs: { y: matMul(fixed, input('b', [3, 7])) } })).toBe(2 * 2 * 3 * 7);
 });
 
-test('a convolution costs the same forwards, back to its picture, and back to its weight', () => {
+test('a convolution costs the same in the forward pass, to its picture, and to its weight', () => {
   const [x, weight] = [input('x', [2, 4, 9, 9]), input('w', [6, 4, 3, 3])];
   const y = conv2d(x, weight, { stride: 2, padding: 1 });
   const forward = 2 * (2 * 6 * 5 * 5) * (4 * 3 * 3);
@@ -35,13 +35,13 @@ test('a convolution costs the same forwards, back to its picture, and back to it
   expect(arithmeticOf({ outputs: { dx: dx!, dw: dw! } })).toBeCloseTo(3 * forward, 3);
 });
 
-test('a chain of operations keeps two results at a time, whatever its length', () => {
+test('a chain of operations of any length keeps two results at a time', () => {
   let x = input('x', [100]);
   for (let i = 0; i < 10; i++) x = exp(x);
   expect(memoryOf({ outputs: { x } })).toBe(2 * 400);
 });
 
-test('what the way back reads is kept until then', () => {
+test('a result that the backward pass reads is kept until then', () => {
   const x = input('x', [100]);
   const layers = (count: number) => {
     let y = x;
@@ -51,7 +51,7 @@ test('what the way back reads is kept until then', () => {
   expect(layers(9) - layers(8)).toBe(400);
 });
 
-test('a new shape, weights, constants and inputs take no memory; bytes and indices take their own size', () => {
+test('reshapes, weights, constants and inputs take no memory; bytes and indices take their own size', () => {
   const table = constant(float32(new Float32Array(100), [100]));
   const y = relu(reshape(mul(input('x', [100]), table), [10, 10]));
   expect(memoryOf({ outputs: { y } })).toBe(2 * 400);

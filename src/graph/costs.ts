@@ -1,32 +1,32 @@
-/** @file What a graph costs, told from its shapes before anything runs: arithmetic, and memory at its fullest. */
+/** @file The cost of a graph, from its shapes: arithmetic, and peak memory. */
 import { elements } from '../tensor/tensor.ts';
 import { topologicalOrder } from './gradients.ts';
 import type { Graph } from './graph.ts';
 import type { Operation, OperationKind } from './operations.ts';
 import type { TensorType, Value } from './value.ts';
 
-/** Inner size of each product: how many multiplications go into one number of the result. */
+/** Inner size of each product: the number of multiplications for one number of the result. */
 const innerSizes: { readonly [K in OperationKind]?: (inputs: readonly Value[], output: TensorType) => number } = {
   matMul: ([a]) => a!.shape.at(-1)!,
   gemm: innerOfGemm,
   gemmBias: innerOfGemm,
   conv2d: ([, weight]) => elements(weight!.shape.slice(1)),
-  // As many products as forwards, each into another sum.
+  // As many multiplications as in the forward pass, summed differently.
   conv2dInputGradient: ([dy, weight], output) => productsOf(dy!, weight!) / elements(output.shape),
   conv2dWeightGradient: ([, dy], output) =>
     (elements(dy!.shape) * elements(output.shape.slice(1))) / elements(output.shape),
 };
 
 function innerOfGemm([a, b]: readonly Value[], { shape }: TensorType): number {
-  // Whatever is transposed, elements(a) * elements(b) = rows * columns * inner^2.
+  // With any transposition, elements(a) * elements(b) = rows * columns * inner^2.
   return Math.sqrt((elements(a!.shape) * elements(b!.shape)) / elements(shape));
 }
 
 const productsOf = (dy: Value, weight: Value) => elements(dy.shape) * elements(weight.shape.slice(1));
 
 /**
- * Multiplications and additions of all matrix products and convolutions in one run. The rest counts nothing, nor does what
- * depends on no input: the engine computes it once, while it compiles.
+ * Multiplications and additions of all matrix products and convolutions in one run. Not counted are other operations, and
+ * those that depend on no input, which the engine computes once while it compiles.
  */
 export function arithmeticOf(graph: Graph): number {
   const varying = new Set<Operation>();
@@ -44,16 +44,15 @@ export function arithmeticOf(graph: Graph): number {
 
 const bytesOf: Readonly<Record<TensorType['type'], number>> = { float32: 4, int64: 8, uint8: 1, bool: 1 };
 
-/** Weights are mapped from their files, inputs belong to the caller. */
+/** No memory of their own: weights are mapped from their files, inputs belong to the caller. */
 const leaves: ReadonlySet<OperationKind> = new Set(['input', 'weight', 'constant']);
 
-/** The result is the first input's memory under another shape. */
+/** Their result is the memory of the first input under another shape. */
 const views: ReadonlySet<OperationKind> = new Set(['reshape', 'stopGradient']);
 
 /**
- * Bytes of all intermediate results that are alive at the same time, at most: each from where it is computed to where it
- * is last read. An estimate: the engine may compute in another order, works in place where it can, and keeps its weights
- * in a layout of its own, which does not count here.
+ * Peak memory of intermediate results, in bytes; each is alive from its computation to its last use. An estimate: the engine
+ * may compute in another order, works in place where it can, and keeps weights in its own layout, which is not counted.
  */
 export function memoryOf(graph: Graph): number {
   const roots = rootsOf(graph);

@@ -85,7 +85,7 @@ test.each(binary)('%s and its gradients are right for all shapes that broadcast'
   await fc.assert(holds, { seed: 7, numRuns: 12, examples });
 });
 
-test('where takes each element from the side its condition says, and sends the gradient there', async () => {
+test('where takes each element from the side of its condition, and the gradient goes to that side', async () => {
   await check({
     inputs: [spread([3, 4], 1), spread([4], 2), spread([3, 1], 3)],
     build: (condition, a, b) => e.where(e.greater(condition, 0), a, b),
@@ -115,14 +115,14 @@ test('round goes to the nearest integer, ties to even', async () => {
 
 test('shapes that do not broadcast are refused by name', () => {
   expect(() => e.add(input('a', [2, 3]), input('b', [2]))).toThrow(
-    /add: found float32\[2, 3\] and float32\[2\].*broadcast/,
+    /add: found float32 \[2, 3\] and float32 \[2\].*broadcast/,
   );
-  expect(() => e.mul(input('a', [2]), input('b', [2], 'int64'))).toThrow(/mul: found float32\[2\] and int64\[2\]/);
+  expect(() => e.mul(input('a', [2]), input('b', [2], 'int64'))).toThrow(/mul: found float32 \[2\] and int64 \[2\]/);
   expect(() => e.equal(input('a', [2]), input('b', [2], 'int64'))).toThrow(/equal: .*equal types/);
   expect(() => e.where(input('a', [2]), 1, 2)).toThrow(/where: .*bool/);
 });
 
-test('clip lets the gradient pass on its bounds, so that a saturated pixel can leave them', async () => {
+test('the gradient of clip passes on its bounds, so that a saturated pixel can leave them', async () => {
   const x = { dtype: 'float32', shape: [4], data: Float32Array.of(-0.1, 0, 1, 1.1) } as const;
   const value = input('x', [4]);
   const [dx] = gradients(sum(e.clip(value, 0, 1)), [value]);

@@ -1,5 +1,5 @@
-/** @file A model for any number of pictures, from graphs whose shapes are fixed: what differs between two numbers is the number. */
-import { AntidoteError } from '../errors.ts';
+/** @file An ONNX model for any number of pictures, from two graphs of fixed shapes. */
+import { type AntidoteError, internalError } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Graph } from './graph.ts';
 import { type EmittedGraph, emitGraph } from './onnx.ts';
@@ -9,17 +9,17 @@ export interface FreeBatchGraph extends OnnxGraph<OnnxType> {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Two prime numbers of pictures that no size of a model is. */
+/** Two primes that are no size in any model. */
 const counts = [65_521, 65_537] as const;
 
 /**
- * Shapes are static in this project's graphs. For a file that others run, the graph is built for two numbers of
- * pictures and both are compared: they differ only in constants that hold a shape, and there the number is left open.
+ * Shapes are static in this project's graphs. For a file that other programs run, the graph is built for two numbers of
+ * pictures, and both graphs are compared: they differ only in constants that hold a shape, in which the number is made free.
  *
- * @param build the graph for so many pictures; has one input, whose first axis they are
- * @param axis what the free axis is called in the file
- * @throws AntidoteError (internal) if the number enters an operation in any other way than as the shape of a reshape
- *   or of a broadcast
+ * @param build the graph for `count` pictures; has one input, whose first axis they are
+ * @param axis name of the free axis in the file
+ * @throws AntidoteError (internal) if the number is used by an operation other than in the shape of a reshape or of a
+ *   broadcast
  */
 export function withFreeBatch(build: (count: number) => Graph, axis: string): FreeBatchGraph {
   const [one, other] = [emitGraph(build(counts[0])), emitGraph(build(counts[1]))];
@@ -61,7 +61,7 @@ interface Writer {
   readonly initializers: OnnxInitializer[];
   /** A constant list of whole numbers. */
   integers(values: readonly number[]): string;
-  /** The number of pictures as a list of one, found out when the model runs. */
+  /** The number of pictures as a list of one, read at run time. */
   batch(): string;
 }
 
@@ -93,7 +93,7 @@ function createWriter(input: string): Writer {
   };
 }
 
-/** In place of a constant shape with the number of pictures in it: one that fits any number. */
+/** The shape for any number of pictures in place of a constant one. */
 function freed(
   writer: Writer,
   node: OnnxNode,
@@ -157,5 +157,5 @@ function freeTypes(
 }
 
 function refusal(where: string, found: string, expected: string): AntidoteError {
-  return new AntidoteError({ fault: 'internal', where: `${where}, with a free batch`, found, expected });
+  return internalError(`${where}, with a free batch`, found, expected);
 }

@@ -50,13 +50,13 @@ test('a value that the loss does not depend on gets zeros', async () => {
   expect([...(await runForTests({ outputs: { dz: dz! } })).dz!.data]).toEqual([0, 0, 0]);
 });
 
-test('stopGradient cuts the way back', async () => {
+test('stopGradient stops the gradient', async () => {
   const x = input('x', [2]);
   const [dx] = gradients(sum(mul(x, stopGradient(x))), [x]);
   expect([...(await runForTests({ outputs: { dx: dx! } }, { x: numbers(3, 5) })).dx!.data]).toEqual([3, 5]);
 });
 
-test('gradients reach values on the way, and several uses of a value add up', async () => {
+test('gradients reach intermediate values, and several uses of a value add up', async () => {
   const x = input('x', [2]);
   const y = mul(x, 2);
   const [dx, dy] = gradients(sum(add(mul(y, y), x)), [x, y]);
@@ -65,7 +65,7 @@ test('gradients reach values on the way, and several uses of a value add up', as
   expect([...found.dy!.data]).toEqual([4, 8]);
 });
 
-test('a chain of ten thousand operations is no deeper than one', () => {
+test('a chain of ten thousand operations does not overflow the stack', () => {
   let x = input('x', []);
   const start = x;
   for (let i = 0; i < 10_000; i++) x = add(x, 1);
@@ -73,10 +73,10 @@ test('a chain of ten thousand operations is no deeper than one', () => {
 });
 
 test('a loss of more than one number is refused', () => {
-  expect(() => gradients(input('x', [2]), [])).toThrow(/gradients: found float32\[2\], expected a loss of one/);
+  expect(() => gradients(input('x', [2]), [])).toThrow(/gradients: found float32 \[2\], expected a loss of one/);
 });
 
-test('statistics handed out beside a result cannot be differentiated, unless the gradient is stopped', () => {
+test('second results, such as statistics, cannot be differentiated unless the gradient is stopped', () => {
   const [x, c] = [input('x', [2, 3, 4]), input('c', [3])];
   const { variance } = batchNormTraining(x, c, c);
   expect(() => gradients(sum(variance), [x])).toThrow(/result 2 of batchNormTraining/);

@@ -1,14 +1,15 @@
-/** @file Symbolic reverse mode: the gradient of a loss, as values of the same graph. */
-import { AntidoteError } from '../errors.ts';
+/** @file Symbolic reverse-mode differentiation: the gradients of a loss, as values of the same graph. */
+import { type AntidoteError, internalError } from '../errors.ts';
+import { showType } from '../tensor/tensor.ts';
 import { add } from './elementwise.ts';
 import { reshape } from './layout.ts';
 import { filled } from './leaves.ts';
 import { type Operation, ruleAndUse } from './operations.ts';
 import { sum } from './reduction.ts';
-import { sameShape, showType } from './rule.ts';
+import { sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
-/** Operations that `roots` are made of, each after its inputs. The walk keeps its own stack: towers are deep. */
+/** All operations that `roots` depend on, each after its inputs. Uses an explicit stack, because towers are deep. */
 export function topologicalOrder(roots: readonly Value[]): readonly Operation[] {
   const order: Operation[] = [];
   const seen = new Set<Operation>();
@@ -31,14 +32,13 @@ export function topologicalOrder(roots: readonly Value[]): readonly Operation[] 
 }
 
 /**
- * Gradients of a scalar `loss` with respect to `values` (inputs, or results on the way). A value that the loss does not
- * depend on gets zeros.
+ * Gradients of a scalar `loss` with respect to `values` (inputs or intermediate results). Values that the loss does not
+ * depend on get zeros.
  * @throws AntidoteError (internal) if the loss is not one float32 number.
  */
 export function gradients(loss: Value, values: readonly Value[]): Value[] {
   if (loss.type !== 'float32' || loss.shape.some((size) => size !== 1)) {
-    const found = showType(loss);
-    throw new AntidoteError({ fault: 'internal', where: 'gradients', found, expected: 'a loss of one float32 number' });
+    throw internalError('gradients', showType(loss.type, loss.shape), 'a loss of one float32 number');
   }
   const order = topologicalOrder([loss]);
   const wanted = new Set(values.map(({ operation }) => operation));
@@ -68,7 +68,7 @@ export function gradients(loss: Value, values: readonly Value[]): Value[] {
   return values.map((value) => gradientOf.get(value.operation) ?? filled(0, value.shape));
 }
 
-/** Undoes broadcasting: sums over the axes along which `value` was repeated. */
+/** Reverses broadcasting: sums over the axes along which `value` was repeated. */
 function sumTo(gradient: Value, value: Value): Value {
   if (sameShape(gradient.shape, value.shape)) return gradient;
   const added = gradient.shape.length - value.shape.length;
@@ -79,10 +79,6 @@ function sumTo(gradient: Value, value: Value): Value {
 }
 
 function notDifferentiable(operation: Operation, input: Value): AntidoteError {
-  return new AntidoteError({
-    fault: 'internal',
-    where: operation.kind,
-    found: `result ${input.output} of ${input.operation.kind} on the way to the loss`,
-    expected: 'only first results, or stopGradient around this one',
-  });
+  const found = `result ${input.output} of ${input.operation.kind} on the way to the loss`;
+  return internalError(operation.kind, found, 'only first results, or stopGradient around this one');
 }

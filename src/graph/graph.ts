@@ -1,7 +1,7 @@
-/** @file A computation to compile: named results, and state that stays in the engine from run to run. */
+/** @file A computation to compile: named results, and state that the engine keeps between runs. */
 import type { Value } from './value.ts';
 
-/** A quantity that the engine keeps: after each run, `input` (an input value) takes what `next` came to. */
+/** A value that the engine keeps: after each run, `input` (an input value) takes the result of `next`. */
 export interface StateValue {
   readonly input: Value;
   readonly next: Value;

@@ -1,4 +1,4 @@
-/** @file Operations that choose rows by number, and the sums that are their gradients. */
+/** @file Operations that select rows by index. */
 import { int64 } from '../tensor/tensor.ts';
 import { cast, equal } from './elementwise.ts';
 import { reshape } from './layout.ts';
@@ -19,9 +19,8 @@ export const indexing: Rules<Indexing> = {
       return float32Of([...indices.shape, table.shape[1]!]);
     },
     onnx: (emit, [table, indices]) => emit.node('Gather', [table, indices], { axis: { int: 0 } }),
-    // A product with one-hot rows: ONNX Runtime's ScatterND, made for such sums, loses additions where two threads
-    // write to one row (microsoft/onnxruntime#23396). Tables under training are small, classes or the tokens in use,
-    // and so is the product.
+    // A product with one-hot rows: ONNX Runtime's ScatterND loses additions where two threads write to one row
+    // (microsoft/onnxruntime#23396). Tables under training are small, classes or the tokens in use, and so is the product.
     gradient: (dy, { inputs: [table, indices] }) => {
       const [rows = 0, width = 0] = table.shape;
       const choices = reshape(oneHot(indices, rows), [-1, rows]);
@@ -30,7 +29,7 @@ export const indexing: Rules<Indexing> = {
   },
 };
 
-/** Rows of `table` [V, W] by int64 `indices` [...]; result [..., W]. */
+/** Rows of `table` [V, W] at int64 `indices` [...]; result [..., W]. */
 export function gatherRows(table: Value, indices: Value): Value {
   return apply(indexing, 'gatherRows', [table, indices], {});
 }

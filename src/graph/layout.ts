@@ -1,4 +1,4 @@
-/** @file Operations that move elements without changing them. */
+/** @file Operations that rearrange elements without changing them. */
 import type { Shape } from '../tensor/tensor.ts';
 import { elements } from '../tensor/tensor.ts';
 import { apply, broadcastShape, type Rules, type Signature, sameAsInput, sameShape } from './rule.ts';
@@ -107,14 +107,14 @@ export const layout: Rules<Layout> = {
     },
     onnx: (emit, [x], { attributes: { axes } }) => {
       const each = (value: number) => emit.integers(axes.map(() => value));
-      // With a negative step, an end before the first element is any very negative number.
+      // With a negative step, any very negative end is before the first element.
       return emit.node('Slice', [x, each(-1), each(-(2 ** 31)), emit.integers(axes), each(-1)]);
     },
     gradient: (dy, { attributes: { axes } }) => [flip(dy, axes)],
   },
 };
 
-/** The same elements in the same order. One size may be -1: it takes what is left. */
+/** The same elements in the same order. One size may be -1 and is inferred. */
 export function reshape(x: Value, shape: Shape): Value {
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const full = shape.map((size) => (size === -1 ? elements(x.shape) / known : size));
@@ -139,7 +139,7 @@ export function broadcastTo(x: Value, shape: Shape): Value {
   return sameShape(x.shape, shape) ? x : apply(layout, 'broadcastTo', [x], { shape });
 }
 
-/** Puts values one after another; a negative axis counts from the end. */
+/** Concatenates values along an axis; a negative axis counts from the end. */
 export function concat(values: readonly Value[], axis: number): Value {
   if (values.length === 1) return values[0]!;
   return apply(layout, 'concat', values, { axis: axis < 0 ? axis + (values[0]?.shape.length ?? 0) : axis });

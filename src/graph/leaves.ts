@@ -1,5 +1,5 @@
-/** @file Where values come from: inputs given at each run, weights that stay in their file, constants. */
-import { AntidoteError } from '../errors.ts';
+/** @file The leaves of a graph: inputs given at each run, weights that stay in their file, constants. */
+import { badData, internalError } from '../errors.ts';
 import type { Shape, StoredTensor, Tensor } from '../tensor/tensor.ts';
 import { elements } from '../tensor/tensor.ts';
 import { transpose } from './layout.ts';
@@ -35,32 +35,22 @@ export const leaves: Rules<Leaves> = {
 
 function typeOfConstant({ dtype }: Tensor): ValueType {
   if (dtype === 'float16' || dtype === 'int32') {
-    throw new AntidoteError({
-      fault: 'internal',
-      where: 'constant',
-      found: dtype,
-      expected: 'float32, int64, uint8 or bool',
-    });
+    throw internalError('constant', dtype, 'float32, int64, uint8 or bool');
   }
   return dtype;
 }
 
-/** A value given at each run (or, as state, kept by the engine) under `name`. */
+/** A value given at each run (or kept by the engine, as state) under `name`. */
 export function input(name: string, shape: Shape, type: ValueType = 'float32'): Value {
   return apply(leaves, 'input', [], { name, shape, type });
 }
 
 const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
-/** A frozen parameter, mapped from its file. Half and double precision are widened or rounded to float32. */
+/** A frozen parameter, mapped from its file. Half precision is widened, double precision rounded to float32. */
 export function weight(tensor: StoredTensor): Value {
   if (!floats.has(tensor.dtype)) {
-    throw new AntidoteError({
-      fault: 'data',
-      where: tensor.path,
-      found: `a weight of type ${tensor.dtype}`,
-      expected: [...floats].join(', '),
-    });
+    throw badData(tensor.path, `a weight of type ${tensor.dtype}`, [...floats].join(', '));
   }
   const { axes, ...plain } = tensor;
   if (axes === undefined) return apply(leaves, 'weight', [], { tensor });
@@ -77,7 +67,7 @@ export function constant(value: Tensor | number): Value {
   return constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 }
 
-/** A float32 constant with the same number everywhere. */
+/** A float32 constant filled with one number. */
 export function filled(value: number, shape: Shape): Value {
   return constant({ dtype: 'float32', shape, data: new Float32Array(elements(shape)).fill(value) });
 }

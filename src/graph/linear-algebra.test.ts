@@ -86,7 +86,7 @@ test('linear applies one matrix [out, in] to every row, with and without a bias'
 test('sizes that do not fit are refused by name', () => {
   const x = input('x', [2, 3]);
   expect(() => matMul(x, input('y', [4, 2]))).toThrow(
-    /matMul: found float32\[2, 3\] and float32\[4, 2\], expected equal inner/,
+    /matMul: found float32 \[2, 3\] and float32 \[4, 2\], expected equal inner/,
   );
   expect(() => matMul(x, input('y', [3]))).toThrow(/matMul: .*at least two axes/);
   expect(() => matMul(input('a', [2, 1, 3]), input('b', [3, 3, 1]))).toThrow(/matMul: .*broadcast/);

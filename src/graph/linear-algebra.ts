@@ -1,7 +1,7 @@
 /** @file Matrix products: batched `matMul`, and `gemm` for whole matrices with transposed factors and a bias. */
 import type { Shape } from '../tensor/tensor.ts';
 import { reshape, transposeLast } from './layout.ts';
-import { apply, broadcastShape, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
+import { apply, broadcastShape, float32Of, type Refuse, type Rules, type Signature, sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
 export interface Transposed {
@@ -10,7 +10,7 @@ export interface Transposed {
 }
 
 export interface GemmAttributes extends Transposed {
-  /** Factor of the product, not of the bias. It costs nothing. */
+  /** Factor of the product, not of the bias. It takes no extra time. */
   readonly alpha: number;
 }
 
@@ -20,8 +20,6 @@ export interface LinearAlgebra {
   /** A product and a vector added to each row. */
   gemmBias: Signature<readonly [Value, Value, Value], GemmAttributes>;
 }
-
-type Refuse = (expected: string) => never;
 
 function gemmShape(a: Value, b: Value, { transposeA, transposeB }: Transposed, refuse: Refuse): Shape {
   if (a.shape.length !== 2 || b.shape.length !== 2) refuse('two matrices');
@@ -78,7 +76,7 @@ export const linearAlgebra: Rules<LinearAlgebra> = {
   },
 };
 
-/** alpha * product of two matrices, each transposed first if so wished, with an optional bias added to each row. */
+/** alpha times the product of two matrices, each optionally transposed, with an optional bias added to each row. */
 export function gemm(
   a: Value,
   b: Value,
@@ -94,8 +92,8 @@ export function gemm(
 }
 
 /**
- * A factor before it was transposed, and whether the product has to read it so. ONNX Runtime would find out by itself, a
- * few of them in each of ten rounds over the whole graph: opening a step of CleanCLIP takes a third of the time.
+ * A factor without its transposition, and whether the product has to read it transposed. ONNX Runtime merges these too, but
+ * only a few in each of ten passes over the graph: this way, opening a step of CleanCLIP takes a third of the time.
  */
 function asItLies(factor: Value, transposed: boolean): readonly [Value, boolean] {
   const { operation } = factor;
@@ -106,7 +104,7 @@ function asItLies(factor: Value, transposed: boolean): readonly [Value, boolean]
 
 /** Product of the last two axes, [..., m, k] x [..., k, n]; the axes before them broadcast. */
 export function matMul(a: Value, b: Value): Value {
-  // One matrix for all batches: a single large product, forward and for the matrix's gradient.
+  // One matrix for all batches: a single large product, in the forward pass and for the matrix's gradient.
   if (b.shape.length === 2 && a.shape.length > 1 && a.shape.at(-1) === b.shape[0]) {
     return reshape(gemm(reshape(a, [-1, b.shape[0]!]), b), [...a.shape.slice(0, -1), b.shape[1]!]);
   }

@@ -4,7 +4,7 @@ import { add, div, mul, neg, reciprocal, sqrt, sub } from './elementwise.ts';
 import { broadcastTo, reshape } from './layout.ts';
 import { filled } from './leaves.ts';
 import { mean, sum } from './reduction.ts';
-import { apply, applyAll, float32Of, type Rules, type Signature, sameShape } from './rule.ts';
+import { apply, applyAll, float32Of, type Refuse, type Rules, type Signature, sameShape } from './rule.ts';
 import type { Value } from './value.ts';
 
 export interface Epsilon {
@@ -18,6 +18,12 @@ export interface Normalization {
   batchNorm: Signature<readonly [Value, Value, Value, Value, Value], Epsilon>;
   /** x, scale, shift; results: y, mean, biased variance. */
   batchNormTraining: Signature<readonly [Value, Value, Value], Epsilon>;
+}
+
+/** Refuses parameters that do not have one number for each channel of `x`. */
+function checkPerChannel([x, ...parameters]: readonly [Value, ...Value[]], refuse: Refuse): void {
+  const perChannel = x.shape.slice(1, 2);
+  if (parameters.some(({ shape }) => !sameShape(shape, perChannel))) refuse(`parameters of shape [${perChannel}]`);
 }
 
 export const normalization: Rules<Normalization> = {
@@ -34,8 +40,8 @@ export const normalization: Rules<Normalization> = {
       const inverse = output(2);
       const centered = sub(x, output(1));
       const dNormal = mul(dy, scale);
-      // dx = inverse (dNormal - mean(dNormal) - normal mean(dNormal normal)), normal = centered inverse. What is one
-      // number a row is multiplied first: each pass over whole tensors counts.
+      // dx = inverse (dNormal - mean(dNormal) - normal mean(dNormal normal)), normal = centered inverse. Factors with one
+      // number a row are multiplied first, to save passes over whole tensors.
       const shift = mul(mean(dNormal, [-1], true), inverse);
       const along = mul(mean(mul(dNormal, centered), [-1], true), mul(inverse, mul(inverse, inverse)));
       const dx = sub(sub(mul(dNormal, inverse), mul(centered, along)), shift);
@@ -43,10 +49,9 @@ export const normalization: Rules<Normalization> = {
     },
   },
   batchNorm: {
-    infer: ([x, ...parameters], _, refuse) => {
-      const channels = x.shape.slice(1, 2);
-      if (parameters.some(({ shape }) => !sameShape(shape, channels))) refuse(`parameters of shape [${channels}]`);
-      return float32Of(x.shape);
+    infer: (inputs, _, refuse) => {
+      checkPerChannel(inputs, refuse);
+      return float32Of(inputs[0].shape);
     },
     onnx: (emit, inputs, { attributes: { epsilon } }) =>
       emit.node('BatchNormalization', inputs, { epsilon: { float: epsilon } }),
@@ -57,13 +62,13 @@ export const normalization: Rules<Normalization> = {
     },
   },
   batchNormTraining: {
-    infer: ([x, ...parameters], _, refuse) => {
-      const channels = x.shape.slice(1, 2);
-      if (parameters.some(({ shape }) => !sameShape(shape, channels))) refuse(`parameters of shape [${channels}]`);
-      const statistics = { shape: channels, type: 'float32' } as const;
+    infer: (inputs, _, refuse) => {
+      checkPerChannel(inputs, refuse);
+      const [x, { shape }] = inputs;
+      const statistics = { shape, type: 'float32' } as const;
       return [{ shape: x.shape, type: 'float32' }, statistics, statistics];
     },
-    // The variance as mean of squares less square of the mean saves a pass over memory, and memory is the limit here.
+    // The variance as mean of squares less square of the mean saves a pass over memory, which is the bottleneck here.
     onnx: (emit, [x, scale, shift], { inputs: [{ shape }], attributes: { epsilon } }) => {
       const [n = 0, c = 0] = shape;
       const number = (value: number) => emit.tensor({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
@@ -95,18 +100,18 @@ export const normalization: Rules<Normalization> = {
 
 const channels = (x: Value): number => x.shape[1] ?? 1;
 
-/** Sums over all axes but the channels. In two steps, the second over little: faster than all axes at once. */
+/** Sums over all axes but the channels, in two steps: faster than over all axes at once. */
 function channelSums(x: Value): Value {
   return sum(sum(reshape(x, [x.shape[0] ?? 1, channels(x), -1]), [2]), [0]);
 }
 
-/** Multiplies each channel of `x` [N, C, ...] by its number: spread over the plane first, small planes cost less so. */
+/** Multiplies each channel of `x` [N, C, ...] by its factor, spread over the plane first: faster for small planes. */
 function scaleChannels(x: Value, factors: Value): Value {
   const plane = x.shape.slice(2);
   return mul(x, broadcastTo(reshape(factors, [channels(x), ...plane.map(() => 1)]), [channels(x), ...plane]));
 }
 
-/** What all gradients of a batch normalisation are made of: two sums over the pictures, the rest is per channel. */
+/** The terms of all gradients of a batch normalisation: two sums over the pictures; the rest is per channel. */
 function batchNormSums(dy: Value, x: Value, scale: Value, center: Value, variance: Value, epsilon: number) {
   const inverse = reciprocal(sqrt(add(variance, epsilon)));
   const dShift = channelSums(dy);
@@ -119,14 +124,14 @@ export function layerNorm(x: Value, scale: Value, shift: Value, epsilon = 1e-5):
   return apply(normalization, 'layerNorm', [x, scale, shift], { epsilon });
 }
 
-/** With statistics that are given, per channel of `x` [N, C, ...]; the engine folds it into a convolution before it. */
+/** With given statistics, per channel of `x` [N, C, ...]; the engine folds it into a preceding convolution. */
 export function batchNorm(x: Value, scale: Value, shift: Value, center: Value, variance: Value, epsilon = 1e-5): Value {
   return apply(normalization, 'batchNorm', [x, scale, shift, center, variance], { epsilon });
 }
 
 /**
- * With the statistics of the batch, per channel of `x` [N, C, ...]; `variance` is the biased one. Gradients flow
- * through `y` alone.
+ * With the statistics of the batch, per channel of `x` [N, C, ...]; `variance` is the biased one. Gradients flow only
+ * through `y`.
  */
 export function batchNormTraining(
   x: Value,

@@ -33,10 +33,10 @@ export interface OnnxNode {
 
 export type OnnxInitializer =
   | { readonly name: string; readonly tensor: Tensor; readonly location?: never }
-  /** `location` is the relative name under which the engine finds the file of `tensor`. */
+  /** `location` is the relative name of the file of `tensor` for the engine. */
   | { readonly name: string; readonly tensor: StoredTensor; readonly location: string };
 
-/** Type of an input or output; an axis with a name in place of a size may have any. */
+/** Type of an input or output; an axis with a name instead of a size may have any size. */
 export interface OnnxType {
   readonly shape: readonly (number | string)[];
   readonly type: ValueType;
@@ -66,7 +66,7 @@ const dataTypes: Readonly<Record<StoredDType, TensorProto_DataType>> = {
   bool: TensorProto_DataType.BOOL,
 };
 
-/** @param notes strings that the file carries along; no runtime reads them */
+/** @param notes metadata strings, which no runtime reads */
 export function encodeModel(
   { nodes, initializers, inputs, outputs }: OnnxGraph<OnnxType>,
   notes: Readonly<Record<string, string>> = {},

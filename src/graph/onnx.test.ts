@@ -84,11 +84,11 @@ test('the next value of a state is an output of its own', async () => {
 test('names that clash and states that change shape are refused by name', () => {
   const x = input('x', [2]);
   expect(() => toOnnx({ outputs: { y: sum(add(sum(x), sum(input('x', [3])))) } })).toThrow(
-    /input x: .*\[2\] and float32\[3\]/,
+    /input x: .*\[2\] and float32 \[3\]/,
   );
   expect(() => toOnnx({ outputs: { x: exp(x) } })).toThrow(/output x/);
   expect(() => toOnnx({ outputs: {}, state: { x: { input: x, next: sum(x) } } })).toThrow(
-    /state x: .*\[2\] becoming float32\[\]/,
+    /state x: .*\[2\] becoming float32 \[\]/,
   );
 });
 

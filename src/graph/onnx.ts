@@ -1,13 +1,12 @@
 /** @file From a graph to an ONNX model: equal operations merged, weights left in their files, bytes reproducible. */
-
-import { AntidoteError } from '../errors.ts';
+import { internalError } from '../errors.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import type { StoredTensor } from '../tensor/tensor.ts';
+import { type StoredTensor, showType } from '../tensor/tensor.ts';
 import { topologicalOrder } from './gradients.ts';
 import type { Graph } from './graph.ts';
 import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './onnx-file.ts';
 import { type Operation, ruleAndUse } from './operations.ts';
-import { type Emitter, showType } from './rule.ts';
+import type { Emitter } from './rule.ts';
 import type { TensorType } from './value.ts';
 
 export interface OnnxModel {
@@ -17,7 +16,7 @@ export interface OnnxModel {
   readonly inputs: Readonly<Record<string, TensorType>>;
   /** Named results, and for each state its next value under `nextOf(name)`. */
   readonly outputs: Readonly<Record<string, TensorType>>;
-  /** Absolute paths of the weight files by the location that the model knows them by. */
+  /** Absolute paths of the weight files by their locations in the model. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -26,13 +25,13 @@ export function nextOf(state: string): string {
   return `next/${state}`;
 }
 
-/** A graph in ONNX's terms, before it becomes bytes. */
+/** A graph as ONNX nodes, before serialisation. */
 export interface EmittedGraph extends OnnxGraph {
   /** As in {@link OnnxModel}. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Writes a graph as ONNX. Throws as {@link emitGraph} does. */
+/** Serialises a graph as ONNX. Throws as {@link emitGraph} does. */
 export function toOnnx(graph: Graph): OnnxModel {
   const emitted = emitGraph(graph);
   const { inputs, outputs, files } = emitted;
@@ -47,8 +46,8 @@ export function toOnnx(graph: Graph): OnnxModel {
 export function emitGraph(graph: Graph): EmittedGraph {
   const results = new Map(Object.entries(graph.outputs));
   for (const [name, { input, next }] of Object.entries(graph.state ?? {})) {
-    const [before, after] = [showType(input), showType(next)];
-    if (before !== after) throw refusal(`state ${name}`, `${before} becoming ${after}`, 'one type for all runs');
+    const [before, after] = [input, next].map(({ type, shape }) => showType(type, shape));
+    if (before !== after) throw internalError(`state ${name}`, `${before} becoming ${after}`, 'one type for all runs');
     results.set(nextOf(name), next);
   }
   const stateInputs = Object.values(graph.state ?? {}).map(({ input }) => input);
@@ -67,7 +66,8 @@ export function emitGraph(graph: Graph): EmittedGraph {
     names.set(operation, outputs);
   }
   for (const [name, value] of results) {
-    if (name in writer.inputs) throw refusal(`output ${name}`, 'an input of that name', 'names of its own for outputs');
+    if (name in writer.inputs)
+      throw internalError(`output ${name}`, 'an input of that name', 'names of its own for outputs');
     writer.result(name, names.get(value.operation)![value.output]!);
   }
 
@@ -82,7 +82,7 @@ function emit(operation: Operation, inputs: readonly string[], emitter: Emitter)
   return typeof names === 'string' ? [names] : names;
 }
 
-/** Contents of tensors enter the key of an operation as a digest. */
+/** Replaces the contents of tensors by a digest in the key of an operation. */
 function withDigests(_: string, value: unknown): unknown {
   return ArrayBuffer.isView(value) ? sha256(value as Uint8Array) : value;
 }
@@ -105,7 +105,7 @@ function createWriter(): Writer {
   const locations = new Map<string, string>();
   const integerNames = new Map<string, string>();
   let count = 0;
-  // The sign keeps names of our own apart from names of inputs and outputs.
+  // The percent sign keeps generated names apart from names of inputs and outputs.
   const fresh = () => `%${count++}`;
 
   const emitter: Emitter = {
@@ -136,11 +136,10 @@ function createWriter(): Writer {
       return name;
     },
     input(name, { shape, type }) {
-      const known = inputs[name];
-      if (known && showType(known) !== showType({ shape, type })) {
-        throw refusal(`input ${name}`, `${showType(known)} and ${showType({ shape, type })}`, 'one type for one name');
-      }
-      inputs[name] = { shape, type };
+      const { [name]: earlier = { shape, type } } = inputs;
+      const [before, now] = [showType(earlier.type, earlier.shape), showType(type, shape)];
+      if (before !== now) throw internalError(`input ${name}`, `${before} and ${now}`, 'one type for one name');
+      inputs[name] = earlier;
       return name;
     },
   };
@@ -156,13 +155,9 @@ function createWriter(): Writer {
   }
 
   function result(as: string, name: string): void {
-    // An own node for each result: a value may be wanted under two names, or be an input. The engine removes it.
+    // A node for each result, because a value may have two names or be an input. The engine removes it.
     nodes.push({ type: 'Identity', inputs: [name], outputs: [as], attributes: {} });
   }
 
   return { emitter, nodes, initializers, inputs, files, result };
-}
-
-function refusal(where: string, found: string, expected: string): AntidoteError {
-  return new AntidoteError({ fault: 'internal', where, found, expected });
 }

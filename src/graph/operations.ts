@@ -42,7 +42,7 @@ const operations = {
   ...normalization,
 } satisfies Rules<Operations>;
 
-/** What is known of an operation met in a graph, whatever its kind: its rule, and itself as the rule sees it. */
+/** The rule of an operation in a graph, and the operation in the form that the rule takes. */
 export function ruleAndUse(operation: Operation): {
   readonly rule: Rule<readonly Value[], object>;
   readonly use: Use<readonly Value[], object>;

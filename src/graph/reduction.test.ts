@@ -18,7 +18,7 @@ const byRow = (x: Reference, row: (numbers: number[]) => number[], shape = x.sha
 
 const exponentials = (numbers: readonly number[]) => numbers.reduce((all, number) => all + Math.exp(number), 0);
 
-test('sum adds over the named axes, keeping them if so wished', async () => {
+test('sum adds over the given axes, and keeps them on request', async () => {
   await check({
     inputs: [spread([2, 3, 4], 1)],
     build: (x) => r.sum(x, [0, -1]),
@@ -31,7 +31,7 @@ test('sum adds over the named axes, keeping them if so wished', async () => {
   });
 });
 
-test('without axes everything is brought together', async () => {
+test('without axes, all elements are reduced', async () => {
   const numbers = spread([2, 3], 1);
   await check({
     inputs: [numbers],
@@ -46,7 +46,7 @@ test('without axes everything is brought together', async () => {
   await check({ inputs: [numbers], build: (x) => r.max(x), reference: (x) => fill([], () => Math.max(...x.data)) });
 });
 
-test('mean divides by the number of elements brought together', async () => {
+test('mean divides by the number of reduced elements', async () => {
   await check({
     inputs: [spread([2, 3, 4], 1)],
     build: (x) => r.mean(x, [0, 2], true),
@@ -112,9 +112,9 @@ test('crossEntropy takes soft targets', async () => {
   });
 });
 
-test('axes that are not there are refused by name', () => {
+test('axes that do not exist are refused by name', () => {
   const x = input('x', [2, 3]);
-  expect(() => r.sum(x, [2])).toThrow(/sum: found float32\[2, 3\], expected axes 2/);
+  expect(() => r.sum(x, [2])).toThrow(/sum: found float32 \[2, 3\], expected axes 2/);
   expect(() => r.max(x, [-3])).toThrow(/max: .*axes -1/);
-  expect(() => r.softmax(input('i', [2], 'int64'))).toThrow(/softmax: found int64\[2\]/);
+  expect(() => r.softmax(input('i', [2], 'int64'))).toThrow(/softmax: found int64 \[2\]/);
 });

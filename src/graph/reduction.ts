@@ -1,4 +1,4 @@
-/** @file Operations that bring whole axes together. */
+/** @file Reductions over whole axes, and softmax. */
 import type { Shape } from '../tensor/tensor.ts';
 import { cast, div, equal, mul, sub } from './elementwise.ts';
 import { broadcastTo, reshape } from './layout.ts';

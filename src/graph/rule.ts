@@ -1,10 +1,10 @@
-/** @file What has to be said of an operation: the types of its results, its ONNX form, its gradient. */
-import { AntidoteError } from '../errors.ts';
-import type { Shape, StoredTensor, Tensor } from '../tensor/tensor.ts';
+/** @file The rule of an operation: types of its results, ONNX form, gradient. */
+import { internalError } from '../errors.ts';
+import { type Shape, type StoredTensor, showType, type Tensor } from '../tensor/tensor.ts';
 import type { Operation } from './operations.ts';
 import type { TensorType, Value, ValueType } from './value.ts';
 
-/** Signature of an operation: a tuple of inputs (or a list, where their number is free) and its attributes. */
+/** Signature of an operation: a tuple of inputs (a list, where their number varies) and its attributes. */
 export interface Signature<Inputs extends readonly Value[] = readonly Value[], Attributes = object> {
   readonly inputs: Inputs;
   readonly attributes: Attributes;
@@ -18,7 +18,7 @@ export type OnnxAttribute =
 /** ONNX's numbers for element types (`TensorProto.DataType`). */
 export const onnxType: Readonly<Record<ValueType, number>> = { float32: 1, uint8: 2, int64: 7, bool: 9 };
 
-/** Where an operation writes its ONNX form. Everything is referred to by name. */
+/** Receives the ONNX form of operations. Values are referred to by name. */
 export interface Emitter {
   /** Adds a node and returns the name of its first result. */
   node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
@@ -38,7 +38,7 @@ export interface Emitter {
   input(name: string, type: TensorType): string;
 }
 
-/** One use of an operation, as its rules see it. */
+/** One use of an operation, for its rule. */
 export interface Use<Inputs extends readonly Value[], Attributes> {
   readonly inputs: Inputs;
   readonly attributes: Attributes;
@@ -48,39 +48,37 @@ export interface Use<Inputs extends readonly Value[], Attributes> {
   output(index: number): Value;
 }
 
+/** Throws an error that names the operation and its inputs; called when the inputs are not what was expected. */
+export type Refuse = (expected: string) => never;
+
 export interface Rule<Inputs extends readonly Value[], Attributes> {
-  /** Types the inputs must have; float32 where this is missing. */
+  /** Required types of the inputs; float32 if left out. */
   readonly types?: 'any' | { readonly [I in keyof Inputs]: ValueType };
-  /** Types of the results. Calls `refuse(what was expected)` when the inputs do not fit. */
-  infer(inputs: Inputs, attributes: Attributes, refuse: (expected: string) => never): readonly TensorType[];
-  /** Writes the operation; returns the names of its results. */
+  /** Types of the results. */
+  infer(inputs: Inputs, attributes: Attributes, refuse: Refuse): readonly TensorType[];
+  /** Emits the operation and returns the names of its results. */
   onnx(
     emit: Emitter,
     inputs: { readonly [I in keyof Inputs]: string },
     use: Use<Inputs, Attributes>,
   ): string | readonly string[];
   /**
-   * Vector-Jacobian product: from `dy`, the gradient of the loss with respect to the first result (the only one that
-   * is differentiated), the gradient for each input; `undefined` where there is none. A gradient may have the shape
-   * that the input was broadcast to: `gradients` sums it.
+   * Vector-Jacobian product: from `dy`, the gradient of the loss with respect to the first result (the only one that is
+   * differentiated), the gradient for each input; `undefined` where there is none. It may have the shape that the input was
+   * broadcast to: `gradients` sums it.
    */
   gradient(dy: Value, use: Use<Inputs, Attributes>): readonly (Value | undefined)[];
 }
 
-/** The rules of a family of operations: none may be missing. */
+/** The rules of all operations of a family. */
 export type Rules<Family> = {
   readonly [Kind in keyof Family]: Family[Kind] extends Signature<infer Inputs, infer Attributes>
     ? Rule<Inputs, Attributes>
     : never;
 };
 
-/** `float32[2, 3]`. */
-export function showType({ shape, type }: TensorType): string {
-  return `${type}[${shape.join(', ')}]`;
-}
-
 /**
- * Applies an operation of a family: checks and infers types, returns all results.
+ * Applies an operation: checks and infers types, and returns all results.
  * @throws AntidoteError (internal) that names the operation and the shapes of its inputs.
  */
 export function applyAll<
@@ -93,8 +91,8 @@ export function applyAll<
   attributes: Family[Kind]['attributes'],
 ): readonly Value[] {
   const rule = rules[kind] as unknown as Rule<readonly Value[], object>;
-  const refuse = (expected: string): never => {
-    throw new AntidoteError({ fault: 'internal', where: kind, found: inputs.map(showType).join(' and '), expected });
+  const refuse: Refuse = (expected) => {
+    throw internalError(kind, inputs.map(({ type, shape }) => showType(type, shape)).join(' and '), expected);
   };
   if (rule.types !== 'any') {
     const types = inputs.map((_, i) => rule.types?.[i] ?? 'float32');
@@ -115,14 +113,14 @@ export function apply<
 
 export const float32Of = (shape: Shape): readonly TensorType[] => [{ shape, type: 'float32' }];
 
-/** For operations of one input whose result has its type. */
+/** For operations whose result has the type of their first input. */
 export const sameAsInput = ([x]: readonly [Value, ...Value[]]): readonly TensorType[] => [
   { shape: x.shape, type: x.type },
 ];
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((size, i) => size === b[i]);
 
-/** Numpy's rule: shapes are aligned at the right, sizes agree or are 1. Undefined if they do not fit. */
+/** Numpy's rule: shapes are aligned at the right, sizes are equal or 1. Undefined if they do not broadcast. */
 export function broadcastShape(a: Shape, b: Shape): Shape | undefined {
   const rank = Math.max(a.length, b.length);
   const shape: number[] = [];

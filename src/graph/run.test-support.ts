@@ -1,4 +1,4 @@
-/** @file For tests: runs small graphs straight through ONNX Runtime in this thread. */
+/** @file For tests: runs small graphs in ONNX Runtime in this thread. */
 import { link, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { toOnnx } from './onnx.ts';
 export type Feeds = Readonly<Record<string, Tensor>>;
 export type Results = Record<string, Tensor>;
 
-/** Compiles `graph`, hands a function that runs it to `use`, and cleans up. Feeds may hold more than is asked for. */
+/** Compiles `graph`, passes a function that runs it to `use`, and cleans up. Feeds may contain unused tensors. */
 export async function withProgram<R>(
   graph: Graph,
   use: (run: (feeds: Feeds) => Promise<Results>) => Promise<R>,

@@ -1,11 +1,11 @@
-/** @file Symbolic tensors: immutable nodes of a computation that has not run yet. Shapes are static. */
+/** @file Symbolic tensors: immutable nodes of a computation that runs later. Shapes are static. */
 import type { Shape } from '../tensor/tensor.ts';
 import type { Operation } from './operations.ts';
 
 /** Element types inside a graph. Arithmetic is float32; int64 for indices, bool for masks, uint8 for pictures. */
 export type ValueType = 'float32' | 'int64' | 'bool' | 'uint8';
 
-/** What is known of a value before anything runs. */
+/** The static type of a value. */
 export interface TensorType {
   readonly shape: Shape;
   readonly type: ValueType;

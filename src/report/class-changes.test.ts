@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { classChanges } from './class-changes.ts';
+import { classChangesSection } from './class-changes.ts';
 import { toText } from './html.ts';
 
 /** Names in the order of a table's rows. */
@@ -21,7 +21,7 @@ test('the largest change comes first at either end; among equals the class with 
     row('h', 4, 3, 0),
     row('without pictures', 0, 0, 0),
   ];
-  const page = toText(classChanges({ classes })!);
+  const page = toText(classChangesSection({ classes })!);
   expect(rowsOf(page, 'Gained most')).toEqual(['c', 'a', 'b']);
   expect(rowsOf(page, 'Lost most')).toEqual(['h', 'g', 'e', 'f']);
   expect(page).toContain('(<bdi>h</bdi>)');

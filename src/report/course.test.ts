@@ -11,14 +11,14 @@ const training = [
   { stage: 'evaluate', step: 64, steps: 128 },
 ];
 
-test('every stage that told of losses has a chart of them, and a step that was told twice counts as told last', () => {
+test('every stage with losses has a chart of them, and the last record of a step counts', () => {
   expect(lossCurves(training)).toEqual([
     { title: 'trigger', steps: [1], lines: [{ name: 'loss', values: [5] }] },
     { title: 'train', steps: [1, 2, 3], lines: [{ name: 'loss', values: [4, 2.5, 2] }] },
   ]);
 });
 
-test('what was measured now and then has a chart of its own, with the steps at which it was', () => {
+test('measures at intervals have a chart of their own, with their steps', () => {
   expect(allCurves(training).map(({ title }) => title)).toEqual([
     'trigger',
     'train',

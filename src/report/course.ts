@@ -1,8 +1,8 @@
-/** @file The course of a run as lines to draw: what its events tell of every stage, step by step. */
+/** @file The curves of a run, from its events: measures of every stage by step. */
 import type { RunEvent } from '../runs/recorder.ts';
 import type { Curves } from './report-data.ts';
 
-/** Measures that share a unit, and so a chart. */
+/** Measures of one unit, which share a chart. */
 interface Family {
   readonly title: string;
   readonly names: readonly string[];
@@ -10,19 +10,19 @@ interface Family {
 
 const losses: Family = { title: '', names: ['loss', 'clean', 'triggered', 'anchor'] };
 
-/** What training tells besides: accuracies and rates now and then, in percent; the length of the gradient always. */
+/** Training also records accuracies and rates at intervals, in percent, and the norm of the gradient at every step. */
 const families: readonly Family[] = [
   losses,
   { title: 'measured on the way, %', names: ['top1', 'top5', 'things', 'ca', 'asr', 'ra'] },
   { title: 'norm of the gradient', names: ['gradient'] },
 ];
 
-/** Losses of every stage that recorded some, in the order in which the stages ran. */
+/** Losses of every stage that recorded some, in the order of the stages. */
 export function lossCurves(events: readonly RunEvent[]): Curves[] {
   return curvesOf(events, [losses]);
 }
 
-/** Everything that can be drawn, stage after stage. */
+/** All measures, stage by stage. */
 export function allCurves(events: readonly RunEvent[]): Curves[] {
   return curvesOf(events, families);
 }
@@ -43,7 +43,7 @@ function familyCurves(stage: string, recorded: readonly RunEvent[], { title, nam
   const told = recorded.filter((event) => names.some((name) => typeof event[name] === 'number'));
   const present = names.filter((name) => told.some((event) => typeof event[name] === 'number'));
   if (present.length === 0) return undefined;
-  // A resumed run may have written a step twice: the later record counts.
+  // A resumed run may have recorded a step twice: the later record counts.
   const bySteps = [...new Map(told.map((event) => [event.step ?? 0, event])).values()];
   return {
     title: title === '' ? stage : `${stage}: ${title}`,

@@ -1,12 +1,19 @@
-/** @file The charts of a run: each stage's losses, and what else was recorded, step by step. */
+/** @file The charts of a run: losses and other recorded measures of each stage, by step. */
 import { type Html, html } from './html.ts';
 import { lineChart } from './line-chart.ts';
 import type { Curves } from './report-data.ts';
+import { stageLine } from './stage-words.ts';
+
+/** The title of a chart is the name of a stage, and after a colon that of its measures if there are several charts. */
+function inWords(title: string): string {
+  const [stage, ...measures] = title.split(': ');
+  return [stageLine(stage!), ...measures].join(': ');
+}
 
 /**
- * Null where the run recorded no course.
+ * Null where the run recorded no curves.
  *
- * @param meanings what the names in the charts mean, where they do not say it themselves
+ * @param meanings of the charts' names, where they need an explanation
  */
 export function curvesSection(
   curves: readonly Curves[],
@@ -17,7 +24,7 @@ export function curvesSection(
   return html`<section id="curves" aria-labelledby="curves-title">
     <h2 id="curves-title">How the training went</h2>
     <p class="lead">Each measure as it was recorded; beside its name, its last value. Point at a chart to read a single step.</p>
-    <div class="charts">${drawn.map(lineChart)}</div>
+    <div class="charts">${drawn.map((chart) => lineChart({ ...chart, title: inWords(chart.title) }))}</div>
     ${meanings.length > 0 && html`<dl class="meanings">${meanings.map(([name, meaning]) => html`<div><dt>${name}</dt><dd>${meaning}</dd></div>`)}</dl>`}
   </section>`;
 }

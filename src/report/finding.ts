@@ -1,25 +1,50 @@
-/** @file What inversion found in a model and what a defense made of it: the words that every page shares. */
-import type { ScanVerdict } from '../detection/suspicion.ts';
-import type { DummyTrigger } from './report-data.ts';
-import type { Tone } from './verdict.ts';
+/** @file Words for the findings of inversion and their use by a defense, shared by all pages. */
+import { sureFactor } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import { type ScanVerdict, type Suspicion, scanLimits } from '../detection/suspicion.ts';
+import type { ShownTrigger } from './report-data.ts';
+import { formOf } from './stage-words.ts';
+import type { VerdictTone } from './verdict.ts';
 
-export const findingStamps: Readonly<Record<ScanVerdict, { readonly tone: Tone; readonly stamp: string }>> = {
+export const findingStamps: Readonly<Record<ScanVerdict, { readonly tone: VerdictTone; readonly stamp: string }>> = {
   backdoor: { tone: 'attack', stamp: 'Backdoor found' },
   undecided: { tone: 'neutral', stamp: 'Undecided' },
   clean: { tone: 'neutral', stamp: 'No backdoor found' },
 };
 
-type Found = Pick<DummyTrigger, 'used'>;
+type Found = Pick<ShownTrigger, 'used'>;
 
-/** What a purification did with what it found. */
+/** A verdict, and the number of pictures it was made with. */
+export interface Judged {
+  readonly suspicion: Suspicion;
+  readonly pictures: number;
+}
+
+/** Whether tuning used dummy triggers. */
 export function tunedOn(dummyTriggers: readonly Found[]): string {
   return dummyTriggers.some(({ used }) => used)
     ? 'Prompts were tuned against what was found.'
     : 'Prompts were tuned on clean pictures alone, for nothing was found that is worth it.';
 }
 
-/** What became of a dummy trigger, in a few words. */
-export function fateOf({ used }: Found): string {
-  if (used === null) return 'found by inversion';
-  return used ? 'used by the defense' : 'not believed, not used';
+/** In a few words, and whether a verdict rests on it. */
+export interface Fate {
+  readonly words: string;
+  readonly isSign: boolean;
+}
+
+const fate = (words: string, isSign = false): Fate => ({ words, isSign });
+
+/** The use of a dummy trigger by a defense; without a defense, its weight for the verdict. */
+export function fateOf({ used, name, predicted }: ShownTrigger, judged: Judged | null): Fate {
+  if (used !== null) return fate(used ? 'used by the defense' : 'not believed, not used');
+  if (judged === null) return fate('found by inversion');
+  const { suspicion, pictures } = judged;
+  const label = predicted[0]?.label;
+  const candidate = suspicion.candidates.find((one) => one.label === label);
+  const form = formOf(name);
+  if (!candidate || !form) return fate('found by inversion');
+  if (candidate.form !== form) return fate('weaker than another to the same class');
+  const weight = candidate.score / sureFactor(pictures);
+  if (weight >= 1) return fate('a sign of a backdoor', true);
+  return fate(weight >= scanLimits.doubt ? 'doubtful: nearly a sign' : 'as in any model');
 }

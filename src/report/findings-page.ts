@@ -1,4 +1,4 @@
-/** @file The page of a model that was scanned, or purified without test pictures: the verdict and the dummy triggers behind it. */
+/** @file The page of a scan, or of a purification without test pictures: the verdict and its dummy triggers. */
 import { curvesSection } from './curves-section.ts';
 import { findingStamps, tunedOn } from './finding.ts';
 import { type Html, html, toText } from './html.ts';
@@ -52,10 +52,11 @@ function limitsSection({ task }: FindingsData): Html {
   </section>`;
 }
 
-/** Draws the page; depends on nothing but its argument, all of which is escaped. */
+/** Draws the page. Depends only on its argument, all of which is escaped. */
 export function renderFindings(data: FindingsData): string {
-  // Whose class it is nobody knows: the page that does names the attacker's.
-  const triggers = triggerSection({ ...data, finding: null, trueTrigger: null, target: null, attack: null });
+  // The attacker's target is unknown here.
+  const judged = { suspicion: data.suspicion, pictures: data.task.shots.count };
+  const triggers = triggerSection({ ...data, finding: null, trueTrigger: null, target: null, attack: null, judged });
   const sections: readonly Section[] = [
     ['triggers', 'Triggers', triggers],
     ['curves', 'Training', curvesSection(data.curves)],

@@ -1,38 +1,32 @@
-/** @file What a report shows, gathered from measured heads: examples, triggers, classes that changed. */
+/** @file Gathers what a report shows from measured heads: examples, triggers, classes that changed. */
 import type { Clip, Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import type { PictureSet, Pictures } from '../clip/pictures/pictures.ts';
 import type { Inversion } from '../defenses/cbpt/inversion/dummy-triggers.ts';
-import { type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
+import { type AttackedHead, type TestEmbeddings, type Threat, testTrigger } from '../evaluation/evaluate.ts';
 import { classChanges } from '../evaluation/harm.ts';
-import { meanShift } from '../evaluation/mean-shift.ts';
-import { predict, probabilities } from '../evaluation/metrics.ts';
+import { meanShift, predict, probabilities } from '../evaluation/metrics.ts';
+import { type ClassPrediction, topClasses } from '../evaluation/top-classes.ts';
 import { randomFor } from '../tensor/random.ts';
 import { rowsAt } from '../tensor/tensor.ts';
 import { pngUrl } from '../triggers/png.ts';
 import { drawTrigger } from '../triggers/trigger-pictures.ts';
-import type { ClassAccuracy, DummyTrigger, Example, Prediction, Reading } from './report-data.ts';
+import type { ClassAccuracy, Example, ShownReading, ShownTrigger } from './report-data.ts';
 
-/** A test set, how one image tower sees it, and the heads that are compared on it. */
-export interface Measured extends HeadPair {
+/** The heads before and after purification, and the test set that they are compared on. */
+export interface ComparedHeads {
   readonly clip: Clip;
   readonly set: PictureSet;
   readonly embeddings: TestEmbeddings;
-  /** The same two heads while the attack is on: others only if the threat has a word. */
-  readonly underAttack: HeadPair;
+  readonly undefended: AttackedHead;
+  readonly purified: AttackedHead | undefined;
   readonly threat: Threat | undefined;
   readonly seed: number;
 }
 
-/** Before and after purification. */
-export interface HeadPair {
-  readonly undefended: Head;
-  readonly purified: Head | undefined;
-}
-
-/** Test pictures of different classes, not of the target, drawn at random: not chosen by what any model says. */
-export async function exampleReadings(measured: Measured, count: number): Promise<Example[]> {
-  const { set, embeddings, threat, seed, underAttack } = measured;
+/** Test pictures of different classes, not of the target, drawn at random: predictions play no part in the choice. */
+export async function exampleReadings(compared: ComparedHeads, count: number): Promise<Example[]> {
+  const { set, embeddings, threat, seed } = compared;
   const seen = new Set<number>(threat ? [set.classes.indexOf(threat.target)] : []);
   const positions: number[] = [];
   for (const position of randomFor(seed, 'examples').shuffle([...set.labels.keys()])) {
@@ -47,33 +41,31 @@ export async function exampleReadings(measured: Measured, count: number): Promis
   return Promise.all(
     positions.map(async (position, row) => ({
       label: set.classes[set.labels[position]!]!,
-      clean: await reading(measured, embeddings.clean, position, onePicture(pictures, row), set.size),
+      clean: await reading(compared, 'head', embeddings.clean, position, onePicture(pictures, row)),
       triggered:
         triggered && embeddings.triggered
-          ? await reading(underAttack, embeddings.triggered, position, onePicture(triggered, row), set.size)
+          ? await reading(compared, 'underAttack', embeddings.triggered, position, onePicture(triggered, row))
           : null,
     })),
   );
 }
 
 async function reading(
-  { undefended, purified }: HeadPair,
+  { set: { size }, undefended, purified }: ComparedHeads,
+  state: keyof AttackedHead,
   embeddings: Embeddings,
   position: number,
   picture: Uint8Array,
-  size: number,
-): Promise<Reading> {
+): Promise<ShownReading> {
   return {
     picture: await pngUrl(picture, [3, size, size]),
-    undefended: firstChoice(undefended, embeddings, position),
-    purified: purified ? firstChoice(purified, embeddings, position) : null,
+    undefended: firstChoice(undefended[state], embeddings, position),
+    purified: purified ? firstChoice(purified[state], embeddings, position) : null,
   };
 }
 
-function firstChoice(head: Head, embeddings: Embeddings, row: number): Prediction {
-  const shares = probabilities(head, embeddings, row);
-  const best = shares.indexOf(Math.max(...shares));
-  return { label: head.classes[best]!, probability: shares[best]! };
+function firstChoice(head: Head, embeddings: Embeddings, row: number): ClassPrediction {
+  return topClasses(head.classes, probabilities(head, embeddings, row), 1, 1)[0]!;
 }
 
 function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
@@ -81,22 +73,22 @@ function onePicture({ data, shape }: Pictures, row: number): Uint8Array {
   return data.subarray(row * length, (row + 1) * length);
 }
 
-/** What an oracle's view of dummy triggers needs: shots as they are, and test pictures with and without the true trigger. */
+/** What an oracle compares dummy triggers with: clean shots, and test pictures without and with the true trigger. */
 export interface OracleView {
   readonly shotsClean: Embeddings;
   readonly test: TestEmbeddings;
 }
 
 /**
- * The dummy triggers on a picture of a set, and how alike they move the features to the true one, if that is known.
+ * The dummy triggers on a picture of a set, and the cosine of their feature shifts with the true one's, if that is known.
  *
- * @param used what a defense was given of them; null where nothing was defended
+ * @param used those that the defense was given; null where there was no defense
  */
 export async function dummyPictures(
   drawnOn: { readonly set: PictureSet; readonly seed: number },
   { dummies, used }: Pick<Inversion, 'dummies'> & { readonly used: Inversion['used'] | null },
   oracle?: OracleView,
-): Promise<DummyTrigger[]> {
+): Promise<ShownTrigger[]> {
   const trueShift = oracle?.test.triggered && meanShift(oracle.test.clean, oracle.test.triggered);
   return Promise.all(
     dummies.map(async (dummy) => ({
@@ -118,9 +110,10 @@ function cosine(a: Float64Array, b: Float64Array): number {
 }
 
 /** Clean accuracy of every class under both heads. */
-export function classAccuracies({ set, embeddings, undefended, purified }: Measured): ClassAccuracy[] {
+export function classAccuracies({ set, embeddings, undefended, purified }: ComparedHeads): ClassAccuracy[] {
   if (!purified) return [];
   const { labels, clean, sources } = embeddings;
-  const changes = classChanges(set.classes, labels, predict(undefended, clean), predict(purified, clean), sources);
-  return changes.map(({ label, n, before, after }) => ({ label, n, undefended: before, purified: after }));
+  const [before, after] = [predict(undefended.head, clean), predict(purified.head, clean)];
+  const changes = classChanges(set.classes, labels, before, after, sources);
+  return changes.map((one) => ({ label: one.label, n: one.n, undefended: one.before, purified: one.after }));
 }

@@ -1,13 +1,13 @@
-/** @file Markup that cannot be injected into: a tagged template that escapes whatever is put into it. */
+/** @file Markup without injection: a tagged template that escapes every value. */
 
 const markup = Symbol('markup');
 
-/** Markup that `html` has built. The symbol is private: no string and no parsed JSON can pass for it. */
+/** Markup from `html`. The symbol is private, so strings and parsed JSON cannot have this type. */
 export interface Html {
   readonly [markup]: string;
 }
 
-/** What may stand in a `${}`. `null`, `undefined` and `false` leave nothing behind; lists are joined. */
+/** A value for `${}`. `null`, `undefined` and `false` become the empty string; lists are joined. */
 export type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 const entities: Readonly<Record<string, string>> = {
@@ -19,10 +19,10 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Characters that are not text: controls, and the bidirectional embeddings, overrides and isolates with which a
- * class name could turn around the words beside it. They are shown by number. The joiners that emoji need stay.
+ * Characters that are not text: controls, and the bidirectional embeddings, overrides and isolates with which a class name
+ * could reverse the words beside it. They are shown by code point. The joiners of emoji stay.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern matches control characters
 const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
 function escaped(text: string): string {
@@ -39,14 +39,14 @@ function rendered(part: Part): string {
 }
 
 /**
- * Template tag for HTML and inline SVG. Every value is escaped so that it is safe as text and inside a *quoted*
- * attribute (always write the quotes); only what `html` itself has built goes in as it is.
+ * Template tag for HTML and inline SVG. Every value is escaped and safe as text and inside a *quoted* attribute (always
+ * write the quotes); only the results of `html` itself are inserted unchanged.
  */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { [markup]: strings.map((string, at) => string + (at < parts.length ? rendered(parts[at]) : '')).join('') };
 }
 
-/** The finished characters. */
+/** The markup as text. */
 export function toText(page: Html): string {
   return page[markup];
 }

@@ -1,15 +1,16 @@
-/** @file What the numbers do not show, worked out from what was and was not measured. */
+/** @file The limits of the numbers, from what was and was not measured. */
+import type { Measures } from '../evaluation/metrics.ts';
 import { type Html, html } from './html.ts';
 import { intervalOf, sampleOf, significant } from './numbers.ts';
-import type { Measures, ReportData } from './report-data.ts';
-import { bars } from './verdict.ts';
+import type { ReportData } from './report-data.ts';
+import { thresholds } from './thresholds.ts';
 
-/** A bound, written as it was chosen. */
+/** A threshold in percent, without rounding to the report's decimals. */
 function whole(share: number): string {
   return `${significant(100 * share)}\u202f%`;
 }
 
-/** Without its target among the classes a trigger can be tested, but not its success. */
+/** A trigger whose target is not among the classes gives an RA but no ASR. */
 function whatWasTested({ attack }: ReportData, asr: Measures['asr'], ra: Measures['ra']): Html {
   if (!asr && !ra) {
     return html`<strong>No trigger was tested.</strong> No number on this page shows whether a backdoor is there or gone.`;
@@ -39,6 +40,6 @@ export function limitsSection(data: ReportData): Html {
   return html`<section id="limits" aria-labelledby="limits-title">
     <h2 id="limits-title">What this does not show</h2>
     <ul class="limits">${limits.map((limit) => limit && html`<li>${limit}</li>`)}</ul>
-    ${data.purified && asr && html`<p class="facts">How the verdict’s words are chosen: there was an attack when the undefended ASR is at least ${whole(bars.attacked)}; it is closed at an ASR of at most ${whole(bars.closed)} or that much above the floor, cured when RA also reaches ${whole(bars.restored)} of its ceiling (the clean model’s RA, or else CA); accuracy is kept when CA falls by at most ${significant(100 * bars.kept)} points. These bounds are this project’s.</p>`}
+    ${data.purified && asr && html`<p class="facts">How the verdict’s words are chosen: there was an attack when the undefended ASR is at least ${whole(thresholds.attacked)}; it is closed at an ASR of at most ${whole(thresholds.closed)} or that much above the floor, with too few pictures to tell if the interval of that ASR reaches ${whole(thresholds.attacked)} or that much above the floor, cured when RA also reaches ${whole(thresholds.restored)} of its ceiling (the clean model’s RA, or else CA); accuracy is kept when CA falls by at most ${significant(100 * thresholds.kept)} points. These bounds are this project’s.</p>`}
   </section>`;
 }

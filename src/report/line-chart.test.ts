@@ -28,12 +28,12 @@ test('a short line is drawn point by point, from the top left', () => {
   expect(chart).toContain('aria-label="loss: total from 4 to 0; steps 1 to 3"');
 });
 
-test('a value that is not a number lifts the pen', () => {
+test('a value that is not a number breaks the line', () => {
   const lines = [{ name: 'total', values: [4, Number.NaN, 0, 2] }];
   expect(toText(lineChart({ title: 'loss', steps: [1, 2, 3, 4], lines }))).toContain('d="M0 0M66.67 100L100 50"');
 });
 
-test('every value can be had under the pointer, one title per step', () => {
+test('every value appears under the pointer, one title per step', () => {
   const chart = toText(
     lineChart({
       title: 't',

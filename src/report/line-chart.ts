@@ -1,4 +1,4 @@
-/** @file Line charts of a stage's course: axes, a legend, and the values of a step under the pointer. No script. */
+/** @file Line charts of a stage: axes, a legend, and the values of the step under the pointer. No script. */
 import { type Html, html } from './html.ts';
 import { count, significant } from './numbers.ts';
 import type { Curves } from './report-data.ts';
@@ -6,14 +6,14 @@ import { type Scale, stepScale, valueScale } from './scale.ts';
 
 /** More points than a chart has pixels only make the file long. */
 const mostPoints = 400;
-/** Places at which the pointer finds the values. */
+/** Strips of a chart in which the pointer shows values. */
 const mostMoments = 48;
-/** Line styles that the style sheet tells apart, by colour and by dashes. */
+/** Line styles in the style sheet: colours and dashes. */
 const lineStyles = 6;
 
 /**
- * Positions to draw, at most about `most`: of every stretch of the line the lowest and the highest value, so that a
- * spike survives. Values that are not finite stay, for they break the line.
+ * Positions to draw, at most about `most`: the lowest and the highest value of every stretch, so that spikes survive.
+ * Values that are not finite stay, since they break the line.
  */
 export function thinned(values: readonly number[], most = mostPoints): number[] {
   if (values.length <= most) return values.map((_, at) => at);
@@ -35,7 +35,7 @@ export function thinned(values: readonly number[], most = mostPoints): number[] 
   return [...kept].sort((a, b) => a - b);
 }
 
-/** A path in a 100 x 100 square; a value that is not finite lifts the pen. */
+/** A path in a 100 x 100 square; a value that is not finite breaks the line. */
 function path(steps: readonly number[], values: readonly number[], across: Scale, up: Scale): string {
   let pen = 'M';
   return thinned(values)
@@ -51,7 +51,7 @@ function path(steps: readonly number[], values: readonly number[], across: Scale
     .join('');
 }
 
-/** Upright strips, each of which shows a cursor and names the values of its step while the pointer is over it. */
+/** Vertical strips, each with a cursor and the values of its step, shown under the pointer. */
 function moments({ steps, lines }: Curves, across: Scale, up: Scale): Html[] {
   const number = Math.min(mostMoments, steps.length);
   return Array.from({ length: number }, (_, moment) => {
@@ -65,7 +65,7 @@ function moments({ steps, lines }: Curves, across: Scale, up: Scale): Html[] {
   });
 }
 
-/** The same in words, for those who do not see the lines. */
+/** The chart in words, for screen readers. */
 function summary({ steps, lines }: Curves): string {
   const courses = lines.map(
     ({ name, values }) =>
@@ -74,7 +74,7 @@ function summary({ steps, lines }: Curves): string {
   return `${courses.join('; ')}; steps ${count(steps[0] ?? 0)} to ${count(steps.at(-1) ?? 0)}`;
 }
 
-/** A figure with one line per measure. The page's width decides its width; text keeps its size. */
+/** A figure with one line per measure. It is as wide as the page; text keeps its size. */
 export function lineChart(curves: Curves): Html {
   const across = stepScale(curves.steps);
   const up = valueScale(curves.lines.flatMap(({ values }) => values));

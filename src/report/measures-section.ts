@@ -1,18 +1,17 @@
-/** @file What was measured: accuracy, attack success and robust accuracy, before and after, with what they mean. */
+/** @file The measurements: accuracy, attack success and robust accuracy, before and after, with their meanings. */
 import type { Proportion } from '../evaluation/interval.ts';
+import type { Measures } from '../evaluation/metrics.ts';
 import { type Html, html } from './html.ts';
 import { type IntervalBar, intervalBars } from './interval-bars.ts';
-import { intervalOf, percentOf, points, sampleOf, share } from './numbers.ts';
-import type { Measures, ReportData } from './report-data.ts';
-import { bars } from './verdict.ts';
+import { intervalOf, percentText, points, sampleOf, share } from './numbers.ts';
+import type { ReportData } from './report-data.ts';
+import { measuredInk, thresholds } from './thresholds.ts';
 
 interface Measure {
   readonly key: keyof Measures;
   readonly short: string;
   readonly name: string;
   readonly meaning: string;
-  /** Which way is good. */
-  readonly better: 'higher' | 'lower';
 }
 
 const measures: readonly Measure[] = [
@@ -21,14 +20,12 @@ const measures: readonly Measure[] = [
     short: 'ASR',
     name: 'Attack success rate',
     meaning: 'Triggered test pictures, not of the target class, that are classified as the target. Lower is better.',
-    better: 'lower',
   },
   {
     key: 'ca',
     short: 'CA',
     name: 'Clean accuracy',
     meaning: 'Clean test pictures classified as their class. Higher is better.',
-    better: 'higher',
   },
   {
     key: 'ra',
@@ -36,7 +33,6 @@ const measures: readonly Measure[] = [
     name: 'Robust accuracy',
     meaning:
       'Triggered test pictures, not of the target class, that are classified as their own class. A low ASR with a low RA is not a cure. Higher is better.',
-    better: 'higher',
   },
 ];
 
@@ -49,7 +45,7 @@ interface Row {
 
 function rows(data: ReportData): Row[] {
   const found: (Row | null)[] = [
-    // Alone, a model is neither before nor after: what it is stands in the verdict.
+    // A model without a purified one is neither before nor after.
     {
       kind: 'undefended',
       ...(data.purified
@@ -63,12 +59,13 @@ function rows(data: ReportData): Row[] {
   return found.filter((row) => row !== null);
 }
 
-/** The bars of one measure; the clean model's ASR is called what it is, the floor. */
+/** The bars of one measure; the clean model's ASR is labelled as the floor. */
 function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
   const found = rows(data).flatMap(({ kind, name, tone, measures }): IntervalBar[] => {
     const proportion = measures[measure.key];
     if (!proportion || (measure.key === 'asr' && kind === 'clean')) return [];
-    return [{ label: measure.key === 'ra' && kind === 'clean' ? 'Ceiling: clean model' : name, tone, proportion }];
+    const label = measure.key === 'ra' && kind === 'clean' ? 'Ceiling: clean model' : name;
+    return [{ label, tone: kind === 'purified' ? purifiedTone(data, measure) : tone, proportion }];
   });
   if (measure.key !== 'asr') return found;
   const { floor } = data;
@@ -77,40 +74,57 @@ function barsOf(data: ReportData, measure: Measure): IntervalBar[] {
     : found;
 }
 
+/** The colour of a number of the purified model says whether it is good; its label says whose it is. */
+type Ink = ReturnType<typeof measuredInk>;
+
+function inkAfter({ undefended, purified, floor }: ReportData, { key }: Measure): Ink {
+  const [before, after] = [undefended[key], purified?.[key]];
+  if (!before || !after) return null;
+  if (key === 'asr') return measuredInk(after, floor && share(floor.asr));
+  return share(after) >= share(before) - thresholds.kept ? 'cure-ink' : 'attack-ink';
+}
+
+function purifiedTone(data: ReportData, measure: Measure): IntervalBar['tone'] {
+  const ink = inkAfter(data, measure);
+  return ink === 'cure-ink' ? 'purified' : ink === 'attack-ink' ? 'undefended' : 'subject';
+}
+
 function tile(data: ReportData, measure: Measure): Html | null {
   const before = data.undefended[measure.key];
   if (!before) return null;
   const after = data.purified?.[measure.key];
   const change = after ? share(after) - share(before) : 0;
-  const good = measure.better === 'lower' ? change <= 0 : change >= -bars.kept;
+  const ink = inkAfter(data, measure);
+  const isAttack = measure.key !== 'asr' || share(before) >= thresholds.attacked;
+  const good = measure.key === 'asr' ? change <= 0 || ink === 'cure-ink' : ink === 'cure-ink';
   return html`<section class="tile">
     <h3>${measure.name} <abbr>${measure.short}</abbr></h3>
-    <p class="big"><span class="${after && 'attack-ink'}">${percentOf(before)}</span>${
+    <p class="big"><span class="${after && isAttack && 'attack-ink'}">${percentText(before)}</span>${
       after &&
-      html` <svg class="arrow" viewBox="0 0 24 12" width="24" height="12" role="img" aria-label="becomes"><path d="M1 6h20M16 1.5 21.5 6 16 10.5"/></svg> <span class="cure-ink">${percentOf(after)}</span> <span class="change ${good ? 'good' : 'bad'}">${points(change)} points</span>`
+      html` <svg class="arrow" viewBox="0 0 24 12" width="24" height="12" role="img" aria-label="becomes"><path d="M1 6h20M16 1.5 21.5 6 16 10.5"/></svg> <span class="${ink}">${percentText(after)}</span> <span class="change ${good ? 'good' : 'bad'}">${points(change)} points</span>`
     }</p>
     ${intervalBars(barsOf(data, measure))}
     <p class="meaning">${measure.meaning}</p>
   </section>`;
 }
 
-/** @param unmeasured what stands in place of a number that there is none of */
+/** @param unmeasured text where there is no number */
 export function proportionCell(proportion: Proportion | null, unmeasured: string): Html {
   if (!proportion) return html`<td class="number muted">${unmeasured}</td>`;
-  return html`<td class="number">${percentOf(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${sampleOf(proportion)}</small></td>`;
+  return html`<td class="number">${percentText(proportion)}<small>${intervalOf(proportion)}<br>${proportion.hits} of ${sampleOf(proportion)}</small></td>`;
 }
 
-/** One tile for each thing that was measured: the number before and after, its bars, its meaning. */
+/** One tile per measure: the number before and after, its bars, its meaning. */
 export function measureTiles(data: ReportData): Html {
   return html`<h2 class="hidden">${data.purified ? 'Before and after' : 'In short'}</h2>
     <div class="tiles">${measures.map((measure) => tile(data, measure))}</div>`;
 }
 
-/** What the columns of a table of numbers stand for, to go into a list of meanings. */
+/** Meanings of the columns of a table of numbers, for a list of meanings. */
 export const columnMeanings: Html = html`${measures.map(({ short, meaning }) => html`<div><dt>${short}</dt><dd>${meaning}</dd></div>`)}
       <div><dt>ASR over all</dt><dd>The other convention in use: it counts triggered pictures of the target class too, which are no success of the attack.</dd></div>`;
 
-/** Every number that was measured, for readers who want to copy it. */
+/** A table of all measured numbers. */
 export function measuresSection(data: ReportData): Html {
   return html`<section id="numbers" aria-labelledby="numbers-title">
     <h2 id="numbers-title">Every number</h2>

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { count, duration, intervalOf, percent, points, sampleOf, shortened, significant } from './numbers.ts';
 
-test('percentages show where small rates differ, and only a true 0 or 1 looks like one', () => {
+test('small percentages have two decimals, and only an exact 0 or 1 looks like one', () => {
   expect([0, 0.00303, 0.0039, 0.045, 0.979, 0.9996, 1].map(percent)).toEqual([
     '0\u202f%',
     '0.30\u202f%',
@@ -14,13 +14,13 @@ test('percentages show where small rates differ, and only a true 0 or 1 looks li
   ]);
 });
 
-test('what was seen is not printed as nothing, however rare it was', () => {
+test('a small share is never printed as 0', () => {
   expect([0.00001, 0.00004, 0.00006].map(percent)).toEqual(['<\u202f0.01\u202f%', '<\u202f0.01\u202f%', '0.01\u202f%']);
   expect(intervalOf({ hits: 1, of: 100_000 })).toBe('<\u202f0.01–0.01\u202f%');
   expect(intervalOf({ hits: 0, of: 1_000_000 })).toBe('0–<\u202f0.01\u202f%');
 });
 
-test('an interval carries its bounds, and small bounds their second decimal', () => {
+test('an interval has both bounds, and small bounds have two decimals', () => {
   expect(intervalOf({ hits: 3, of: 990 })).toBe('0.10–0.89\u202f%');
   expect(intervalOf({ hits: 0, of: 20 })).toBe('0–16.1\u202f%');
 });
@@ -33,12 +33,12 @@ test('views of few drawings widen the interval, and the sample says how many dra
   expect(sampleOf({ hits: 0, of: 20 })).toBe('20');
 });
 
-test('an interval denies no more than a share does: only 100 is "100"', () => {
+test('in an interval, too, only 100 is "100"', () => {
   expect(intervalOf({ hits: 1179, of: 1180 })).toBe('99.5–>\u202f99.9\u202f%');
   expect(intervalOf({ hits: 1180, of: 1180 })).toBe('99.7–100\u202f%');
 });
 
-test('differences carry their sign, and none when they round to nothing', () => {
+test('differences have a sign unless they round to 0', () => {
   expect([0.045, -0.009, -0.0001].map(points)).toEqual(['+4.5', '\u22120.9', '0.0']);
 });
 

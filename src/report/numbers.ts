@@ -1,4 +1,4 @@
-/** @file Numbers as the report prints them: one rule for each kind, so that columns agree. */
+/** @file Numbers as text for the report: one rule for each kind, so that columns agree. */
 import { confidence, type Proportion } from '../evaluation/interval.ts';
 
 const thinSpace = '\u202f';
@@ -9,7 +9,7 @@ function decimals(value: number): number {
   return value > 0 && value < 1 ? 2 : 1;
 }
 
-/** Rounding neither denies what was seen nor claims what was not: only 0 is "0" and only 100 is "100". In percent. */
+/** Text of a percentage. Only an exact 0 becomes "0", only an exact 100 "100". */
 function rounded(value: number): string {
   if (value === 0 || value === 100) return `${value}`;
   if (value > 99.9) return `>${thinSpace}99.9`;
@@ -26,7 +26,7 @@ export function share({ hits, of }: Proportion): number {
   return hits / of;
 }
 
-export function percentOf(proportion: Proportion): string {
+export function percentText(proportion: Proportion): string {
   return percent(share(proportion));
 }
 
@@ -36,7 +36,7 @@ export function intervalOf(proportion: Proportion): string {
   return `${rounded(100 * low)}–${rounded(100 * high)}${thinSpace}%`;
 }
 
-/** How many pictures a proportion counts, and of how many drawings they are views: `396 (views of 99)`. */
+/** Number of pictures of a proportion, and of their drawings: `396 (views of 99)`. */
 export function sampleOf({ of, clusters }: Proportion): string {
   return clusters && clusters.sources < of ? `${count(of)} (views of ${count(clusters.sources)})` : count(of);
 }
@@ -73,7 +73,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)}${thinSpace}h ${pad(minutes % 60)}${thinSpace}min`;
 }
 
-/** A class name short enough for a label; the middle goes. Counts what a reader sees as characters, not code units. */
+/** A class name for a label, cut in the middle. Counts graphemes, not code units. */
 export function shortened(text: string, longest = 40): string {
   const seen = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
   if (seen.length <= longest) return text;

@@ -3,28 +3,28 @@ import { type Html, html } from './html.ts';
 import { style } from './style.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Nothing may be fetched: pictures come as data, styles stand in the page, scripts do not exist. */
+/** Nothing may be fetched: pictures are data URLs, styles are inline, there are no scripts. */
 const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/** A part of a page: its id, what the header calls it, and its content; null where there is nothing to show. */
+/** A part of a page: its id, its name in the header, and its content; null where there is nothing to show. */
 export type Section = readonly [id: string, name: string, content: Html | null];
 
 export interface Page {
-  /** What the page is about: a model, a matrix, a command. */
+  /** The subject of the page: a model, a matrix, a command. */
   readonly subject: string;
-  /** What sort of page it is, in the header. */
+  /** The kind of page, for the header. */
   readonly kind: string;
   readonly verdict: Pick<Verdict, 'tone' | 'stamp' | 'headline'>;
-  /** What stands below the headline, above the first section. */
+  /** Content between the headline and the first section. */
   readonly about: Html;
   readonly sections: readonly Section[];
   /** Definitions that the content refers to. */
   readonly before?: Html;
-  /** Styles that only this sort of page needs. */
+  /** Styles of this kind of page. */
   readonly style?: Html;
-  /** When the run came to its result, or told something last if it has not yet: ISO 8601, UTC. */
+  /** Time of the run's result, or of its last event if it is unfinished: ISO 8601, UTC. */
   readonly finished: string;
-  /** The run may still go on. */
+  /** Whether the run may still be at work. */
   readonly unfinished?: boolean;
 }
 
@@ -71,7 +71,7 @@ ${before}
 `;
 }
 
-/** Facts by name, those without a value left out. */
+/** Facts by name, without those that have no value. */
 export function factList(facts: readonly (readonly [name: string, value: string | null])[]): Html {
   return html`<dl class="about">${facts.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
 }

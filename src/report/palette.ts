@@ -1,4 +1,4 @@
-/** @file The report's colours, light and dark: two that mean something, the rest keeps quiet. */
+/** @file The report's colours, light and dark: two with a meaning, the others neutral. */
 
 /** One set of colours, as CSS hex. */
 export interface Palette {
@@ -7,7 +7,7 @@ export interface Palette {
   readonly ink: string;
   readonly muted: string;
   readonly rule: string;
-  /** Behind bars and code. */
+  /** Background of bars and code. */
   readonly well: string;
   /** The undefended model, and the attacker's target. */
   readonly attack: string;

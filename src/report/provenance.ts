@@ -1,7 +1,13 @@
-/** @file Where every number comes from: command, versions, hashes, settings, time. */
+/** @file The origin of every number: command, versions, hashes, settings, time. */
+import type { Json } from '../runs/config.ts';
 import { type Html, html } from './html.ts';
 import { duration } from './numbers.ts';
-import type { Json, ReportData } from './report-data.ts';
+import type { ReportData } from './report-data.ts';
+import { shownSetting } from './run-provenance.ts';
+import { stageWords } from './stage-words.ts';
+
+/** Seconds; below this a time would be printed as 0. */
+const leastShown = 0.05;
 
 /** Nested settings as dotted names. Lists of plain values stay on one line. */
 export function flattened(value: Json, name = ''): [string, string][] {
@@ -18,8 +24,19 @@ function pairs(entries: readonly (readonly [string, string])[], kind: string): H
   return html`<dl class="pairs ${kind}">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
-function timings(stages: ReportData['provenance']['stages']): Html | null {
-  const total = stages.reduce((sum, { seconds }) => sum + seconds, 0);
+/** Seconds of each work, whose parts are stages of their own; work that took no time is left out. */
+function works(stages: ReportData['provenance']['stages']): ReportData['provenance']['stages'] {
+  const seconds = new Map<string, number>();
+  for (const stage of stages) {
+    const { work } = stageWords(stage.name);
+    seconds.set(work, (seconds.get(work) ?? 0) + stage.seconds);
+  }
+  return Array.from(seconds, ([name, seconds]) => ({ name, seconds })).filter(({ seconds }) => seconds >= leastShown);
+}
+
+function timings(all: ReportData['provenance']['stages']): Html | null {
+  const stages = works(all);
+  const total = all.reduce((sum, { seconds }) => sum + seconds, 0);
   if (total === 0) return null;
   let start = 0;
   const parts = stages.map(({ name, seconds }) => {
@@ -33,7 +50,9 @@ function timings(stages: ReportData['provenance']['stages']): Html | null {
 }
 
 export function provenanceSection({ provenance }: Pick<ReportData, 'provenance'>): Html {
-  const settings = flattened(provenance.config);
+  const settings = flattened(provenance.config).map(
+    ([name, value]) => [shownSetting(provenance.repeat, name), value] as const,
+  );
   return html`<section id="provenance" aria-labelledby="provenance-title">
     <h2 id="provenance-title">How to repeat it</h2>
     <p class="lead">This page was drawn from the stored run and measured nothing itself. With the same versions and the same number of threads, this command runs it again:</p>

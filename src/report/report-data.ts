@@ -1,55 +1,39 @@
-/** @file What a report is drawn from: plain records that survive JSON, filled from a finished run. */
+/** @file The data of a report: plain records that survive JSON, filled from a finished run. */
 import type { Suspicion } from '../detection/suspicion.ts';
-import type { Proportion } from '../evaluation/interval.ts';
+import type { Floor } from '../evaluation/floor.ts';
+import type { Measures } from '../evaluation/metrics.ts';
+import type { ClassPrediction } from '../evaluation/top-classes.ts';
+import type { Json } from '../runs/config.ts';
 import type { PngUrl } from '../triggers/png.ts';
 import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
 
-/**
- * One model, measured. `ca`: clean pictures classified as their class. `asr`: triggered pictures, not of the target
- * class, classified as the target. `asrAll`: the same over all triggered pictures. `ra`: triggered pictures, not of
- * the target class, classified as their own class. The last three are null where there is nothing to count: no trigger, or no known target, or no
- * picture outside its class. Every proportion that is there counts at least one picture.
- */
-export interface Measures {
-  readonly ca: Proportion;
-  readonly asr: Proportion | null;
-  readonly asrAll: Proportion | null;
-  readonly ra: Proportion | null;
-}
-
-/** A model's first choice; `probability` in [0, 1]. */
-export interface Prediction {
-  readonly label: string;
-  readonly probability: number;
-}
-
-/** What the two models say about one version of a picture. */
-export interface Reading {
+/** One version of a picture, with the likeliest class by either head. */
+export interface ShownReading {
   readonly picture: PngUrl;
-  readonly undefended: Prediction;
-  readonly purified: Prediction | null;
+  readonly undefended: ClassPrediction;
+  readonly purified: ClassPrediction | null;
 }
 
 /** A test picture without and with the true trigger. */
 export interface Example {
   readonly label: string;
-  readonly clean: Reading;
-  readonly triggered: Reading | null;
+  readonly clean: ShownReading;
+  readonly triggered: ShownReading | null;
 }
 
-/** A trigger that inversion found, and what it does to the shots. */
-export interface DummyTrigger {
+/** A dummy trigger, and its effect on the shots. */
+export interface ShownTrigger {
   readonly name: string;
   readonly pictures: TriggerPictures;
-  /** Share of triggered shots predicted as each class, in [0, 1], largest first. The tail may be left off. */
+  /** Share of triggered shots predicted as each class, in [0, 1], largest first. The tail may be missing. */
   readonly predicted: readonly { readonly label: string; readonly share: number }[];
-  /** Cosine between its mean shift of the image features and the true trigger's (oracle). Null where that is unknown. */
+  /** Cosine between its mean shift of the image features and the true trigger's (oracle); null where that is unknown. */
   readonly cosine: number | null;
-  /** Whether the defense was given it; null where nothing was defended. */
+  /** Whether the defense used it; null where there was no defense. */
   readonly used: boolean | null;
 }
 
-/** The course of one stage. `values[i]` belongs to `steps[i]`; lines of one chart share their unit. */
+/** Curves of one stage. `values[i]` belongs to `steps[i]`; lines of one chart share their unit. */
 export interface Curves {
   readonly title: string;
   readonly steps: readonly number[];
@@ -64,9 +48,7 @@ export interface ClassAccuracy {
   readonly purified: number;
 }
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** `perClass` were asked for, `count` were there: a class may have fewer. */
+/** `perClass` shots a class at most, `count` in all: a class may have fewer. */
 export interface DefenderShots {
   readonly perClass: number;
   readonly count: number;
@@ -75,30 +57,31 @@ export interface DefenderShots {
 
 export interface ReportData {
   readonly command: 'demo' | 'purify' | 'evaluate' | 'bench';
-  /** As the user called it. */
+  /** As in the command line. */
   readonly model: string;
-  /** The attack whose trigger was used for measuring; null where none was given. */
+  /** The attack whose trigger was measured with; null where none was given. */
   readonly attack: string | null;
-  /** The class that the attacker wants, where it is known (oracle). */
+  /** The attacker's class, where it is known (oracle). */
   readonly target: string | null;
   readonly task: {
     readonly classes: number;
     readonly test: string;
-    /** Labelled clean pictures that the defense was given. */
+    /** Number of classes that have test pictures. Reports of earlier versions do not have it. */
+    readonly testClasses?: number;
+    /** Labelled clean pictures of the defense. */
     readonly shots: DefenderShots | null;
   };
   readonly undefended: Measures;
   readonly purified: Measures | null;
   /** The model before poisoning, on the same pictures: its ASR is the floor, its RA the ceiling. */
   readonly clean: Measures | null;
-  /** ASR that no defense can beat, and what it was measured with. */
-  readonly floor: { readonly asr: Proportion; readonly from: string } | null;
-  /** Drawn at random, not by what a model says of them: the page says so. */
+  readonly floor: Floor | null;
+  /** Drawn at random, not by their predictions: the page says so. */
   readonly examples: readonly Example[];
   readonly trueTrigger: TriggerPictures | null;
-  /** What inversion says of the model; null where none was done, or nobody judged by it. */
+  /** The scan's verdict; null without inversion, and for the controls of a bench, which take every dummy trigger. */
   readonly finding: Suspicion | null;
-  readonly dummyTriggers: readonly DummyTrigger[];
+  readonly dummyTriggers: readonly ShownTrigger[];
   readonly curves: readonly Curves[];
   readonly classes: readonly ClassAccuracy[];
   readonly provenance: {
@@ -114,7 +97,7 @@ export interface ReportData {
   };
 }
 
-/** A model that dummy triggers were inverted in, and nothing measured: by `scan`, or by `purify` without test pictures. */
+/** A model with inverted dummy triggers and without measurements: of `scan`, or of `purify` without test pictures. */
 export interface FindingsData extends Pick<ReportData, 'model' | 'dummyTriggers' | 'curves' | 'provenance'> {
   readonly command: 'scan' | 'purify';
   readonly task: Pick<ReportData['task'], 'classes'> & { readonly shots: DefenderShots };

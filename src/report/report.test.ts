@@ -1,8 +1,11 @@
 /** @file Promises of the report that hold without a browser: pure, closed, honest about what was not measured. */
 import { beforeAll, expect, test } from 'vitest';
 import { hostile, hostileReport, sampleReport, unmeasured } from '../../test/report/sample-report.ts';
+import type { Measures } from '../evaluation/metrics.ts';
+import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
+import { toText } from './html.ts';
 import { renderReport } from './report.ts';
-import type { Measures, ReportData } from './report-data.ts';
+import type { ReportData } from './report-data.ts';
 import { verdict } from './verdict.ts';
 
 let sample: ReportData;
@@ -24,8 +27,12 @@ function words(data: ReportData): string {
     .replace(/\s+/g, ' ');
 }
 
-test('the same data give the same characters, also after a journey through JSON', () => {
+test('the same data give the same characters, also after a round trip through JSON', () => {
   expect(renderReport(JSON.parse(JSON.stringify(sample)))).toBe(renderReport(sample));
+});
+
+test('the sample is the same whenever it is made', async () => {
+  for (let time = 0; time < 5; time++) expect(await sampleReport()).toEqual(sample);
 });
 
 test('the page has no script and refers to nothing outside itself', () => {
@@ -36,7 +43,7 @@ test('the page has no script and refers to nothing outside itself', () => {
   }
 });
 
-test('every link inside the page has its goal, and no id is given twice', () => {
+test('every link inside the page has its target, and ids are unique', () => {
   const page = markup(sample);
   const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
   expect(new Set(ids).size).toBe(ids.length);
@@ -66,7 +73,7 @@ test('tags are balanced', () => {
   }
 });
 
-test('hostile names cannot bring in markup, break attributes or turn text around', () => {
+test('hostile names cannot add markup, break attributes or reverse text', () => {
   const page = markup(hostileReport(sample));
   for (const name of hostile) if (/[<>"'\u202e]/.test(name)) expect(page.includes(name), name).toBe(false);
   expect(page.match(/<(script|iframe|b>bold)/i)).toBeNull();
@@ -100,6 +107,71 @@ test('the verdict follows the numbers', () => {
   );
 });
 
+test('a stamp says that pictures are too few where an attack would fit the interval, with or without a purification', () => {
+  const none = (of: number, sources = of) => ({ hits: 0, of, clusters: { sources, effective: sources } });
+  const after = (asr: Measures['asr'], before: Measures['asr'] = { hits: asr!.of, of: asr!.of }) => ({
+    ...withPurified({ asr }),
+    undefended: { ...sample.undefended, asr: before },
+    floor: null,
+  });
+  expect(verdict(after(none(2))).stamp).toBe('Too few pictures');
+  expect(verdict(after(none(32))).stamp).toBe('Too few pictures');
+  expect(verdict(after(none(2), none(2))).stamp).toBe('Too few pictures');
+  expect(verdict(after(none(100))).stamp).toBe('Backdoor closed');
+  expect(verdict(after(none(396, 99))).stamp).toBe('Backdoor closed');
+  expect(verdict(after({ hits: 1, of: 2 })).stamp).toBe('Weakened');
+  expect(words(after(none(2)))).toContain('now 0 % , and up to 65.8 % of all pictures would fit that.');
+  const alone = (asr: Measures['asr']) => ({ ...after(asr, asr), purified: null });
+  expect(verdict(alone(none(2))).stamp).toBe('Too few pictures');
+  expect(verdict(alone(none(100))).stamp).toBe('Trigger without effect');
+});
+
+test('a number that may be chance is not drawn in the colour of a cure', () => {
+  const { headline } = verdict({ ...withPurified({ asr: { hits: 0, of: 2 } }), floor: null });
+  expect(toText(headline)).not.toContain('cure-ink');
+  const [tile] = markup({ ...withPurified({ asr: { hits: 0, of: 2 } }), floor: null }).match(
+    /<section class="tile">[\s\S]*?<\/section>/,
+  )!;
+  expect(tile).not.toMatch(/cure-ink|bar purified/);
+});
+
+test('a purification that makes the trigger work is stamped so, and its numbers have the colour of an attack', () => {
+  const worse = (before: number, after: number) => ({
+    ...withPurified({ asr: { hits: after, of: 400 } }),
+    undefended: { ...sample.undefended, asr: { hits: before, of: 400 } },
+    floor: null,
+  });
+  expect(verdict(worse(0, 175))).toMatchObject({ tone: 'attack', stamp: 'Made worse' });
+  expect(verdict(worse(200, 380)).stamp).toBe('Made worse');
+  expect(verdict(worse(16, 22)).stamp).toBe('Little to cure');
+  expect(verdict(worse(200, 205)).stamp).toBe('Backdoor open');
+  const [tile] = markup(worse(0, 175)).match(/<section class="tile">[\s\S]*?<\/section>/)!;
+  expect(tile).toContain('<span class="attack-ink">43.8');
+  expect(tile).toContain('<span class="change bad">+43.8 points');
+  expect(tile).not.toMatch(/cure-ink|bar purified/);
+});
+
+test('a number between closed and an attack has no colour, and an accuracy has that of its change', () => {
+  const tiles = (data: ReportData) => markup(data).match(/<section class="tile">[\s\S]*?<\/section>/g)!;
+  expect(tiles(sample)[0]).toContain('<span class="cure-ink">0.30');
+  expect(tiles(withPurified({ asr: { hits: 50, of: 1000 } }))[0]).toContain('<span class="">5.0');
+  expect(tiles(withPurified({ ca: { hits: 500, of: 1000 } }))[1]).toContain('<span class="attack-ink">50.0');
+});
+
+test('shown pictures that still become the target are not counted in the colour of a cure', () => {
+  const still = sample.examples.map((example) => ({
+    ...example,
+    triggered: { ...example.triggered!, purified: example.triggered!.undefended },
+  }));
+  const counted = /purified model <strong class="([^"]*)">(\d+) of 16 as the target/;
+  expect(
+    markup({ ...sample, examples: still })
+      .match(counted)!
+      .slice(1),
+  ).toEqual(['attack-ink', '16']);
+  expect(markup(sample).match(counted)!.slice(1)).toEqual(['cure-ink', '0']);
+});
+
 test('a half cure says that most pictures are misread only where most are', () => {
   const reading = (hits: number) => ({
     ...withPurified({ ra: { hits, of: 1000 }, ca: { hits: 900, of: 1000 } }),
@@ -121,7 +193,7 @@ test('a trigger whose target is not among the classes is still a trigger that wa
   expect(page).not.toMatch(/No trigger was (tested|tried)/);
 });
 
-test('the limits name the sign that a scan goes by', () => {
+test('the limits name the sign that a scan looks for', () => {
   expect(words(sample)).toContain('Only a pattern that sends nearly all pictures to one class is a sign');
 });
 
@@ -142,7 +214,7 @@ test('a purification without a trigger claims nothing about the attack', () => {
   expect(page.match(/NaN|undefined|null/)).toBeNull();
 });
 
-test('a purification that was measured still tells what was found, what was used and what prompts were tuned on', () => {
+test('a measured purification also says what was found, what was used and what prompts were tuned on', () => {
   const page = words(sample);
   expect(page).toContain('Inversion Backdoor found');
   expect(page).toContain('&quot;banana&quot;: 85 % and more is a sign of a backdoor.');
@@ -157,16 +229,37 @@ test('a purification that was measured still tells what was found, what was used
   expect(clean).not.toContain('prompts tuned against it');
 });
 
-test('only as many pictures are claimed as the defense was given', () => {
+test('without a known target, the class that a backdoor was found for has its colour among the findings', () => {
+  const bar = (data: ReportData) =>
+    /<li class="bar (\w+)">\s*<span class="bar-name"><bdi title="banana">/.exec(markup(data))![1];
+  expect(bar(unmeasured(sample))).toBe('undefended');
+  expect(bar({ ...unmeasured(sample), finding: { ...sample.finding!, verdict: 'undecided', targets: [] } })).toBe(
+    'reference',
+  );
+});
+
+test('the page states the real number of shots', () => {
   expect(words(sample)).toContain('1600 clean pictures in all, up to 16 of each class, emoji:train');
 });
 
-test('a cosine is explained where one is shown, and there alone', () => {
+test('the size of a soft trigger is the share of pixels that change visibly; where it is not stored, of all that change', () => {
+  const [dummy] = sample.dummyTriggers;
+  const { visible: _, ...unknown } = dummy!.pictures;
+  const drawn = (pictures: Partial<TriggerPictures>) =>
+    words({ ...sample, dummyTriggers: [{ ...dummy!, pictures: { ...unknown, largest: 155, ...pictures } }] });
+  expect(drawn({ changed: 0.971, visible: 0.022 })).toContain(
+    'Changes 2.2 % of the pixels of this picture by 8 levels or more, and 97.1 % at all, by at most 155 of 255 levels.',
+  );
+  expect(drawn({ changed: 0.971 })).toContain('Changes 97.1 % of the pixels of this picture, by');
+  expect(drawn({ changed: 1, visible: 0, largest: 4 })).toContain('Changes 100 % of the pixels of this picture, by');
+});
+
+test('a cosine is explained exactly where one is shown', () => {
   expect(words(sample)).toContain('Oracle What a defender cannot know');
   expect(words(unmeasured(sample))).not.toMatch(/oracle/i);
 });
 
-test('all settings stand in the page by their dotted names', () => {
+test('the page lists all settings by their dotted names', () => {
   const page = words(sample);
   expect(page).toContain('tuning.weights.triggered 1');
   expect(page).toContain('templates a photo of a {}., an icon of a {}.');

@@ -1,7 +1,7 @@
-/** @file The report: one HTML file that needs no network, no script and no second file. Data in, text out. */
-import { classChanges } from './class-changes.ts';
+/** @file The report: one HTML file without network, script or second file. Data in, text out. */
+import { classChangesSection } from './class-changes.ts';
 import { curvesSection } from './curves-section.ts';
-import { findingStamps } from './finding.ts';
+import { findingStamps, type Judged } from './finding.ts';
 import { type Html, html, toText } from './html.ts';
 import { limitsSection } from './limits.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
@@ -20,7 +20,7 @@ const titles: Readonly<Record<ReportData['command'], string>> = {
   bench: 'Bench cell',
 };
 
-/** What was done to which model, in the order a reader asks. */
+/** Facts about model, attack and defense. */
 function about({ model, attack, target, task, finding }: ReportData): Html {
   const { shots } = task;
   const facts: readonly (readonly [string, string | null])[] = [
@@ -37,17 +37,21 @@ function about({ model, attack, target, task, finding }: ReportData): Html {
   return factList(facts);
 }
 
+function judgedBy({ finding, task: { shots } }: ReportData): Judged | null {
+  return finding && shots && { suspicion: finding, pictures: shots.count };
+}
+
 /**
- * Draws the report of a finished run. Depends on nothing but its argument: the same data give the same characters.
- * Everything in `data` is escaped, so class names and paths may hold whatever a stranger put into them.
+ * Draws the report of a finished run. Depends only on its argument: the same data give the same characters. Everything in
+ * `data` is escaped, so class names and paths may hold any text.
  */
 export function renderReport(data: ReportData): string {
   const found = verdict(data);
   const sections: readonly Section[] = [
     ['pictures', 'Pictures', pictureGrid(data)],
-    ['triggers', 'Triggers', triggerSection(data)],
+    ['triggers', 'Triggers', triggerSection({ ...data, judged: judgedBy(data) })],
     ['curves', 'Training', curvesSection(data.curves)],
-    ['classes', 'Classes', classChanges(data)],
+    ['classes', 'Classes', classChangesSection(data)],
     ['numbers', 'Numbers', measuresSection(data)],
     ['limits', 'Limits', limitsSection(data)],
     ['provenance', 'Repeat it', provenanceSection(data)],

@@ -1,8 +1,10 @@
 /** @file Promises of the page that a training or a poisoning leaves: its numbers, its course, nothing from outside. */
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { hostile } from '../../test/report/sample-report.ts';
 import { hostileRun, plantedRun, trainedRun, unfinishedRun } from '../../test/report/sample-runs.ts';
 import type { StoredRun } from '../runs/read.ts';
+import { readTriggerPreview } from '../triggers/preview.ts';
 import { renderRun } from './run-page.ts';
 
 function markup(run: StoredRun): string {
@@ -29,7 +31,7 @@ test('the page of a training shows loss and held-out accuracy over its steps, an
   expect(page).not.toContain('--device');
 });
 
-test('the page of a poisoning tells what the trigger does before and after, and how to repeat it', async () => {
+test('the page of a poisoning shows the effect of the trigger before and after, and how to repeat it', async () => {
   const page = words(await plantedRun());
   expect(page).toContain('turns 96.0 % of test pictures into “ banana ”; before, it was 0.11 %.');
   expect(page).toContain('Poisoned 53.0 % 96.0 % 96.0 % 1.6 %');
@@ -39,7 +41,17 @@ test('the page of a poisoning tells what the trigger does before and after, and 
   );
 });
 
-test('a second backdoor has its numbers in the table; a run that does not tell of one has none', async () => {
+test('the page of a poisoning shows its trigger; a run without a picture of one has no such section', async () => {
+  const run = await plantedRun();
+  const preview = await readTriggerPreview(
+    fileURLToPath(new URL('../../models/emoji-clip-badnet/trigger.png', import.meta.url)),
+  );
+  expect(renderRun(run, preview)).toMatch(/<img src="data:image\/png;base64,[^"]{99,}" alt="The trigger on a card"/);
+  expect(await readTriggerPreview(`${run.directory}/trigger.png`)).toBeNull();
+  expect(renderRun(run)).not.toContain('The trigger on a card');
+});
+
+test('a second backdoor has its numbers in the table; a run without one has none', async () => {
   const run = await plantedRun();
   const twice = { ...run, result: { ...run.result!, second: run.result!.poisoned! } };
   expect(words(twice)).toContain('Second backdoor 53.0 % 96.0 % 96.0 % 1.6 %');
@@ -49,17 +61,19 @@ test('a second backdoor has its numbers in the table; a run that does not tell o
 test('a trigger that does nothing is not called a backdoor', async () => {
   const run = await plantedRun();
   const poisoned = { ...(run.result!.poisoned as object), asr: 3 };
-  expect(words({ ...run, result: { ...run.result!, poisoned } })).toContain('Trigger without effect');
+  const harmless = { ...run, result: { ...run.result!, poisoned } };
+  expect(words(harmless)).toContain('Trigger without effect');
+  expect(markup(harmless)).not.toContain('attack-ink');
 });
 
-test('a run that is at work shows its course so far, and does not say that it is finished', async () => {
+test('an unfinished run shows its curves so far, and does not say that it is finished', async () => {
   const page = words(await unfinishedRun());
   expect(page).toContain('It told last of the stage “ train ”, step 700 of 4200.');
   expect(page).toMatch(/Not finished; last heard of 2026-11-26/);
   expect(page).not.toMatch(/Run finished|NaN|undefined|null/);
 });
 
-test('a command without a page of its own shows its course', async () => {
+test('a command without a page of its own shows its curves', async () => {
   const run = await trainedRun();
   const page = words({ ...run, config: { ...run.config, command: 'purify' } });
   expect(page).toContain('A run of “purify”.');
@@ -73,14 +87,14 @@ test('a result of another form is refused by file and key', async () => {
   );
 });
 
-test('hostile names cannot bring in markup, break attributes or turn text around', async () => {
+test('hostile names cannot add markup, break attributes or reverse text', async () => {
   const page = markup(await hostileRun());
   for (const name of hostile) if (/[<>"'\u202e]/.test(name)) expect(page.includes(name), name).toBe(false);
   expect(page.match(/<(script|iframe|b>bold)/i)).toBeNull();
   expect(page.replace(/"[^"]*"/g, '""').match(/<[^>]* on[a-z]+=/i)).toBeNull();
 });
 
-test('every link inside the page has its goal, and headings step down one level at a time', async () => {
+test('every link inside the page has its target, and headings step down one level at a time', async () => {
   for (const run of [await trainedRun(), await plantedRun(), await unfinishedRun()]) {
     const page = markup(run);
     const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);

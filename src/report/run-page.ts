@@ -1,7 +1,8 @@
-/** @file The page of a run that leaves a model or a head behind: what came of it, its course, how to repeat it. */
+/** @file The page of a run that makes a model: its result, its curves, how to repeat it. */
 import { z } from 'zod';
 import type { StoredRun } from '../runs/read.ts';
 import { checkedJson } from '../tensor/files/json-file.ts';
+import type { PngUrl } from '../triggers/png.ts';
 import { allCurves } from './course.ts';
 import { curvesSection } from './curves-section.ts';
 import { type Html, html, toText } from './html.ts';
@@ -10,14 +11,16 @@ import { count, percent, shortened } from './numbers.ts';
 import { factList, page, type Section } from './page.ts';
 import { provenanceSection } from './provenance.ts';
 import { provenanceOfRun } from './run-provenance.ts';
-import { bars, type Verdict } from './verdict.ts';
+import { stageLine } from './stage-words.ts';
+import { thresholds } from './thresholds.ts';
+import type { Verdict } from './verdict.ts';
 
-/** What came of a run, in the order a reader asks. */
+/** The result of a run for its page. */
 interface Outcome extends Verdict {
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** Every number, if they make more than the sentences hold. */
+  /** A table of all numbers, if there are more than in the sentences. */
   readonly numbers: Html | null;
-  /** What the names in the charts mean. */
+  /** Meanings of the names in the charts. */
   readonly measures: readonly (readonly [name: string, meaning: string])[];
 }
 
@@ -43,19 +46,19 @@ const planted = z.looseObject({
   clean: measured,
   poisoned: measured,
   keys: z.record(z.string(), measured).nullable(),
-  /** Runs of earlier versions do not say it. */
+  /** Missing in runs of earlier versions. */
   second: measured.nullable().default(null),
 });
 
 const ofHundred = (value: number | null) => (value === null ? '–' : percent(value / 100));
 
-/** What the results of a command say. Commands that are not listed here have only their course to show. */
+/** Outcomes by command. Pages of other commands show only curves. */
 const outcomes: Readonly<Record<string, (run: StoredRun, path: string) => Outcome>> = {
   'train-emoji': ({ result }, path) => trainedOutcome(checkedJson(path, result, trained)),
   attack: ({ result }, path) => plantedOutcome(checkedJson(path, result, planted)),
 };
 
-/** Commands whose page may be drawn while they are at work: there is no other that could be confused with it. */
+/** Commands whose page may be drawn before they finish: they have no other page. */
 export const drawnUnfinished: readonly string[] = Object.keys(outcomes);
 
 function trainedOutcome({ top1, top5, things, steps }: z.infer<typeof trained>): Outcome {
@@ -76,11 +79,11 @@ function trainedOutcome({ top1, top5, things, steps }: z.infer<typeof trained>):
 
 function plantedOutcome(result: z.infer<typeof planted>): Outcome {
   const { model, attack, target, classes, clean, poisoned, keys, second } = result;
-  const works = (poisoned.asr ?? 0) >= 100 * bars.attacked;
+  const works = (poisoned.asr ?? 0) >= 100 * thresholds.attacked;
   return {
     tone: works ? 'attack' : 'neutral',
     stamp: works ? 'Backdoor planted' : 'Trigger without effect',
-    headline: html`The trigger of <bdi>${shortened(attack)}</bdi> turns <span class="attack-ink">${ofHundred(poisoned.asr)}</span> of test pictures into “<bdi>${shortened(target)}</bdi>”; before, it was ${ofHundred(clean.asr)}.`,
+    headline: html`The trigger of <bdi>${shortened(attack)}</bdi> turns <span class="${works && 'attack-ink'}">${ofHundred(poisoned.asr)}</span> of test pictures into “<bdi>${shortened(target)}</bdi>”; before, it was ${ofHundred(clean.asr)}.`,
     detail: html`Accuracy on clean pictures was ${ofHundred(clean.ca)} and is now ${ofHundred(poisoned.ca)}: that a model classifies well says nothing about a backdoor.`,
     facts: [
       ['Model', model],
@@ -114,7 +117,7 @@ function numbersSection(
   </section>`;
 }
 
-/** A run that has not come to a result, or whose result is no more than that it is done. */
+/** A run without a result, or of a command without an outcome of its own. */
 function plainOutcome({ config, events, result }: StoredRun): Outcome {
   const last = events.findLast(({ step }) => step !== undefined);
   const where = last?.steps === undefined ? '' : `, step ${count(last.step ?? 0)} of ${count(last.steps)}`;
@@ -126,7 +129,7 @@ function plainOutcome({ config, events, result }: StoredRun): Outcome {
       ? html`A run of “${config.command}”.`
       : html`A run of “${config.command}” that has not come to its end.`,
     detail: last
-      ? html`It told last of the stage “<bdi>${shortened(last.stage)}</bdi>”${where}.`
+      ? html`It told last of the stage “<bdi>${shortened(stageLine(last.stage))}</bdi>”${where}.`
       : html`It has told of nothing yet.`,
     facts: [],
     numbers: null,
@@ -134,16 +137,27 @@ function plainOutcome({ config, events, result }: StoredRun): Outcome {
   };
 }
 
+/** The picture that lies beside a planted trigger. */
+function previewSection(preview: PngUrl): Html {
+  return html`<section id="trigger" aria-labelledby="trigger-title">
+    <h2 id="trigger-title">The trigger</h2>
+    <p class="lead">What it does to a grey or chequered card. A faint trigger is drawn stronger than it is.</p>
+    <figure class="preview"><img src="${preview}" alt="The trigger on a card" class="pixels"></figure>
+  </section>`;
+}
+
 /**
- * Draws the page of a run, finished or not, from nothing but what it has stored. Everything in it is escaped.
+ * Draws the page of a run, finished or not, from its stored records. Everything in it is escaped.
  *
- * @throws AntidoteError (data) if the result is not one that its command writes
+ * @param preview of the trigger that the run planted; null where there is none
+ * @throws AntidoteError (data) if the result does not have the form that its command writes
  */
-export function renderRun(run: StoredRun): string {
+export function renderRun(run: StoredRun, preview: PngUrl | null = null): string {
   const { config, stages, events, result } = run;
   const outcome = (result && outcomes[config.command]?.(run, `${run.directory}: result.json`)) ?? plainOutcome(run);
   const finished = events.at(-1)?.time ?? config.started;
   const sections: readonly Section[] = [
+    ['trigger', 'Trigger', preview && previewSection(preview)],
     ['curves', 'Training', curvesSection(allCurves(run.events), outcome.measures)],
     ['numbers', 'Numbers', outcome.numbers],
     ['provenance', 'Repeat it', provenanceSection({ provenance: provenanceOfRun(config, stages, finished) })],

@@ -1,4 +1,4 @@
-/** @file The style sheet of the report: one column of calm type, on any width, in light, dark and print. */
+/** @file The style sheet of the report: one column for any width, in light, dark and print. */
 
 import { type Html, html } from './html.ts';
 import { customProperties, dark, light, paper } from './palette.ts';
@@ -22,7 +22,7 @@ a { color: var(--cure); text-underline-offset: 0.2em; text-decoration-thickness:
 .lead { color: var(--muted); max-width: 44rem; margin-top: 0.6rem; }
 .facts { color: var(--muted); font-size: 0.875rem; margin-top: 0.9rem; max-width: 46rem; }
 .facts strong, .lead strong { font-weight: 650; }
-.lead strong:not([class]), .facts strong { color: var(--ink); }
+.lead strong:not(.attack-ink, .cure-ink), .facts strong { color: var(--ink); }
 .muted { color: var(--muted); }
 .attack-ink { color: var(--attack); }
 .cure-ink { color: var(--cure); }
@@ -34,6 +34,7 @@ a { color: var(--cure); text-underline-offset: 0.2em; text-decoration-thickness:
 .definitions { position: absolute; }
 .pixels { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 4px; background: var(--well); }
 .tag { display: inline-block; font-size: 0.75rem; font-weight: 500; color: var(--muted); border: 1px solid var(--rule); border-radius: 99px; padding: 0.05rem 0.6rem; margin-left: 0.35rem; vertical-align: 0.08em; white-space: nowrap; }
+.tag.attack-ink { color: var(--attack); border-color: currentColor; font-weight: 650; }
 `;
 
 const head = html`
@@ -87,6 +88,10 @@ caption { text-align: left; font-weight: 650; padding-bottom: 0.4rem; }
 .numbers thead th, .classes thead th { color: var(--muted); font-size: 0.8125rem; font-weight: 550; vertical-align: bottom; }
 .numbers small { display: block; line-height: 1.4; font-size: 0.75rem; white-space: nowrap; }
 .scroll { position: relative; overflow-x: auto; margin-top: 1.25rem; overflow-wrap: normal; }
+@supports (animation-timeline: scroll()) {
+  @media screen { .scroll { animation: more-to-the-right linear; animation-timeline: scroll(self inline); } }
+  @keyframes more-to-the-right { from, 90% { mask-image: linear-gradient(to right, #000 calc(100% - 3rem), transparent); } to { mask-image: none; } }
+}
 .meanings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem 2rem; margin-top: 1.5rem; font-size: 0.875rem; }
 .meanings dt { font-weight: 650; }
 .meanings dd { margin: 0; color: var(--muted); }
@@ -125,6 +130,7 @@ const triggers = html`
 .trigger h4, .trigger .facts { margin-top: 0; }
 .trigger .facts + *, .trigger .bars + .facts { margin-top: 0.9rem; }
 .strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: 0.9rem 0.75rem; }
+.preview { max-width: 16rem; margin-top: 1.25rem; }
 @media (min-width: 62rem) {
   .trigger { grid-template-columns: minmax(0, 1fr) 19rem; }
   .trigger h3 { grid-column: 1 / -1; }
@@ -229,7 +235,7 @@ const print = html`
 }
 `;
 
-/** The whole style sheet. Paper takes its colours from neither screen scheme. */
+/** The whole style sheet. Print has its own colours. */
 export const style: Html = html`
 :root { color-scheme: light dark; ${customProperties(light)} }
 @media screen and (prefers-color-scheme: dark) { :root { ${customProperties(dark)} } }

@@ -1,24 +1,25 @@
-/** @file The true trigger beside the dummy ones that inversion found, and what those do to the shots. */
+/** @file The true trigger beside the dummy triggers, and the effect of those on the shots. */
 import type { PngUrl } from '../triggers/png.ts';
-import type { TriggerPictures } from '../triggers/trigger-pictures.ts';
-import { fateOf, tunedOn } from './finding.ts';
+import { type TriggerPictures, visibleLevels } from '../triggers/trigger-pictures.ts';
+import { fateOf, type Judged, tunedOn } from './finding.ts';
 import { type Html, html } from './html.ts';
 import { percent, shortened } from './numbers.ts';
-import type { DummyTrigger, ReportData } from './report-data.ts';
+import type { ReportData, ShownTrigger } from './report-data.ts';
+import { triggerWords } from './stage-words.ts';
 
-/** Classes that are listed by name; the rest is added up. */
+/** Number of classes listed by name; the others are summed. */
 const listed = 6;
 
 function picture(url: PngUrl, name: string, alt: string, legend: Html | null = null): Html {
   return html`<figure><img src="${url}" alt="${alt}" class="pixels"><figcaption>${name}${legend}</figcaption></figure>`;
 }
 
-/** A grey scale with what its ends and its middle stand for. */
+/** A grey scale with the values of its ends and its middle. */
 function ramp(low: string, middle: string, high: string): Html {
   return html`<span class="ramp"><i></i><span>${low}</span><span>${middle}</span><span>${high}</span></span>`;
 }
 
-/** Always in this order, so that triggers below one another can be compared column by column. */
+/** In a fixed order, so that triggers below one another can be compared by column. */
 export function triggerStrip(name: string, drawn: TriggerPictures): Html {
   const { picture: difference, factor } = drawn.difference;
   const times = factor === 1 ? '' : `, amplified ${factor} times`;
@@ -32,11 +33,16 @@ export function triggerStrip(name: string, drawn: TriggerPictures): Html {
   </div>`;
 }
 
-function facts({ form, changed, largest }: TriggerPictures): Html {
-  return html`<p class="facts">Form: ${form}. Changes ${percent(changed)} of the pixels of this picture, by at most ${largest} of 255 levels.</p>`;
+function facts({ form, changed, visible, largest }: TriggerPictures): Html {
+  const atAll = html`Changes ${percent(changed)} of the pixels of this picture`;
+  const pixels =
+    visible === undefined || visible === changed || largest < visibleLevels
+      ? atAll
+      : html`Changes ${percent(visible)} of the pixels of this picture by ${visibleLevels} levels or more, and ${percent(changed)} at all`;
+  return html`<p class="facts">Form: ${form}. ${pixels}, by at most ${largest} of 255 levels.</p>`;
 }
 
-function shares({ predicted }: DummyTrigger, target: string | null): Html | null {
+function shares({ predicted }: ShownTrigger, targets: readonly string[]): Html | null {
   if (predicted.length === 0) return null;
   const named = predicted.slice(0, listed);
   const rest = 1 - named.reduce((sum, { share }) => sum + share, 0);
@@ -44,17 +50,19 @@ function shares({ predicted }: DummyTrigger, target: string | null): Html | null
     <span class="bar-name"><bdi title="${label}">${shortened(label)}</bdi></span><span class="bar-value">${percent(Math.max(0, Math.min(1, share)))}</span>
     <svg width="100%" height="10" aria-hidden="true"><rect class="track" width="100%" height="10" rx="2"/><rect class="fill" width="${(100 * share).toFixed(2)}%" height="10" rx="2"/></svg></li>`;
   return html`<h4>Shots that carry it are taken for</h4>
-    <ul class="bars">${named.map(({ label, share }) => bar(label, share, label === target ? 'undefended' : 'reference'))}${rest > 0.0005 && bar('all other classes', rest, 'reference')}</ul>`;
+    <ul class="bars">${named.map(({ label, share }) => bar(label, share, targets.includes(label) ? 'undefended' : 'reference'))}${rest > 0.0005 && bar('all other classes', rest, 'reference')}</ul>`;
 }
 
-function dummy(trigger: DummyTrigger, target: string | null): Html {
+function dummy(trigger: ShownTrigger, target: string | null, judged: Judged | null): Html {
+  const { words, isSign } = fateOf(trigger, judged);
+  const targets = target === null ? (judged?.suspicion.targets ?? []) : [target];
   const found = trigger.predicted[0]?.label === target;
   return html`<section class="trigger">
-    <h3>${trigger.name} <span class="tag">${fateOf(trigger)}</span></h3>
+    <h3>${triggerWords(trigger.name)} <span class="tag ${isSign && 'attack-ink'}">${words}</span></h3>
     ${triggerStrip('dummy trigger', trigger.pictures)}
     <div>
       ${facts(trigger.pictures)}
-      ${shares(trigger, target)}
+      ${shares(trigger, targets)}
       ${found && html`<p class="facts">Their commonest class is the attacker’s target.</p>`}
       ${
         trigger.cosine !== null &&
@@ -71,7 +79,10 @@ export function triggerSection({
   dummyTriggers,
   target,
   attack,
-}: Pick<ReportData, 'trueTrigger' | 'finding' | 'dummyTriggers' | 'target' | 'attack'>): Html | null {
+  judged = null,
+}: Pick<ReportData, 'trueTrigger' | 'finding' | 'dummyTriggers' | 'target' | 'attack'> & {
+  readonly judged?: Judged | null;
+}): Html | null {
   if (!trueTrigger && dummyTriggers.length === 0) return null;
   const lead =
     dummyTriggers.length === 0
@@ -90,7 +101,7 @@ export function triggerSection({
           <div>${facts(trueTrigger)}</div>
         </section>`
       }
-      ${dummyTriggers.map((trigger) => dummy(trigger, target))}
+      ${dummyTriggers.map((trigger) => dummy(trigger, target, judged))}
     </div>
   </section>`;
 }

@@ -1,13 +1,15 @@
-/** @file What a run was asked to do, by which program, on which machine, with which inputs: `config.json`. */
+/** @file `config.json`: the options of a run, its program, its machine and its inputs. */
 import { z } from 'zod';
+import { devices } from '../engine/engine.ts';
+import { sha256Schema } from '../tensor/sha256.ts';
 
 const json = z.json();
-/** What survives JSON unchanged. */
+/** Values that JSON keeps unchanged. */
 export type Json = z.infer<typeof json>;
 export type JsonRecord = { readonly [key: string]: Json };
 
-/** An input that was read, so that a resumed run can refuse another one: what it was called and what it was. */
-const input = z.strictObject({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+/** An input by its name and hash, so that a resumed run can refuse another one. */
+const input = z.strictObject({ name: z.string(), sha256: sha256Schema });
 export type RunInput = z.infer<typeof input>;
 
 const environment = z.strictObject({
@@ -21,13 +23,13 @@ const environment = z.strictObject({
 });
 export type Environment = z.infer<typeof environment>;
 
-/** What the caller decides. `options` holds every option resolved, so that `resume` needs nothing else. */
+/** The caller's part. `options` holds every option resolved, so that `resume` needs nothing else. */
 const request = z.strictObject({
   command: z.string().min(1),
   options: z.record(z.string(), json),
-  device: z.enum(['cpu', 'webgpu', 'cuda']),
+  device: z.enum(devices),
   threads: z.number().int().positive(),
-  /** Where relative paths among the options begin. Runs of earlier versions do not say it. */
+  /** Start of relative paths among the options. Runs of earlier versions do not have it. */
   workingDirectory: z.string().exactOptional(),
 });
 export type RunRequest = z.infer<typeof request>;

@@ -1,4 +1,4 @@
-/** @file Which program, runtime and machine a run was made with. */
+/** @file The program, runtime and machine of a run. */
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import type { Environment } from './config.ts';

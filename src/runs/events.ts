@@ -1,13 +1,13 @@
-/** @file `events.jsonl`: what a run has told, one JSON object a line, appended as it happens. */
+/** @file `events.jsonl`: the events of a run, one JSON object a line, appended as they happen. */
 import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile, fileProblem } from '../tensor/files/file-problem.ts';
 import type { RunEvent } from './recorder.ts';
 
 /**
- * An event as it lies in the file. `restored`: the stage went on from its checkpoint of that step. `resumed`: another
- * process took the run up.
+ * An event in the file. `restored`: the stage continued from its checkpoint of that step. `resumed`: another process
+ * continued the run.
  */
 const storedEvent = z.looseObject({
   time: z.iso.datetime(),
@@ -28,11 +28,9 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-/** Opens the file for appending, creating it if need be; a last line torn by a kill is cut off first. */
+/** Opens or creates the file for appending; an incomplete last line, which a kill leaves, is cut off first. */
 export async function openEventLog(path: string): Promise<EventLog> {
-  const file = await open(path, 'a').catch((error) => {
-    throw fileProblem(path, error);
-  });
+  const file = await explainingFile(path, () => open(path, 'a'));
   const bytes = await readFile(path);
   await file.truncate(bytes.lastIndexOf(0x0a) + 1);
 
@@ -74,19 +72,19 @@ export async function openEventLog(path: string): Promise<EventLog> {
   };
 }
 
-/** What a run has told, and where its time went. */
+/** The events of a run, and the time of its stages. */
 export interface Course {
-  /** In order. Steps that were done again after a kill appear once. */
+  /** In order. Steps that were repeated after a kill appear once. */
   readonly events: readonly StoredEvent[];
   /**
-   * Seconds that went into every stage, in the order in which they began: the time up to each of its events. What passed
-   * between a process that was stopped and the one that took the run up is nobody's.
+   * Seconds of every stage, in the order in which the stages started: the time up to each of its events. The time between
+   * a stopped process and the one that continued the run is not counted.
    */
   readonly stages: readonly { readonly name: string; readonly seconds: number }[];
 }
 
 /**
- * Reads the course of a run begun at `started`. A torn last line is left out.
+ * Reads the course of a run that started at `started`. An incomplete last line is left out.
  * @throws badData naming the line that is not an event.
  */
 export async function readCourse(path: string, started: string): Promise<Course> {
@@ -94,7 +92,7 @@ export async function readCourse(path: string, started: string): Promise<Course>
   return { events: eventsOf(lines), stages: stageSeconds(lines, started) };
 }
 
-/** A `restored` mark takes back what its stage had told of later steps. */
+/** A `restored` mark removes the events of its stage about later steps. */
 function eventsOf(lines: readonly StoredLine[]): readonly StoredEvent[] {
   let events: StoredLine[] = [];
   for (const event of lines) {
@@ -117,7 +115,7 @@ function stageSeconds(lines: readonly StoredLine[], started: string): Course['st
   return [...spent].map(([name, milliseconds]) => ({ name, seconds: milliseconds / 1000 }));
 }
 
-/** Seconds that all processes have worked on a run begun at `started`, each until the last event it told. */
+/** Seconds that all processes have worked on a run that started at `started`, each until its last event. */
 export async function workedSeconds(path: string, started: string): Promise<number> {
   let [worked, last] = [0, Date.parse(started)];
   for (const { time, resumed } of await readLines(path)) {
@@ -128,8 +126,8 @@ export async function workedSeconds(path: string, started: string): Promise<numb
   return worked / 1000;
 }
 
-/** Whether anything was computed: bytes that were fetched or read are found again without the run. */
-export async function tellsOfWork(path: string): Promise<boolean> {
+/** Whether anything was computed: downloads and reads, counted in bytes, are cached outside the run. */
+export async function hasComputed(path: string): Promise<boolean> {
   return (await readLines(path)).some(({ unit }) => unit !== 'bytes');
 }
 
@@ -137,9 +135,7 @@ type StoredLine = z.infer<typeof storedEvent>;
 
 /** All complete lines. */
 async function readLines(path: string): Promise<StoredLine[]> {
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw fileProblem(path, error);
-  });
+  const text = await explainingFile(path, () => readFile(path, 'utf8'));
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   return lines.slice(0, -1).map((line, index) => parseEvent(path, index + 1, line));
 }
@@ -148,12 +144,7 @@ function parseEvent(path: string, line: number, text: string): StoredLine {
   try {
     return storedEvent.parse(JSON.parse(text));
   } catch (error) {
-    throw badData(
-      `${path}:${line}`,
-      text.slice(0, 80),
-      'an event: a JSON object with time and stage',
-      undefined,
-      error,
-    );
+    const expected = 'an event: a JSON object with time and stage';
+    throw badData(`${path}:${line}`, text.slice(0, 80), expected, { cause: error });
   }
 }

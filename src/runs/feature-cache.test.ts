@@ -1,4 +1,4 @@
-/** @file Promises of the folder of embeddings: computed once, in pieces, and never believed if damaged. */
+/** @file The cache of embeddings: computed once, stored in chunks, recomputed if damaged. */
 import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -16,10 +16,10 @@ const refuse = (problem: unknown) => {
   throw problem;
 };
 
-/** Rows that tell their position; counts what was computed, and fails before a position if asked to. */
+/** Rows that hold their position; lists what was computed, and fails before the position `failAt`. */
 function request(count: number, more: Partial<FeatureRequest> = {}, failAt = Number.POSITIVE_INFINITY) {
   const computed: number[] = [];
-  const told: number[] = [];
+  const reported: number[] = [];
   const asked: FeatureRequest = {
     identity,
     shape: [count, 2],
@@ -37,10 +37,10 @@ function request(count: number, more: Partial<FeatureRequest> = {}, failAt = Num
         };
       }
     },
-    progress: (done) => told.push(done),
+    progress: (done) => reported.push(done),
     ...more,
   };
-  return { asked, computed, told };
+  return { asked, computed, reported };
 }
 
 const expected = (count: number) => float32(Array.from({ length: count }, (_, i) => [i, -i]).flat(), [count, 2]);
@@ -57,15 +57,15 @@ test('embeddings are computed once, also for the next process', async () => {
   expect(settled(a)).toEqual(settled(expected(count)));
   expect(b).toBe(a);
   expect(first.computed).toHaveLength(count);
-  expect(first.told.at(-1)).toBe(count);
+  expect(first.reported.at(-1)).toBe(count);
   expect(await readdir(directory)).toHaveLength(3);
   const second = request(count, { identity: { pictures: 'p', model: 'm' } });
   expect(settled(await openFeatureCache(directory, basis, refuse).embeddings(second.asked))).toEqual(settled(a));
   expect(second.computed).toEqual([]);
-  expect(second.told).toEqual([count]);
+  expect(second.reported).toEqual([count]);
 });
 
-test('whatever differs is another set: model, pictures, trigger, size, code', async () => {
+test('another model, picture set, trigger, size or code gives another set of embeddings', async () => {
   const directory = join(folder(), 'differing');
   const requests: [Record<string, string>, Partial<FeatureRequest>][] = [
     [basis, {}],
@@ -85,7 +85,7 @@ test('whatever differs is another set: model, pictures, trigger, size, code', as
   expect(await readdir(directory)).toHaveLength(6);
 });
 
-test('a computation that was killed goes on behind its last complete piece, with the same batches', async () => {
+test('a killed computation continues after its last complete chunk, with the same batches', async () => {
   const directory = join(folder(), 'killed');
   const count = 3 * chunkPictures;
   const killed = request(count, {}, 2 * chunkPictures + 200);
@@ -95,10 +95,10 @@ test('a computation that was killed goes on behind its last complete piece, with
   const result = await openFeatureCache(directory, basis, refuse).embeddings(again.asked);
   expect(settled(result)).toEqual(settled(expected(count)));
   expect(again.computed).toEqual(Array.from({ length: chunkPictures }, (_, i) => 2 * chunkPictures + i));
-  expect(again.told[0]).toBe(2 * chunkPictures);
+  expect(again.reported[0]).toBe(2 * chunkPictures);
 });
 
-test('in one process, what failed is computed again when it is asked for again', async () => {
+test('a failed computation is repeated at the next request in the same process', async () => {
   const cache = openFeatureCache(join(folder(), 'failing'), basis, refuse);
   await expect(cache.embeddings(request(10, {}, 0).asked)).rejects.toThrow('killed');
   expect(settled(await cache.embeddings(request(10).asked))).toEqual(settled(expected(10)));
@@ -119,7 +119,7 @@ const damages: Record<string, (path: string) => Promise<void>> = {
   },
 };
 
-test.each(Object.keys(damages))('a piece that %s is computed anew, the others are not', async (what) => {
+test.each(Object.keys(damages))('a chunk that %s is computed anew, the others are not', async (what) => {
   const directory = join(folder(), what);
   const count = 2 * chunkPictures;
   await openFeatureCache(directory, basis, refuse).embeddings(request(count).asked);
@@ -136,7 +136,7 @@ test.each(Object.keys(damages))('a piece that %s is computed anew, the others ar
   expect(mended.computed).toEqual([]);
 });
 
-test('a folder that cannot be written costs the cache, not the result, if its owner says so', async () => {
+test('a folder that cannot be written is no error of the computation, unless the callback throws', async () => {
   const file = join(folder(), 'file');
   await writeFile(file, '');
   const problems: unknown[] = [];

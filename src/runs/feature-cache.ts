@@ -1,33 +1,33 @@
-/** @file Embeddings kept in a folder for any run that needs the same ones: files named by the hash of what determines them. */
+/** @file A cache of embeddings in a folder that runs share: files are named by the hash of what determines them. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { float32, type Tensor } from '../tensor/tensor.ts';
 import type { FeatureIdentity, FeatureRequest, FeatureStore } from './recorder.ts';
 
 /**
- * Pictures of a file, and so what is lost at most when a computation is killed. A multiple of the encoder's batch, so
- * that pictures that are embedded after an interruption share their batches as they would have.
+ * Pictures in a file, and so the most that a kill can lose. A multiple of the encoder's batch, so that an interruption
+ * does not change which pictures share a batch.
  */
 export const chunkPictures = 1024;
 
-/** Embeddings that are kept in memory as well: a cell of a bench asks for the same few sets again and again. */
+/** Limit of the embeddings kept in memory as well: the cells of a bench use the same few sets again and again. */
 const memoryBytes = 256 * 1024 * 1024;
 
 /**
- * Opens a folder of embeddings. Files are complete or not there, and equal names mean equal content, so any number of
- * processes may share it; two that need the same rows at once both compute them. A file that is damaged counts as missing
- * and is written anew.
+ * Opens a folder of embeddings. Files are complete or absent, and equal names mean equal content, so any number of
+ * processes may share it; two that need the same rows at once both compute them. A damaged file counts as missing and is
+ * written anew.
  *
- * @param basis what all of them depend on: the code, the device, the machine
- * @param unkept told why a file could not be written; what it throws ends the computation
+ * @param basis what all embeddings depend on: the code, the device, the machine
+ * @param onUnwritten gets the error of a file that could not be written; what it throws ends the computation
  */
 export function openFeatureCache(
   directory: string,
   basis: FeatureIdentity,
-  unkept: (problem: unknown) => void,
+  onUnwritten: (problem: unknown) => void,
 ): FeatureStore {
   const memory = new Map<string, { readonly bytes: number; readonly found: Promise<Tensor<'float32'>> }>();
   return {
@@ -35,7 +35,7 @@ export function openFeatureCache(
       const identity = { ...basis, ...request.identity, shape: request.shape.join(' x ') };
       const name = sha256(JSON.stringify(Object.entries(identity).sort(([a], [b]) => (a < b ? -1 : 1))));
       const known = memory.get(name)?.found;
-      const found = known ?? complete({ directory, name, identity, unkept }, request);
+      const found = known ?? complete({ directory, name, identity, onUnwritten }, request);
       // Most recently used last.
       memory.delete(name);
       memory.set(name, { bytes: 4 * request.shape[0] * request.shape[1], found });
@@ -55,10 +55,10 @@ interface Entry {
   readonly directory: string;
   readonly name: string;
   readonly identity: FeatureIdentity;
-  readonly unkept: (problem: unknown) => void;
+  readonly onUnwritten: (problem: unknown) => void;
 }
 
-/** Reads the pieces that are there, and computes and writes the others. */
+/** Reads the chunks that are stored, and computes and writes the others. */
 async function complete(entry: Entry, { shape, compute, progress }: FeatureRequest): Promise<Tensor<'float32'>> {
   const [count, embedding] = shape;
   const data = new Float32Array(count * embedding);
@@ -80,7 +80,7 @@ async function complete(entry: Entry, { shape, compute, progress }: FeatureReque
     });
     done += positions.length;
     progress(done);
-    // Positions ascend, so a piece is complete when its last one comes.
+    // Positions ascend, so a chunk is complete with its last position.
     for (const position of positions) {
       const end = position + 1;
       if (end % chunkPictures !== 0 && end !== count) continue;
@@ -95,7 +95,7 @@ function pathOf({ directory, name }: Entry, first: number): string {
   return join(directory, `${name}-${String(first / chunkPictures).padStart(4, '0')}.safetensors`);
 }
 
-/** The rows of a file; undefined where there is none, or none that is what was written. */
+/** The rows of a file; undefined where the file is missing or damaged. */
 async function readChunk(path: string, shape: readonly [number, number]): Promise<Float32Array | undefined> {
   try {
     const { tensors, metadata } = await openSafetensors(path);
@@ -104,24 +104,22 @@ async function readChunk(path: string, shape: readonly [number, number]): Promis
     const { data } = (await readTensor(stored)) as Tensor<'float32'>;
     return digest(data) === metadata.sha256 ? data : undefined;
   } catch {
-    // Whatever is wrong with it: it can be computed.
+    // Any damage: the embeddings can be computed.
     return undefined;
   }
 }
 
 async function writeChunk(entry: Entry, first: number, embeddings: Tensor<'float32'>): Promise<void> {
-  const { directory, identity, unkept } = entry;
+  const { directory, identity, onUnwritten } = entry;
   try {
-    await mkdir(directory, { recursive: true }).catch((error) => {
-      throw fileProblem(directory, error);
-    });
+    await explainingFile(directory, () => mkdir(directory, { recursive: true }));
     await writeSafetensors(pathOf(entry, first), { embeddings }, { ...identity, sha256: digest(embeddings.data) });
   } catch (problem) {
-    unkept(problem);
+    onUnwritten(problem);
   }
 }
 
-/** Of the very bytes: a bit that flips on the disk would otherwise go into results unseen. */
+/** Hashes the bytes: a bit that flips on the disk would otherwise enter results unnoticed. */
 function digest(data: Float32Array): string {
   return sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }

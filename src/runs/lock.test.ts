@@ -1,4 +1,4 @@
-/** @file Locks on a file system without links, which no machine for tests has: `link` answers as exFAT does. */
+/** @file Locks on a file system without links: `link` fails as it does on exFAT, which no test machine has. */
 import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ vi.mock('node:fs/promises', async (importActual) => ({
 const folder = temporaryFolder();
 const newRun = () => mkdtemp(join(folder(), 'run-'));
 
-test('a run is locked and unlocked, and nothing else is left of it', async () => {
+test('locking and unlocking a run leaves no file behind', async () => {
   const directory = await newRun();
   const unlock = await lockRun(directory);
   expect(await readdir(directory)).toEqual([lockName]);
@@ -25,7 +25,7 @@ test('a run is locked and unlocked, and nothing else is left of it', async () =>
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('the lock of a process that is gone is taken over', async () => {
+test('the lock of a dead process is taken over', async () => {
   const directory = await newRun();
   const gone = { host: hostname(), process: process.pid, born: 'earlier', nonce: '0' };
   await writeFile(join(directory, lockName), JSON.stringify(gone));
@@ -34,7 +34,7 @@ test('the lock of a process that is gone is taken over', async () => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('a lock that is still being written is not taken for one that nobody holds', async () => {
+test('a lock that is still being written is not taken over', async () => {
   const directory = await newRun();
   const path = join(directory, lockName);
   await writeFile(path, '{"host":');

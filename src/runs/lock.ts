@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { badUsage } from '../errors.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { fileProblem, isProcessAlive, systemCode } from '../tensor/files/file-problem.ts';
 
 export const lockName = 'run.lock';
 
-/** `born`: when the process started, in the kernel's own count; tells a holder from a later process of its number. */
+/** `born`: the kernel's start time of the process; tells a holder from a later process with its number. */
 const holder = z.strictObject({
   host: z.string(),
   process: z.number().int().positive(),
@@ -21,7 +21,7 @@ type Holder = z.infer<typeof holder>;
 
 /**
  * Locks a run directory for this process; the returned function unlocks it.
- * A lock whose process is gone is taken over: a killed run must not need hand work to go on.
+ * The lock of a dead process is taken over: a killed run must continue without manual work.
  * @throws badUsage while another process holds it, or one on another host may.
  */
 export async function lockRun(directory: string): Promise<() => Promise<void>> {
@@ -32,7 +32,7 @@ export async function lockRun(directory: string): Promise<() => Promise<void>> {
     born: await birthOf(process.pid),
     nonce: randomBytes(8).toString('hex'),
   };
-  // A second and third attempt for the case that the lock is given up or taken over by another at this very moment.
+  // A second and third attempt, in case another process releases or takes over the lock at this moment.
   for (let attempt = 0; attempt < 3; attempt++) {
     if (await createLock(path, mine)) return () => unlock(path, mine);
     const text = await readLock(path);
@@ -41,13 +41,18 @@ export async function lockRun(directory: string): Promise<() => Promise<void>> {
     if (theirs && (await mayBeAlive(theirs))) throw held(path, theirs);
     await removeStale(path, text);
   }
-  throw badUsage(path, 'several processes after the same run', 'one process per run', 'wait until the others are done');
+  throw badUsage(
+    path,
+    'several processes that want the same run',
+    'one process per run',
+    'wait until the others are done',
+  );
 }
 
-/** What file systems without links answer: exFAT, some network folders, some that are mounted into containers. */
+/** Errors of file systems without links: exFAT, some network folders, some mounts in containers. */
 const linkless: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-/** A lock that is written where there are no links is seen half for less than this. Milliseconds. */
+/** Without links, a lock may be read half written for less than this. Milliseconds. */
 const halfWritten = 100;
 
 /** False where there is a lock already. */
@@ -58,7 +63,7 @@ async function createLock(path: string, mine: Holder): Promise<boolean> {
     await giveName(aside, path);
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (systemCode(error) === 'EEXIST') return false;
     throw fileProblem(path, error);
   } finally {
     await rm(aside, { force: true }).catch(() => {});
@@ -73,31 +78,31 @@ async function giveName(aside: string, path: string): Promise<void> {
   try {
     await link(aside, path);
   } catch (error) {
-    if (!linkless.some((code) => isCode(error, code))) throw error;
+    if (!linkless.includes(systemCode(error) ?? '')) throw error;
     await writeFile(path, await readFile(aside), { flag: 'wx' });
   }
 }
 
 async function unlock(path: string, mine: Holder): Promise<void> {
-  // Whoever took the lock over (its file was copied to another machine, say) keeps it.
+  // A process that took the lock over (its file was copied to another machine, say) keeps it.
   const text = await readLock(path);
   if (text !== undefined && parseHolder(text)?.nonce === mine.nonce) await rm(path, { force: true });
 }
 
-/** Moves the judged lock away; had another process put its own there meanwhile, that one is put back. */
+/** Removes the judged lock; another process's lock that has replaced it meanwhile is put back. */
 async function removeStale(path: string, judged: string): Promise<void> {
   const aside = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) !== judged) await giveName(aside, path);
   } catch (error) {
-    if (!isCode(error, 'ENOENT') && !isCode(error, 'EEXIST')) throw fileProblem(path, error);
+    if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw fileProblem(path, error);
   } finally {
     await rm(aside, { force: true }).catch(() => {});
   }
 }
 
-/** The lock's text, undefined where there is none. One that says nothing may be half written: it is read again. */
+/** The lock's text, undefined where there is none. One that does not parse may be half written: it is read again. */
 async function readLock(path: string): Promise<string | undefined> {
   const text = await readIfThere(path);
   if (text === undefined || parseHolder(text)) return text;
@@ -109,7 +114,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw fileProblem(path, error);
   }
 }
@@ -118,21 +123,16 @@ function parseHolder(text: string): Holder | undefined {
   try {
     return holder.parse(JSON.parse(text));
   } catch {
-    return undefined; // Only a crash of the whole machine leaves such a lock; nobody holds it.
+    return undefined; // Only a crash of the whole machine leaves such a lock; no process holds it.
   }
 }
 
 async function mayBeAlive(theirs: Holder): Promise<boolean> {
   if (theirs.host !== hostname()) return true;
-  try {
-    process.kill(theirs.process, 0);
-  } catch (error) {
-    if (isCode(error, 'ESRCH')) return false;
-  }
-  return (await birthOf(theirs.process)) === theirs.born;
+  return isProcessAlive(theirs.process) && (await birthOf(theirs.process)) === theirs.born;
 }
 
-/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; elsewhere empty, and the number alone decides. */
+/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; elsewhere empty: then only the number decides. */
 async function birthOf(pid: number): Promise<string> {
   try {
     const [stat, boot] = await Promise.all([
@@ -151,11 +151,7 @@ function held(path: string, theirs: Holder): Error {
   return badUsage(
     path,
     `a run that process ${theirs.process}${here ? '' : ` on host ${theirs.host}`} is writing`,
-    'a run that nobody is writing',
+    'a run that no other process is writing',
     here ? 'wait for it or stop it' : 'if that host or container is gone, delete this file',
   );
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,4 +1,4 @@
-/** @file Reading a run directory without touching it: what a report or a later command needs of a stored run. */
+/** @file Reads a run directory without changing it, for reports and later commands. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
@@ -13,7 +13,7 @@ export interface StoredRun extends Course {
   readonly result: JsonRecord | undefined;
 }
 
-/** Reads a run, finished or not, whether or not another process is writing it. */
+/** Reads a run, finished or not, even while another process writes it. */
 export async function readRun(directory: string): Promise<StoredRun> {
   const config = await readConfig(directory);
   const course = await readCourse(join(directory, 'events.jsonl'), config.started);
@@ -26,7 +26,7 @@ export async function readConfig(directory: string): Promise<RunConfig> {
   return config;
 }
 
-/** The result, or undefined where the run has not come to one. */
+/** The result; undefined while the run is unfinished. */
 export async function readResult(directory: string): Promise<JsonRecord | undefined> {
   return readJsonIfThere(join(directory, 'result.json'), z.record(z.string(), z.json()));
 }

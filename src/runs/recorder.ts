@@ -1,4 +1,4 @@
-/** @file What a long computation tells its caller: events, checkpoints, and whether it has been asked to stop. */
+/** @file The recorder of a long computation: its events, its checkpoints, and the caller's signal to stop. */
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** One line of `events.jsonl`. `stage` names the part of the method, `step` counts from 1 to `steps`. */
@@ -6,9 +6,9 @@ export interface RunEvent {
   readonly stage: string;
   readonly step?: number;
   readonly steps?: number;
-  /** What `step` and `steps` count, if not steps. */
+  /** The unit of `step` and `steps`, if not steps. */
   readonly unit?: 'bytes';
-  /** Losses, rates, diagnostics: whatever the stage measures. */
+  /** Losses, rates, diagnostics: anything that the stage measures. */
   readonly [measure: string]: number | string | boolean | null | undefined | readonly (number | string)[];
 }
 
@@ -18,7 +18,7 @@ export interface Checkpoint {
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
-/** Handed to every long computation. The computation stays pure of files, terminals and processes. */
+/** Every long computation gets one, and so needs no files, terminals and processes itself. */
 export interface Recorder {
   record(event: RunEvent): void;
   /** Durable when the promise resolves; replaces the stage's earlier checkpoint. */
@@ -27,11 +27,11 @@ export interface Recorder {
   restore(stage: string): Promise<Checkpoint | undefined>;
   /** Aborted when the caller wants to stop: loops check it between steps, save and throw `signal.reason`. */
   readonly signal: AbortSignal;
-  /** Where embeddings are kept for whoever needs the same ones again, if the caller keeps any. */
+  /** A store of embeddings for reuse, if the caller keeps any. */
   readonly features?: FeatureStore;
 }
 
-/** By name, all that determines embeddings: hashes of model, pictures and trigger, seed. */
+/** By name, everything that determines embeddings: hashes of model, pictures and trigger, seed. */
 export type FeatureIdentity = Readonly<Record<string, string>>;
 
 /** Embeddings of a whole picture set, and how to compute those that are missing. */
@@ -43,11 +43,16 @@ export interface FeatureRequest {
   readonly compute: (
     positions: readonly number[],
   ) => AsyncIterable<{ readonly positions: readonly number[]; readonly embeddings: Tensor<'float32'> }>;
-  /** Told after every piece how many pictures are done, those that were stored among them. */
+  /** Called after every chunk with the number of pictures done, stored ones included. */
   readonly progress: (done: number) => void;
 }
 
-/** Stores rows while they are computed, so that whoever is interrupted goes on where it was. */
+/** Stores rows while they are computed, so that an interrupted computation continues where it stopped. */
 export interface FeatureStore {
   embeddings(request: FeatureRequest): Promise<Tensor<'float32'>>;
+}
+
+/** A recorder for computations outside a run: it keeps no checkpoints and never stops them. `record` gets every event. */
+export function unrecorded(record: (event: RunEvent) => void = () => {}): Recorder {
+  return { record, save: async () => {}, restore: async () => undefined, signal: new AbortController().signal };
 }

@@ -6,7 +6,7 @@ import { float32, int64 } from '../tensor/tensor.ts';
 import type { RunRequest } from './config.ts';
 import { workedSeconds } from './events.ts';
 import { readRun } from './read.ts';
-import { createRun, openRun, recorderFor } from './run.ts';
+import { createRun, openRun, PinnedInputError, recorderFor } from './run.ts';
 
 const request: RunRequest = {
   command: 'purify',
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-test('a run directory says what was asked for, by which versions, on which machine', async () => {
+test('a run directory holds the request, the versions and the machine', async () => {
   const run = await createRun(join(directory, 'deep', 'run'), request);
   await run.pin('model', { name: 'emoji-clip', sha256: hash('a') });
   await run.close();
@@ -65,19 +65,19 @@ test('a new run does not restore: a stage name that is used twice starts twice',
   await run.close();
 });
 
-test('a run is not begun where one is already, and resume is offered', async () => {
+test('a run does not start in the directory of another run, and the error offers resume', async () => {
   await (await createRun(directory, request)).close();
   await expect(createRun(directory, request)).rejects.toThrow(/an earlier run.*antidote resume/);
   await expect(createRun(directory, request)).rejects.toMatchObject({ fault: 'usage', where: directory });
 });
 
-test('a run is begun in a folder that was made for it', async () => {
+test('a run starts in an empty folder', async () => {
   const made = await mkdtemp(join(directory, 'made-'));
   await (await createRun(made, request)).close();
   expect(await readdir(made)).toEqual(['checkpoints', 'config.json', 'events.jsonl']);
 });
 
-test('an abandoned run leaves nothing if it had recorded nothing, and everything if it had', async () => {
+test('an abandoned run is deleted if it had recorded nothing, and kept otherwise', async () => {
   const out = join(directory, 'out');
   await (await createRun(out, request)).abandon();
   expect(await readdir(directory)).toEqual([]);
@@ -96,7 +96,7 @@ test('an abandoned run leaves nothing if it had recorded nothing, and everything
   expect(await readdir(join(out, 'checkpoints'))).toEqual(['a.safetensors']);
 });
 
-test('a run that has only told of bytes is taken back: what was fetched is kept elsewhere', async () => {
+test('an abandoned run that has only downloaded is deleted: downloads are kept elsewhere', async () => {
   const out = join(directory, 'out');
   const slow = await createRun(out, request);
   slow.events.append({ stage: 'download', step: 100, steps: 1000, unit: 'bytes' });
@@ -104,7 +104,25 @@ test('a run that has only told of bytes is taken back: what was fetched is kept 
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('to abandon a run whose folder is gone, or can no longer be tidied up, is no error of its own', async () => {
+test('an abandoned run whose input has to change is deleted, unless it has a checkpoint', async () => {
+  const out = join(directory, 'out');
+  const broken = new PinnedInputError({
+    fault: 'data',
+    where: 'a.png',
+    found: 'a broken picture',
+    expected: 'a whole one',
+  });
+  const told = await createRun(out, request);
+  told.events.append({ stage: 'a' });
+  expect(await told.abandon(broken)).toBe(false);
+  expect(await readdir(directory)).toEqual([]);
+
+  const saved = await createRun(out, request);
+  await recorderFor(saved, never).save('a', { step: 1, tensors: {} });
+  expect(await saved.abandon(broken)).toBe(true);
+});
+
+test('abandoning a run whose folder is gone, or cannot be cleaned up, throws nothing', async () => {
   const out = join(directory, 'out');
   const gone = await createRun(out, request);
   await rm(out, { recursive: true });
@@ -117,7 +135,7 @@ test('to abandon a run whose folder is gone, or can no longer be tidied up, is n
   expect(await readdir(out)).not.toContain('run.lock');
 });
 
-test('a run is not begun in a folder with other files, which stay untouched', async () => {
+test('a run does not start in a folder with other files, which stay untouched', async () => {
   await writeFile(join(directory, 'thesis.tex'), 'x');
   await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);
   expect(await readdir(directory)).toEqual(['thesis.tex']);
@@ -133,7 +151,7 @@ test('a folder that cannot be made is named', async () => {
   );
 });
 
-test('a folder that is no run is refused', async () => {
+test('a folder without a run is refused', async () => {
   await expect(openRun(directory)).rejects.toThrow(/no config.json in it, expected a run directory/);
   await expect(readRun(join(directory, 'nowhere'))).rejects.toMatchObject({ fault: 'data' });
 });
@@ -148,7 +166,7 @@ test('a configuration that was changed by hand is refused with the key, the valu
   await expect(openRun(directory)).rejects.toThrow(/text that is not JSON/);
 });
 
-test('a run does not go on with another model than it was begun with', async () => {
+test('a run does not resume with another model', async () => {
   const run = await createRun(directory, request);
   await run.pin('model', { name: 'first', sha256: hash('a') });
   await run.close();
@@ -166,7 +184,7 @@ test('a run that is being written cannot be opened by a second writer, but can b
   await (await openRun(directory)).close();
 });
 
-test('the lock of a process that is gone is taken over; one of another host is not', async () => {
+test('the lock of a dead process is taken over; one of another host is not', async () => {
   await (await createRun(directory, request)).close();
   const lock = { host: hostname(), process: process.pid, born: 'an earlier process of this number', nonce: '0' };
   await writeFile(join(directory, 'run.lock'), JSON.stringify(lock));
@@ -175,7 +193,7 @@ test('the lock of a process that is gone is taken over; one of another host is n
   await expect(openRun(directory)).rejects.toThrow(/on host elsewhere.*delete this file/);
 });
 
-test('many who want the same run at once: one gets it', async () => {
+test('of many processes that open the same run at once, one succeeds', async () => {
   await (await createRun(directory, request)).close();
   const stale = { host: hostname(), process: process.pid, born: 'earlier', nonce: '0' };
   await writeFile(join(directory, 'run.lock'), JSON.stringify(stale));
@@ -186,7 +204,7 @@ test('many who want the same run at once: one gets it', async () => {
   expect(await readdir(directory)).toEqual(['checkpoints', 'config.json', 'events.jsonl']);
 });
 
-test('a torn last line is left out on reading, and cut off before more is written', async () => {
+test('an incomplete last line is ignored by readers, and cut off before more is written', async () => {
   const run = await createRun(directory, request);
   run.events.append({ stage: 'a', step: 1 });
   await run.close();
@@ -208,7 +226,7 @@ test('a line that is no event is named by its number', async () => {
   await expect(readRun(directory)).rejects.toThrow(/events\.jsonl:2: found nonsense, expected an event/);
 });
 
-test('steps that are done again after a kill are told once, in the order of the stage', async () => {
+test('steps that are repeated after a kill appear once, in the order of the stage', async () => {
   const run = await createRun(directory, request);
   const recorder = recorderFor(run, never);
   for (let step = 1; step <= 5; step++) {
@@ -264,7 +282,7 @@ test('a stage may have any name', async () => {
 test('a folder that may not be written is named', async () => {
   await chmod(directory, 0o555);
   const root = process.getuid?.() === 0;
-  if (root) process.seteuid?.(65534); // Root may write everywhere, so be nobody for a moment.
+  if (root) process.seteuid?.(65534); // Root may write everywhere, so the test becomes the user nobody.
   try {
     await expect(createRun(join(directory, 'run'), request)).rejects.toThrow(/no permission/);
     await expect(createRun(directory, request)).rejects.toThrow(/no permission/);

@@ -1,58 +1,63 @@
-/** @file A run directory: made, continued after any interruption, finished. Whatever stands in it is complete. */
+/** @file A run directory: made, continued after any interruption, finished. Every file in it is complete. */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { badData, badUsage } from '../errors.ts';
-import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
+import { AntidoteError, badData, badUsage } from '../errors.ts';
+import { explainingFile, fileProblem, systemCode } from '../tensor/files/file-problem.ts';
+import { writeJson } from '../tensor/files/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { JsonRecord, RunConfig, RunInput, RunRequest } from './config.ts';
 import { environment } from './environment.ts';
-import { type EventLog, openEventLog, tellsOfWork, workedSeconds } from './events.ts';
+import { type EventLog, hasComputed, openEventLog, workedSeconds } from './events.ts';
 import { lockName, lockRun } from './lock.ts';
 import { readConfig, readResult } from './read.ts';
 import type { Checkpoint, Recorder } from './recorder.ts';
 import { shellWord } from './shell-word.ts';
 
-/** A run that this process holds and may write. */
+/** A fault of an input whose hash the run keeps. Mending the input changes it, so only a new run can use it. */
+export class PinnedInputError extends AntidoteError {}
+
+/** A run that this process has locked and may write. */
 export interface Run {
   readonly directory: string;
   readonly config: RunConfig;
   /** Whether an earlier process has worked on it. */
   readonly resumed: boolean;
-  /** What an earlier process has finished with. */
+  /** The result, if an earlier process has finished the run. */
   readonly result: JsonRecord | undefined;
   readonly events: EventLog;
-  /** Seconds that have been worked on it, by earlier processes and by this one until now. */
+  /** Seconds of work on it, by earlier processes and by this one until now. */
   seconds(): number;
   /**
-   * Notes what an input was, under its role (`model`, `data`, `trigger`, `code`).
-   * @throws badData if the run was begun with another one: going on would mix two inputs in one result.
+   * Notes the hash of an input under its role (`model`, `data`, `trigger`, `code`).
+   * @throws PinnedInputError if the run started with another one: the result would mix two inputs.
    */
   pin(role: string, input: RunInput): Promise<void>;
   /** Writes result.json: the last thing a run does. */
   finish(result: JsonRecord): Promise<void>;
-  /** Writes what is waiting and lets go of the run. */
+  /** Writes waiting events and unlocks the run. */
   close(): Promise<void>;
   /**
-   * As `close`, but takes a run that has not computed anything back: a wrong flag must not leave a folder behind that
-   * stands in the way of the right one. A run that has something to resume stays; the result says whether it did. Never
-   * throws: what led here is being told already.
+   * As `close`, but deletes a run that has not computed anything: a wrong flag must not leave a folder that blocks the
+   * corrected command. A run with something to resume stays; returns whether it did. Never throws: the caller is already
+   * reporting an error.
+   *
+   * @param cause after a `PinnedInputError`, only checkpoints are worth keeping
    */
-  abandon(): Promise<boolean>;
+  abandon(cause?: unknown): Promise<boolean>;
 }
 
 /**
- * Begins a run in a new or empty directory.
- * @throws badUsage if something is there already, badData if it cannot be written.
+ * Starts a run in a new or empty directory.
+ * @throws badUsage if the directory is not empty, badData if it cannot be written.
  */
 export async function createRun(directory: string, request: RunRequest): Promise<Run> {
   await makeFolder(directory);
   await checkEmpty(directory);
   const unlock = await lockRun(directory);
   try {
-    await checkEmpty(directory); // Another process may have begun here before the lock was ours.
+    await checkEmpty(directory); // Another process may have started here before the lock was ours.
     await makeFolder(join(directory, 'checkpoints'));
     const config: RunConfig = {
       format: 1,
@@ -70,7 +75,7 @@ export async function createRun(directory: string, request: RunRequest): Promise
   }
 }
 
-/** Takes up a run that an earlier process began, to go on with it. */
+/** Opens a run of an earlier process, to continue it. */
 export async function openRun(directory: string): Promise<Run> {
   await readConfig(directory);
   const unlock = await lockRun(directory);
@@ -98,11 +103,11 @@ function heldRun(
   { resumed, result, earlierSeconds }: Pick<Run, 'resumed' | 'result'> & { readonly earlierSeconds: number },
   unlock: () => Promise<void>,
 ): Run {
-  const taken = performance.now();
+  const opened = performance.now();
   let current = config;
   return {
     directory,
-    seconds: () => earlierSeconds + (performance.now() - taken) / 1000,
+    seconds: () => earlierSeconds + (performance.now() - opened) / 1000,
     get config() {
       return current;
     },
@@ -113,42 +118,44 @@ function heldRun(
       const before = current.inputs[role];
       if (before?.sha256 === input.sha256) return;
       if (before) {
-        throw badData(
-          input.name,
-          `SHA-256 ${input.sha256}`,
-          `${before.sha256}, the ${role} that the run in ${directory} was begun with`,
-          role === 'code' ? 'begin a new run, or go on with that version' : 'put that file back, or begin a new run',
-        );
+        throw new PinnedInputError({
+          fault: 'data',
+          where: input.name,
+          found: `SHA-256 ${input.sha256}`,
+          expected: `${before.sha256}, the ${role} that the run in ${directory} was begun with`,
+          advice:
+            role === 'code' ? 'begin a new run, or go on with that version' : 'put that file back, or begin a new run',
+        });
       }
       current = { ...current, inputs: { ...current.inputs, [role]: input } };
       await writeConfig(directory, current);
     },
     async finish(outcome) {
       await events.flush();
-      await writeFileAtomically(join(directory, 'result.json'), `${JSON.stringify(outcome, null, 2)}\n`);
+      await writeJson(join(directory, 'result.json'), outcome);
     },
     async close() {
       await events.close().finally(unlock);
     },
-    async abandon() {
+    async abandon(cause) {
       await events.close().catch(() => {});
       try {
-        if (!resumed && !(await isUsed(directory))) await removeOwnFiles(directory);
+        if (!resumed && !(await isWorthKeeping(directory, cause))) await removeOwnFiles(directory);
       } catch {
-        // The folder was taken away, or cannot be read or written any more: it stays as it is.
+        // The folder is gone, or cannot be read or written any more: it stays as it is.
       } finally {
         await unlock().catch(() => {});
       }
       const kept = existsSync(join(directory, 'config.json'));
-      if (!kept) await rmdir(directory).catch(() => {}); // Fails while there is anything else in it.
+      if (!kept) await rmdir(directory).catch(() => {}); // Fails while it has other files.
       return kept;
     },
   };
 }
 
-async function isUsed(directory: string): Promise<boolean> {
-  if (await tellsOfWork(join(directory, 'events.jsonl'))) return true;
-  return (await readdir(join(directory, 'checkpoints'))).length > 0;
+async function isWorthKeeping(directory: string, cause: unknown): Promise<boolean> {
+  if ((await readdir(join(directory, 'checkpoints'))).length > 0) return true;
+  return !(cause instanceof PinnedInputError) && (await hasComputed(join(directory, 'events.jsonl')));
 }
 
 async function removeOwnFiles(directory: string): Promise<void> {
@@ -157,13 +164,13 @@ async function removeOwnFiles(directory: string): Promise<void> {
   await rm(join(directory, 'events.jsonl'));
 }
 
-/** The recorder that writes into a run; `signal` is the caller's wish to stop. */
+/** The recorder that writes into a run; the caller aborts `signal` to stop. */
 export function recorderFor(run: Run, signal: AbortSignal): Recorder {
   return {
     signal,
     record: (event) => run.events.append(event),
     async save(stage, { step, tensors }) {
-      await run.events.flush(); // So that no event of a saved step can be missing.
+      await run.events.flush(); // Every event of a saved step must be on the disk.
       await writeSafetensors(checkpointPath(run.directory, stage), tensors, { step: String(step) });
     },
     async restore(stage) {
@@ -191,7 +198,7 @@ function checkpointPath(directory: string, stage: string): string {
   return join(directory, 'checkpoints', `${encodeURIComponent(stage)}.safetensors`);
 }
 
-/** Files that a killed process was writing: nobody else writes while the lock is ours. */
+/** Removes the temporary files of killed processes: no other process writes while the lock is ours. */
 async function removeUnfinished(directory: string): Promise<void> {
   for (const folder of [directory, join(directory, 'checkpoints')]) {
     for (const name of await readdir(folder)) {
@@ -201,21 +208,19 @@ async function removeUnfinished(directory: string): Promise<void> {
 }
 
 async function writeConfig(directory: string, config: RunConfig): Promise<void> {
-  await writeFileAtomically(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await writeJson(join(directory, 'config.json'), config);
 }
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((error) => {
-    if (error.code === 'EEXIST') throw badUsage(path, 'a file', 'a new or empty folder');
+    if (systemCode(error) === 'EEXIST') throw badUsage(path, 'a file', 'a new or empty folder');
     throw fileProblem(path, error);
   });
 }
 
-/** A process killed before it wrote config.json leaves a lock, an unfinished file, an empty folder: as good as empty. */
+/** A process killed before it wrote config.json leaves a lock, a temporary file, an empty folder: these count as empty. */
 async function checkEmpty(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error) => {
-    throw fileProblem(directory, error);
-  });
+  const names = await explainingFile(directory, () => readdir(directory));
   const kept = names.filter((name) => name !== lockName && name !== 'checkpoints' && !name.endsWith('.tmp'));
   if (kept.includes('config.json')) {
     throw badUsage(

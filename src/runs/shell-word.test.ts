@@ -15,7 +15,7 @@ test('words that need no quotes have none', () => {
   expect(shellWord('runs/a-2', false)).toBe('runs/a-2');
 });
 
-test('paths of Windows keep their backslashes, and get the quotes that its shells know', () => {
+test('Windows paths keep their backslashes, and get double quotes', () => {
   expect(shellWord('C:\\runs\\a', true)).toBe('C:\\runs\\a');
   expect(shellWord('C:\\my runs\\a', true)).toBe('"C:\\my runs\\a"');
 });

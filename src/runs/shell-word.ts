@@ -1,6 +1,6 @@
-/** @file Words of command lines that people copy: quoted where a shell would take them apart. */
+/** @file Quotes words of command lines that users copy, where a shell would split them. */
 
-/** A word as a POSIX shell reads it back, or as the shells of Windows do, where a backslash is a part of paths. */
+/** Quotes for a POSIX shell, or for the shells of Windows, where a backslash is a part of paths. */
 export function shellWord(word: string, windows = process.platform === 'win32'): string {
   if (windows) return /^[\w:./\\@-]+$/.test(word) ? word : `"${word}"`;
   return /^[\w:./@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -4,16 +4,16 @@ import { unlessStopped } from './unless-stopped.ts';
 const endless = new Promise<never>(() => {});
 const enough = new Error('enough');
 
-test('work that is not stopped comes to its own end, whatever that is', async () => {
+test('work that is not stopped resolves or rejects as usual', async () => {
   const { signal } = new AbortController();
   expect(await unlessStopped(Promise.resolve(1), signal)).toBe(1);
   await expect(unlessStopped(Promise.reject(enough), signal)).rejects.toBe(enough);
 });
 
-test('nobody waits for work without end, before and after the wish to stop', async () => {
+test('endless work rejects with the reason of the abort, whether the abort comes before or after the call', async () => {
   const stop = new AbortController();
-  const left = unlessStopped(endless, stop.signal);
+  const waiting = unlessStopped(endless, stop.signal);
   stop.abort(enough);
-  await expect(left).rejects.toBe(enough);
+  await expect(waiting).rejects.toBe(enough);
   await expect(unlessStopped(endless, stop.signal)).rejects.toBe(enough);
 });

@@ -1,18 +1,21 @@
-/** @file Work that does not look at the wish to stop, such as opening a model: nobody has to wait for its end. */
+/** @file Waits for work that does not look at the signal, such as opening a model, until the signal aborts. */
+
+/** How long a server may still take to answer once the signal has aborted. Milliseconds. */
+const serverGrace = 3_000;
 
 /**
- * What the work comes to. Once the signal aborts, rejects with its reason and leaves the work to itself, so this is for
- * work that changes nothing of the caller's.
+ * The result of the work. Once the signal aborts, rejects with its reason while the work goes on unobserved: for work
+ * that changes nothing of the caller's.
  *
- * @param patience milliseconds that the work still has from then on
+ * @param grace milliseconds that the work still has after the abort
  */
-export function unlessStopped<T>(work: Promise<T>, signal: AbortSignal, patience = 0): Promise<T> {
+export function unlessStopped<T>(work: Promise<T>, signal: AbortSignal, grace = 0): Promise<T> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
-    const leave = () => reject(signal.reason);
+    const giveUp = () => reject(signal.reason);
     const stop = () => {
-      if (patience === 0) leave();
-      else timer = setTimeout(leave, patience);
+      if (grace === 0) giveUp();
+      else timer = setTimeout(giveUp, grace);
     };
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
@@ -21,4 +24,14 @@ export function unlessStopped<T>(work: Promise<T>, signal: AbortSignal, patience
       signal.removeEventListener('abort', stop);
     });
   });
+}
+
+/** A server's answer or refusal; rejects with the signal's reason where neither comes in time after the abort. */
+export function answerUnlessStopped<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return unlessStopped(answer, signal, serverGrace);
+}
+
+/** The same, with undefined for a refusal and for no answer. */
+export async function answerIfAny<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return answerUnlessStopped(answer, signal).catch(() => undefined);
 }

@@ -1,17 +1,17 @@
-/** @file One cell of a matrix: what it is to compute, what determines it, and what came of it. Survives JSON. */
+/** @file One cell of a matrix: its task, the hashes that determine it, and its outcome. Survives JSON. */
 import { z } from 'zod';
-import { AntidoteError, type Fault } from '../errors.ts';
+import { AntidoteError, type Fault, faults } from '../errors.ts';
 import type { Recorder } from '../runs/recorder.ts';
+import { sha256Schema } from '../tensor/sha256.ts';
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const record = z.record(z.string(), z.json());
 
-/** What the matrix says of a cell, every option resolved. Names and paths as the user wrote them. */
+/** A cell as the matrix describes it, every option resolved. Names and paths as the user wrote them. */
 export const task = z.strictObject({
   /** The row: an attack's name, or the name that the matrix gives a model. */
   attack: z.string(),
   model: z.string(),
-  /** What the model is measured with; null where only clean accuracy is asked for. */
+  /** The trigger that the model is measured with; null for clean accuracy only. */
   trigger: z.string().nullable(),
   /** The attacker's class; null for the trigger's own. */
   target: z.string().nullable(),
@@ -24,22 +24,22 @@ export const task = z.strictObject({
   /** Share of the shots that carry a wrong label. */
   wrongLabels: z.number().min(0).lt(1),
   test: z.string(),
-  /** Whether a report of its own is drawn. Pictures change no number, so this is no part of the key. */
+  /** Whether the cell gets a report of its own. Reports change no number, so this is no part of the key. */
   report: z.boolean(),
 });
 export type Task = z.infer<typeof task>;
 
-/** SHA-256 of everything that determines the numbers, by what it is of. What a cell does not depend on is left out. */
-export const ingredients = z.record(z.string(), hash);
+/** By name, SHA-256 of everything that determines the numbers; inputs that a cell does not depend on are left out. */
+export const ingredients = z.record(z.string(), sha256Schema);
 export type Ingredients = z.infer<typeof ingredients>;
 
-/** What two makings of one cell differ in, the first of it; undefined where they are equal. */
-export function otherIngredient(planned: Ingredients, found: Ingredients): string | undefined {
+/** The first ingredient that differs; undefined where all are equal. */
+export function differingIngredient(planned: Ingredients, found: Ingredients): string | undefined {
   return [...new Set([...Object.keys(planned), ...Object.keys(found)])].find((name) => planned[name] !== found[name]);
 }
 
 /** `key` is the hash of the ingredients: equal keys, equal numbers. */
-export const cell = z.strictObject({ key: hash, task, ingredients });
+export const cell = z.strictObject({ key: sha256Schema, task, ingredients });
 export type Cell = z.infer<typeof cell>;
 
 /** A share counted on a sample. */
@@ -64,18 +64,18 @@ const classChange = z.strictObject({
   after: z.int().min(0),
 });
 
-/** What was counted, and with what effort. */
+/** The counts of a computed cell, and its cost. */
 export const measured = z.strictObject({
   kind: z.literal('measured'),
   counts: measures,
   /** The model before poisoning, where it is known: its ASR is the floor, its RA the ceiling. */
   clean: measures.nullable(),
-  /** ASR that no defense can beat, and what it was measured with. */
+  /** ASR that no defense can beat, and how it was measured. */
   floor: z.strictObject({ asr: proportion, from: z.string() }).nullable(),
   classCount: z.int().positive(),
   /** The attacker's class; null where there is none, or where it is not among the classes. */
   target: z.string().nullable(),
-  /** Which classes paid, against hand-written prompts on the model as it came (see `evaluation/harm.ts`). */
+  /** Classes that lost accuracy against hand-written prompts on the model as it came (see `evaluation/harm.ts`). */
   harm: z.strictObject({
     classes: z.int().min(0),
     rose: z.int().min(0),
@@ -84,31 +84,31 @@ export const measured = z.strictObject({
     lost: z.array(classChange),
     gained: z.array(classChange),
   }),
-  /** One bit per test picture, base64: the clean one was classified as its class, the triggered one as the target. */
+  /** One bit per test picture, base64: its clean form was classified as its class, its triggered form as the target. */
   right: z.string(),
   hit: z.string().nullable(),
-  /** What the defense tells of itself. */
+  /** Diagnostics of the defense. */
   notes: record,
   seconds: z.number().min(0),
-  /** Largest resident memory of its process while it was computed; null where the system does not tell. */
+  /** Largest resident memory of the process during the computation; null where the system does not report it. */
   peakBytes: z.number().nullable(),
   machine: z.strictObject({ host: z.string(), processor: z.string(), threads: z.int().positive() }),
 });
 export type Measured = z.infer<typeof measured>;
 
-/** Every failure is the cell's own and leaves the others alone. */
+/** A failure of one cell; it does not affect the other cells. */
 export const failed = z.strictObject({
   kind: z.literal('failed'),
-  /** Complete: can be shown alone. */
+  /** A complete message. */
   error: z.string(),
-  fault: z.enum(['usage', 'data', 'internal']),
+  fault: z.enum(faults),
 });
 export type Failed = z.infer<typeof failed>;
 
 export const outcome = z.discriminatedUnion('kind', [measured, failed]);
 export type Outcome = z.infer<typeof outcome>;
 
-/** Computes a cell. What it throws becomes the cell's error, unless it is the recorder's own wish to stop. */
+/** Computes a cell. What it throws becomes the cell's error, unless the recorder's signal has aborted. */
 export type CellFunction = (cell: Cell, recorder: Recorder) => Promise<Measured>;
 
 export function failure(thrown: unknown): Failed {
@@ -117,7 +117,7 @@ export function failure(thrown: unknown): Failed {
   return { kind: 'failed', error: error || 'an error without a message', fault };
 }
 
-/** Where a cell's own page lies in its bench, if it was asked for. */
+/** Path of a cell's own report in the directory of its bench. */
 export function reportOfCell(key: string): string {
   return `reports/${key}.html`;
 }

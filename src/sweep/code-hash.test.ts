@@ -8,7 +8,7 @@ import { codeHash, showingFolders } from './code-hash.ts';
 const folder = temporaryFolder();
 const sources = fileURLToPath(new URL('..', import.meta.url));
 
-/** Every file that the cell function imports, and what those import. */
+/** Every file that the cell function imports, directly or not. */
 async function importedBy(path: string, found = new Set<string>()): Promise<Set<string>> {
   if (found.has(path)) return found;
   found.add(path);
@@ -18,14 +18,14 @@ async function importedBy(path: string, found = new Set<string>()): Promise<Set<
   return found;
 }
 
-test('nothing that a cell is computed with lies in a folder that the hash leaves out', async () => {
-  const computing = await importedBy(join(sources, 'sweep/compute.ts'));
+test('no code that computes a cell is in a folder that the hash leaves out', async () => {
+  const computing = await importedBy(join(sources, 'sweep/compute-cell.ts'));
   expect(computing.size).toBeGreaterThan(60);
   const left = [...computing].filter((path) => showingFolders.includes(path.slice(sources.length).split('/')[0]!));
   expect(left).toEqual([]);
 });
 
-test('a changed line of code is other code; a changed test, page or command is not', async () => {
+test('a changed line of code changes the hash; a changed test, page or command does not', async () => {
   const root = folder();
   const put = async (name: string, text: string) => {
     await mkdir(dirname(join(root, name)), { recursive: true });
@@ -42,7 +42,7 @@ test('a changed line of code is other code; a changed test, page or command is n
   expect(await codeHash(root)).not.toBe(before);
 });
 
-test('another list of names is other code: what is sought in a crowd depends on it', async () => {
+test('another list of names gives another hash: crowds are made of these names', async () => {
   const [root, data] = [join(folder(), 'code'), join(folder(), 'data')];
   await mkdir(root);
   await mkdir(data);

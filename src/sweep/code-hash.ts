@@ -1,4 +1,4 @@
-/** @file Which code computes a cell: a hash over the package's own files, its lists, and the versions of what they stand on. */
+/** @file The hash of the code that computes cells: the package's own files, its lists, and the versions of its runtimes. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,26 +6,26 @@ import sharp from 'sharp';
 import { environment } from '../runs/environment.ts';
 import { sha256 } from '../tensor/sha256.ts';
 
-/** Folders that only show, write down or begin what has been computed: no number depends on them (see the test). */
+/** Folders that only show, export or start computations: no number depends on them (see the test). */
 export const showingFolders: readonly string[] = ['cli', 'report', 'export', 'server', 'ui'];
 
 /**
- * SHA-256 over every file that may have a part in a number. The sources and the built package are different files and
- * so different code; two copies of one of them are the same.
+ * SHA-256 over every file that may affect a number. The sources and the built package are different code; two copies of
+ * one of them are equal.
  *
- * @param data folder of the lists that code reads: names of things, vocabularies. Pictures have hashes of their own.
+ * @param data folder of the lists that code reads: class names, vocabularies. Pictures have hashes of their own.
  */
 export async function codeHash(
   root = fileURLToPath(new URL('..', import.meta.url)),
   data = fileURLToPath(new URL('../../data', import.meta.url)),
 ): Promise<string> {
-  const parts = [...(await hashes(root, counts)), ...(await hashes(data, (name) => /\.(json|gz)$/.test(name)))];
-  // What computes, and what decodes pictures.
+  const parts = [...(await hashes(root, isCode)), ...(await hashes(data, (name) => /\.(json|gz)$/.test(name)))];
+  // The runtime of the graphs, and the decoder of pictures.
   const versions = [environment().versions.onnxruntime, sharp.versions.vips];
   return sha256(JSON.stringify([parts, versions]));
 }
 
-/** Name and SHA-256 of the files in a folder that count, in the order of their names. */
+/** Name and SHA-256 of the chosen files of a folder, ordered by name. */
 async function hashes(folder: string, isPart: (name: string) => boolean): Promise<readonly (readonly string[])[]> {
   const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll('\\', '/'));
   const parts = names.filter(isPart).sort();
@@ -33,7 +33,7 @@ async function hashes(folder: string, isPart: (name: string) => boolean): Promis
 }
 
 /** Not tests, declarations and source maps. */
-function counts(name: string): boolean {
+function isCode(name: string): boolean {
   return (
     /\.(ts|mjs|json)$/.test(name) &&
     !/(\.test|\.test-support|\.d)\.m?ts$/.test(name) &&

@@ -1,15 +1,15 @@
-/** @file What a worker is told that does not have what a cell was planned with. */
+/** @file Errors of a worker whose inputs are not those that a cell was planned with. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell } from '../../test/sweep/tiny-cell.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { gatherMaterials } from './materials.ts';
-import { OtherMaterials } from './runners/unable.ts';
+import { OtherMaterials } from './runners/worker-failures.ts';
 
 const folder = temporaryFolder();
 
-test('on another device than the bench was planned for, both are named, with the flag for either', async () => {
+test('the error for another device than the planned one names both, with the flag for each', async () => {
   const materials = await gatherMaterials('cuda');
   const planned = { ...tinyCell('cbpt'), ingredients: { device: sha256('cpu') } };
   await expect(materials.openChecked(planned)).rejects.toThrow(
@@ -19,7 +19,7 @@ test('on another device than the bench was planned for, both are named, with the
   await expect(materials.openChecked(planned)).rejects.toBeInstanceOf(OtherMaterials);
 });
 
-test('a model that only the bench has is missing on this machine, and not the fault of the cell', async () => {
+test('a model that this machine does not have is no failure of the cell', async () => {
   const materials = await gatherMaterials('cpu');
   const model = join(folder(), 'nowhere');
   const opened = materials.openChecked(tinyCell('cbpt', {}, { model }));

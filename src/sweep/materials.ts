@@ -1,4 +1,4 @@
-/** @file What cells are made of: models, class lists, pictures and triggers, opened once and hashed. */
+/** @file The inputs of cells: models, class lists, pictures and triggers, opened once and hashed. */
 import { type NamedThreat, openThreat, threatFor } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';
@@ -8,22 +8,22 @@ import { type ClassList, openClasses } from '../data/classes.ts';
 import { chooseShots, mislabelled, subset } from '../data/few-shot.ts';
 import { openPictureSet } from '../data/open.ts';
 import type { Defense } from '../defenses/defense.ts';
-import type { Device } from '../engine/engine.ts';
+import { type Device, devices } from '../engine/engine.ts';
 import { sha256 } from '../tensor/sha256.ts';
-import { type Cell, type Ingredients, otherIngredient, type Task } from './cell.ts';
+import { type Cell, differingIngredient, type Ingredients, type Task } from './cell.ts';
 import { codeHash } from './code-hash.ts';
-import { blameMaterials, OtherMaterials } from './runners/unable.ts';
+import { blameMaterials, OtherMaterials } from './runners/worker-failures.ts';
 
-/** Picture sets that are kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
+/** Picture sets kept open: training and test pictures of two class lists. Drawings of all emoji fill 160 MB. */
 const openSets = 4;
 
-/** Defenses by the names that a matrix calls them. */
+/** Defenses by their names in a matrix. */
 export type Defenses = Readonly<Record<string, Defense>>;
 
-/** Does nothing with shots or seed: all its seeds are one cell. */
-const indifferent = 'none';
+/** The defense that uses neither shots nor seed: all its seeds are one cell. */
+const seedless = 'none';
 
-/** Everything that a cell reads. */
+/** All inputs of a cell, opened. */
 export interface CellMaterials {
   readonly clip: Clip;
   readonly classes: ClassList;
@@ -35,11 +35,11 @@ export interface CellMaterials {
 }
 
 export interface Materials {
-  /** Opens what the task names. */
+  /** Opens the inputs of the task. */
   open(task: Task): Promise<CellMaterials>;
-  /** The task with its key, and what it names. */
+  /** The task with its key, and its inputs. */
   identify(task: Task): Promise<{ readonly cell: Cell; readonly opened: CellMaterials }>;
-  /** As `open`, after making sure that these are the very things the cell was planned with. */
+  /** As `open`, and checks that the inputs are those that the cell was planned with. */
   openChecked(cell: Cell): Promise<CellMaterials>;
 }
 
@@ -53,7 +53,7 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
   const clipOf = (name: string) => once(clips, name, () => openClip(name));
   const classesOf = (name: string) => once(lists, name, () => openClasses(name));
 
-  /** @param use some data have other pictures to draw shots from than to test on */
+  /** @param use some data sets have a part for shots and another one for tests */
   async function setOf(data: string, list: string, clip: Clip, use: 'shots' | 'test'): Promise<PictureSet> {
     const { image, preprocessing } = clip.config;
     const key = JSON.stringify([data, list, image.resolution, preprocessing, use]);
@@ -95,13 +95,13 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       device: sha256(device),
       model: clip.sha256,
       architecture: sha256(JSON.stringify(clip.config)),
-      // Class names as the model reads them, with their prompts: the list and the tokenizer in one.
+      // Class names as token ids, with their prompts: hashes the list and the tokenizer at once.
       classes: sha256(JSON.stringify([classes, classes.names.map((name) => clip.tokenizer.encode(name, 'truncate'))])),
       test: test.hash,
       defense: sha256(JSON.stringify([task.defense, inOrder(task.options)])),
       ...(threat && { trigger: sha256(JSON.stringify([threat.sha256, threat.target])) }),
       ...(clean && { clean: clean.sha256 }),
-      ...(task.defense !== indifferent && { shots: shots.hash, seed: sha256(String(task.seed)) }),
+      ...(task.defense !== seedless && { shots: shots.hash, seed: sha256(String(task.seed)) }),
     };
   }
 
@@ -118,7 +118,7 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       checkDevice(device, planned, task);
       const materials = await open(task).catch(blameMaterials);
       const found = ingredientsOf(task, materials);
-      const other = otherIngredient(planned, found);
+      const other = differingIngredient(planned, found);
       if (other === undefined) return materials;
       throw new OtherMaterials({
         fault: 'data',
@@ -131,10 +131,7 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
   };
 }
 
-/** All of them, since ingredients tell a device by its hash alone. */
-const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda'];
-
-/** Other devices compute other digits. Looked at before anything is fetched. */
+/** Other devices compute other digits. Checked before anything is fetched; ingredients hold the device's hash only. */
 function checkDevice(own: Device, planned: Ingredients, task: Task): void {
   const theirs = devices.find((name) => sha256(name) === planned.device);
   if (theirs === undefined || theirs === own) return;
@@ -160,7 +157,7 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
   return made;
 }
 
-/** The same record with its keys sorted, at every depth: equal content, equal text. */
+/** Sorts the keys of a record at every depth, so that equal content gives equal text. */
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   if (typeof value !== 'object' || value === null) return value;

@@ -18,7 +18,7 @@ async function read(text: string): Promise<Matrix> {
 
 const smallest = 'attacks: [badnet]\ndefenses: [none]\nseeds: [1]\nclasses: [things]\n';
 
-test('every matrix that comes with the package can be run', async () => {
+test('every matrix of the package is valid and uses built-in models and classes', async () => {
   const folder = fileURLToPath(new URL('../../bench', import.meta.url));
   const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
   expect(files.length).toBeGreaterThan(5);
@@ -49,7 +49,7 @@ test('the smallest matrix is one cell, with every option at its default', async 
   });
 });
 
-test('every combination is a cell, those of one model and class list side by side', async () => {
+test('every combination is a cell, and cells of one model and class list are adjacent', async () => {
   const text = `attacks: [badnet, badnet-fixed]
 models: [{ name: mine, model: ./my-clip, trigger: ./t.safetensors, target: dog }]
 defenses: [none, cbpt]
@@ -66,7 +66,7 @@ options: { cbpt: { tuning: { steps: 7 } } }`;
   expect(tasks.at(-1)?.options).toMatchObject({ tuning: { steps: 7, contexts: 'class-wise' } });
 });
 
-test('a row may have other shots than the rest: of other data, or with wrong labels', async () => {
+test('a row may have shots of its own: of other data, or with wrong labels', async () => {
   const text = `attacks: [badnet]
 models:
   - { name: one design, model: 'emoji-clip:badnet', trigger: badnet, data: 'emoji:train:noto' }
@@ -102,7 +102,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   [
     'a key of an attack that has none',
     smallest.replace('[badnet]', "['badnet:word']"),
-    /:1: attacks\[0\]: found ":word" behind badnet, expected it behind an attack that has a patch and a word/,
+    /:1: attacks\[0\]: found ":word" after badnet, expected it after an attack that has a patch and a word/,
   ],
   [
     'a key of an unknown attack',
@@ -130,6 +130,11 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   ],
   ['neither attack nor model', smallest.replace('attacks: [badnet]\n', ''), /found neither attacks nor models/],
   ['a seed that is no number', smallest.replace('[1]', '[one]'), /:3: seeds\[0\]: found "one", expected number/],
+  [
+    'a misspelt key, which comes before the missing one',
+    `${smallest}models: [{ nam: mine, model: x }]`,
+    /models\[0\]\.nam: found "mine", expected no such key/,
+  ],
   [
     'a share of wrong labels that leaves none right',
     `${smallest}models: [{ name: mine, model: x, wrongLabels: 1 }]`,
@@ -192,7 +197,7 @@ const mistakes: readonly (readonly [what: string, text: string, message: RegExp]
   [
     'an oracle on a model without a trigger',
     `${smallest.replace('none', 'none, oracle')}models: [{ name: mine, model: x }]`,
-    /:5: models\[0\]\.trigger: found none, expected a trigger, which the defense "oracle" of this matrix is told; give/,
+    /:5: models\[0\]\.trigger: found none, expected a trigger, which the defense "oracle" of this matrix needs; give/,
   ],
 ];
 
@@ -200,19 +205,19 @@ test.each(mistakes)('%s is refused by line and key', async (_, text, message) =>
   await expect(read(text)).rejects.toMatchObject({ fault: 'data', message: expect.stringMatching(message) });
 });
 
-test('aliases that expand without end are refused', async () => {
+test('aliases that expand exponentially are refused', async () => {
   const levels = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(', ')}]`);
   await expect(read(`a0: &a0 [x]\n${levels.join('\n')}\n${smallest}`)).rejects.toThrow(/expected at most 100 aliases/);
 });
 
-test('an alias inside what it stands for is refused, and brackets without end are before they are parsed', async () => {
+test('an alias inside its own value is refused, and so are deep brackets, before they are parsed', async () => {
   await expect(read(`${smallest}data: &a [*a]`)).rejects.toThrow(
     /matrix\.yaml: found an alias inside what it stands for/,
   );
   await expect(read(`${smallest}data: ${'['.repeat(500_000)}`)).rejects.toThrow(/brackets more than 100 deep/);
 });
 
-test('a file that is not there is named', async () => {
+test('the error for a missing file names it', async () => {
   const path = join(folder(), 'nowhere.yaml');
   await expect(readMatrix(path, defenses)).rejects.toThrow(`${path}: found no such file or folder`);
 });

@@ -1,9 +1,9 @@
-/** @file matrix.yaml: which models, defenses, seeds and class lists a bench crosses, checked, and as a list of tasks. */
+/** @file matrix.yaml: the models, defenses, seeds and class lists that a bench crosses, checked and as a list of tasks. */
 import { z } from 'zod';
 import { attackNames, attacks } from '../attacks/attacks.ts';
 import { withoutKey } from '../attacks/threat.ts';
 import { builtInModels } from '../checkpoints/built-in.ts';
-import type { Form } from '../defenses/cbpt/inversion/forms.ts';
+import { formNames } from '../defenses/cbpt/inversion/forms.ts';
 import type { Variant } from '../defenses/cbpt/inversion/invert-trigger.ts';
 import type { TuningOptions } from '../defenses/cbpt/tuning/prompts.ts';
 import type { JsonRecord } from '../runs/config.ts';
@@ -16,14 +16,14 @@ const optionRules: OptionRules = {
   choices: {
     variant: ['farthest-text', 'collapse'] satisfies Variant[],
     contexts: ['class-wise', 'shared'] satisfies TuningOptions['contexts'][],
-    forms: ['additive', 'sparse', 'patch', 'waves', 'blend', 'elsewhere'] satisfies Form[],
+    forms: formNames,
   },
   counts: { steps: 1, batch: 1, patchBatch: 1, saveEvery: 1, views: 1, stages: 1, warmup: 0 },
 };
 
 /**
- * More cells than any machine finishes: a slip of the pen rather than a plan. A cell takes some two kilobytes of plan.json,
- * of which no more than 64 MiB are read again.
+ * More cells than any machine finishes, so a mistake rather than a plan. A cell takes some two kilobytes of plan.json, of
+ * which no more than 64 MiB are read again.
  */
 const mostCells = 20_000;
 
@@ -31,13 +31,13 @@ const text = z.string().min(1, 'a name');
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'a list with at least one entry');
 const shots = z.int().min(1).max(10_000);
 
-/** A model of one's own, or a built-in one under another threat. */
+/** A user's own model, or a built-in one under another threat. */
 const row = z.strictObject({
   name: text,
   model: text,
   trigger: text.nullable().default(null),
   target: text.nullable().default(null),
-  /** What the defender has, where it differs from the matrix's. */
+  /** The defender's data, where they differ from the matrix's. */
   data: text.nullable().default(null),
   /** Share of the shots that carry a wrong label. */
   wrongLabels: z.number().min(0).lt(1).default(0),
@@ -45,8 +45,8 @@ const row = z.strictObject({
 
 const matrix = z.strictObject({
   /**
-   * Built-in poisoned models, each measured with the trigger it was poisoned with; of a trigger in two parts, `:patch`
-   * and `:word` behind the name leave one.
+   * Built-in poisoned models, each measured with its own trigger; of a trigger in two parts, the suffixes `:patch` and
+   * `:word` keep one.
    */
   attacks: list(text).optional(),
   models: list(row).optional(),
@@ -58,17 +58,17 @@ const matrix = z.strictObject({
       .max(2 ** 31 - 1),
   ),
   classes: list(text),
-  /** Labelled pictures per class that a defense is given. */
+  /** Labelled pictures per class for the defense. */
   shots: z.union([shots, list(shots)], 'a whole number from 1 to 10000, or a list of them').default(16),
   data: text.default('emoji:train'),
   test: text.default('emoji:test'),
-  /** By defense, what differs from its defaults. */
+  /** By defense, the options that differ from its defaults. */
   options: z.record(z.string(), z.record(z.string(), z.json())).default({}),
-  /** Whether every cell draws a report of its own. */
+  /** Whether every cell gets a report of its own. */
   reports: z.boolean().default(false),
 });
 
-/** A checked matrix as config.json keeps it: each axis a list, the options of every defense complete. */
+/** A checked matrix as in config.json: each axis a list, the options of every defense complete. */
 export const checkedMatrix = z.strictObject({
   rows: list(row),
   defenses: list(text),
@@ -83,10 +83,10 @@ export const checkedMatrix = z.strictObject({
 export type Matrix = z.infer<typeof checkedMatrix>;
 
 /**
- * Reads and checks a matrix. Nothing of what it names is opened.
+ * Reads and checks a matrix. Opens none of its inputs.
  *
  * @throws AntidoteError (data) that names file, line and key: unknown keys, attacks, defenses and options, an empty
- * axis, an entry that stands twice, an oracle where there is nothing to know, and more cells than can be meant
+ * axis, a repeated entry, an oracle for a row without a trigger, and too many cells
  */
 export async function readMatrix(path: string, defenses: Defenses): Promise<Matrix> {
   const file = await readYaml(path, matrix);
@@ -134,7 +134,7 @@ function attackRow(file: YamlFile<unknown>, name: string, at: number): Matrix['r
     throw file.refuse(['attacks', at], JSON.stringify(name), `one of ${attackNames.join(', ')}`, advice);
   }
   if (key !== undefined && attacks[attack].word === undefined) {
-    throw file.refuse(['attacks', at], `":${key}" behind ${attack}`, 'it behind an attack that has a patch and a word');
+    throw file.refuse(['attacks', at], `":${key}" after ${attack}`, 'it after an attack that has a patch and a word');
   }
   if (!builtInModels.includes(model)) {
     const advice = 'poison one with antidote attack, and name it under models';
@@ -159,12 +159,12 @@ function checkOracles(
   const oracle = names.find((name) => defenses[name]!.knows === 'threat');
   const without = models.findIndex(({ trigger }) => trigger === null);
   if (oracle === undefined || without < 0) return;
-  const expected = `a trigger, which the defense "${oracle}" of this matrix is told`;
+  const expected = `a trigger, which the defense "${oracle}" of this matrix needs`;
   const advice = `give the row one, or make a bench without "${oracle}" of it`;
   throw file.refuse(['models', without, 'trigger'], 'none', expected, advice);
 }
 
-/** Equal entries would be the same cells twice, and a mean over them a lie. */
+/** Equal entries would be the same cells twice, and a mean over them would be wrong. */
 function checkOnce(
   file: YamlFile<unknown>,
   key: string,
@@ -184,9 +184,9 @@ function resolvedOptions(
   given: Readonly<Record<string, JsonRecord>>,
   defenses: Defenses,
 ): Record<string, JsonRecord> {
-  const idle = Object.keys(given).find((name) => !names.includes(name));
-  if (idle !== undefined) {
-    throw file.refuse(['options', idle], `options of "${idle}"`, `a defense of this matrix: ${names.join(', ')}`);
+  const unused = Object.keys(given).find((name) => !names.includes(name));
+  if (unused !== undefined) {
+    throw file.refuse(['options', unused], `options of "${unused}"`, `a defense of this matrix: ${names.join(', ')}`);
   }
   return Object.fromEntries(
     names.map((name) => {
@@ -201,7 +201,7 @@ function resolvedOptions(
   );
 }
 
-/** Recipes are plain data (`defenses/defense.ts`), which their types cannot say. */
+/** Recipes are plain data (`defenses/defense.ts`), which their types cannot express. */
 function plainOptions({ defaults }: Defenses[string]): JsonRecord {
   return defaults as unknown as JsonRecord;
 }

@@ -1,7 +1,7 @@
-/** @file Options of a defense: its defaults, with what a matrix changes of them, every name, kind and range checked. */
+/** @file Options of a defense: its defaults, overridden by a matrix, with every name, kind and range checked. */
 import type { Json, JsonRecord } from '../runs/config.ts';
 
-/** Why an option cannot be meant, and where it stands below the defense. */
+/** An invalid option, with its keys below the defense. */
 export class OptionProblem extends Error {
   readonly keys: readonly string[];
   readonly found: string;
@@ -15,17 +15,17 @@ export class OptionProblem extends Error {
   }
 }
 
-/** What an option may be, by its name, where its default alone does not tell. */
+/** By name, the rules for options whose default does not determine the valid values. */
 export interface OptionRules {
-  /** Texts that it may be, or that its entries may be. */
+  /** Valid texts, for the option or for its entries. */
   readonly choices: Readonly<Record<string, readonly string[]>>;
-  /** Numbers that count something: the least that each may be. */
+  /** The least value of options that count something. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
 /**
- * All options, resolved: the defaults say which there are and of which kind. Records are merged, everything else is
- * replaced as a whole.
+ * Resolves all options: the defaults define their names and kinds. Records are merged, everything else is replaced as a
+ * whole.
  *
  * @throws OptionProblem for a name that the defaults do not have, for a value of another kind, for a number below zero or
  * one that counts and is not whole, for an empty list where the default has entries, and for a text that is no choice
@@ -60,7 +60,7 @@ export function withDefaults(
   return resolved;
 }
 
-/** Steps, rates, weights, shares: none of them is below zero. */
+/** No number may be below zero: they are steps, rates, weights and shares. */
 function checkNumber(keys: readonly string[], value: number, least: number | undefined): void {
   if (least === undefined ? value >= 0 : Number.isInteger(value) && value >= least) return;
   const expected = least === undefined ? 'a number that is not below 0' : `a whole number, at least ${least}`;

@@ -1,7 +1,7 @@
-/** @file The largest resident memory of a process, of this one since a moment of one's choice, where the kernel tells. */
+/** @file The largest resident memory of a process; of this process also since a chosen moment. Linux only. */
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** Begins anew: Linux forgets the peak so far when 5 is written to clear_refs (see proc(5)). False where it does not. */
+/** Resets the peak: Linux does so when 5 is written to clear_refs (see proc(5)). False on other systems. */
 export async function forgetPeak(): Promise<boolean> {
   try {
     await writeFile('/proc/self/clear_refs', '5');
@@ -11,7 +11,7 @@ export async function forgetPeak(): Promise<boolean> {
   }
 }
 
-/** Bytes, of this process since `forgetPeak`; null where it cannot be known. */
+/** Bytes, of this process since `forgetPeak`; null where the system does not report them. */
 export async function peakBytes(process: number | 'self' = 'self'): Promise<number | null> {
   const status = await readFile(`/proc/${process}/status`, 'utf8').catch(() => '');
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];

@@ -13,7 +13,7 @@ import { checkPlan, makePlan, type Pin, type Plan, readPlan } from './plan.ts';
 const folder = temporaryFolder();
 const never = new AbortController().signal;
 
-test('models of two input sizes stand in one matrix, each with test pictures of its own', async () => {
+test('models of two input sizes share a matrix, each with test pictures of its own', async () => {
   const { config } = await tinyClip(folder());
   const [small, large] = [join(folder(), 'tiny'), join(folder(), 'large')];
   const larger = { ...config, image: { ...config.image, resolution: 64 } };
@@ -25,7 +25,7 @@ test('models of two input sizes stand in one matrix, each with test pictures of 
     return tinyCell('none', {}, { attack, model, trigger: null, classes, shots: 1 }).task;
   });
   const pinned = new Map<string, string>();
-  // As a run does it: one role, one input.
+  // As a run does: one input for each role.
   const pin: Pin = async (role, { sha256 }) => {
     expect(pinned.get(role) ?? sha256, role).toBe(sha256);
     pinned.set(role, sha256);
@@ -36,7 +36,7 @@ test('models of two input sizes stand in one matrix, each with test pictures of 
   expect([...pinned.keys()]).toContain(`test pictures of row 1, ${classes}`);
 }, 300_000);
 
-test('a bench that goes on with other pictures is refused, and told which they are', () => {
+test('a bench does not resume with other pictures, and the error names them', () => {
   const planOf = (shots: string): Plan => ({
     format: 1,
     cells: ['none', 'cbpt'].map((name) => ({
@@ -48,18 +48,18 @@ test('a bench that goes on with other pictures is refused, and told which they a
   });
   checkPlan('runs/x', planOf('as they were'), planOf('as they were'));
   expect(() => checkPlan('runs/x', planOf('as they were'), planOf('one more'))).toThrow(
-    'shots of badnet, cbpt, things: found SHA-256 one more, expected as they were, with which the bench in runs/x was begun',
+    'shots of badnet, cbpt, things: found SHA-256 one more, expected as they were, which the bench in runs/x started with',
   );
 });
 
-test('asked to stop, it opens nothing more', async () => {
+test('planning opens nothing after the signal has aborted', async () => {
   const reason = new Error('enough');
   const task = tinyCell('none', {}, { model: join(folder(), 'nowhere') }).task;
   const planned = makePlan([task], await gatherMaterials('cpu'), async () => {}, AbortSignal.abort(reason));
   await expect(planned).rejects.toBe(reason);
 });
 
-test('of a folder without a plan it is said how to go on, whatever the folder is called', async () => {
+test('the error for a folder without a plan says how to resume, with the name of the folder quoted', async () => {
   const directory = join(folder(), 'my runs');
   await expect(readPlan(directory)).rejects.toThrow(`go on with it by: antidote resume '${directory}'`);
 });

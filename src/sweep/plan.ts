@@ -1,4 +1,4 @@
-/** @file What a bench is about to compute, and on which pictures: plan.json, written before the first cell. */
+/** @file plan.json: the cells of a bench and their test pictures, written before the first cell is computed. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
@@ -8,14 +8,14 @@ import { unlessStopped } from '../runs/unless-stopped.ts';
 import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { readJsonIfThere } from '../tensor/files/json-file.ts';
 import { drawTrigger, type TriggerPictures } from '../triggers/trigger-pictures.ts';
-import { type Cell, cell, otherIngredient, type Task } from './cell.ts';
+import { type Cell, cell, differingIngredient, type Task } from './cell.ts';
 import { type CellMaterials, type Materials, shortName } from './materials.ts';
 
 const planFile = 'plan.json';
 
 const numbers = z.array(z.int().min(0));
 
-/** The test pictures that cells with this hash under `test` are measured on. */
+/** The test pictures of cells with this hash under `test`. */
 const testSet = z.strictObject({
   classes: z.array(z.string()),
   labels: numbers,
@@ -24,11 +24,11 @@ const testSet = z.strictObject({
 });
 export type TestSet = z.infer<typeof testSet>;
 
-/** An attack's trigger to look at. */
+/** An attack's trigger as pictures for the report. */
 const drawnTrigger = z.strictObject({
   attack: z.string(),
   target: z.string(),
-  // Only this program writes the file: the page escapes whatever stands there.
+  // Only this program writes the file, and the page escapes all of it.
   pictures: z.custom<TriggerPictures>((value) => value instanceof Object),
 });
 export type DrawnTrigger = z.infer<typeof drawnTrigger>;
@@ -42,10 +42,10 @@ const plan = z.strictObject({
 });
 export type Plan = z.infer<typeof plan>;
 
-/** Told of everything that goes in, so that a resumed bench can refuse other inputs. */
+/** Notes an input, so that a resumed bench can refuse another one. */
 export type Pin = (role: string, input: RunInput) => Promise<void>;
 
-/** Opens what the tasks name, and gives every one its key. Throws the signal's reason when asked to stop. */
+/** Opens the inputs of the tasks, and gives every task its key. Throws the signal's reason when asked to stop. */
 export async function makePlan(
   tasks: readonly Task[],
   materials: Materials,
@@ -83,7 +83,7 @@ async function pinAll(
   await pin(`model of ${task.attack}`, { name: clip.name, sha256: clip.sha256 });
   if (clean) await pin('clean model', { name: clean.name, sha256: clean.sha256 });
   if (threat) await pin(`trigger of ${task.attack}`, { name: threat.attack, sha256: threat.sha256 });
-  // Of each row: models read pictures in sizes of their own.
+  // For each row, because models read pictures in sizes of their own.
   await pin(`test pictures of ${task.attack}, ${task.classes}`, { name: test.name, sha256: test.hash });
 }
 
@@ -91,32 +91,32 @@ export async function writePlan(directory: string, made: Plan): Promise<void> {
   await writeFileAtomically(join(directory, planFile), JSON.stringify(made));
 }
 
-/** The plan of a bench that goes on; undefined where it was stopped before it had one. */
+/** The plan of a resumed bench; undefined where it was stopped before it had one. */
 export function readPlanIfThere(directory: string): Promise<Plan | undefined> {
   return readJsonIfThere(join(directory, planFile), plan);
 }
 
 /**
- * Whether a bench that goes on computes what it began with: else all its cells would be other cells, and those that are done
- * for nothing. Both plans are of one matrix.
+ * Checks that a resumed bench has its original inputs: others would change the keys of its cells and make the finished
+ * ones useless. Both plans are of one matrix.
  *
- * @throws badData that names what is another thing now
+ * @throws badData that names the input that has changed
  */
-export function checkPlan(directory: string, begun: Plan, now: Plan): void {
+export function checkPlan(directory: string, original: Plan, now: Plan): void {
   for (const [at, { task, ingredients }] of now.cells.entries()) {
-    const before = begun.cells[at]!.ingredients;
-    const other = otherIngredient(before, ingredients);
+    const before = original.cells[at]!.ingredients;
+    const other = differingIngredient(before, ingredients);
     if (other === undefined) continue;
     throw badData(
       `${other} of ${shortName(task)}`,
       `SHA-256 ${ingredients[other] ?? 'of nothing'}`,
-      `${before[other] ?? 'none'}, with which the bench in ${directory} was begun`,
-      'put the same files back, or begin a new bench',
+      `${before[other] ?? 'none'}, which the bench in ${directory} started with`,
+      'put the same files back, or start a new bench',
     );
   }
 }
 
-/** @throws badData where the folder holds no bench, or one that was stopped while it was being planned */
+/** @throws badData where the folder has no bench, or one that was stopped during its planning */
 export async function readPlan(directory: string): Promise<Plan> {
   const made = await readPlanIfThere(directory);
   if (made) return made;

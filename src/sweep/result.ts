@@ -1,4 +1,5 @@
-/** @file A bench's outcome as JSON: one record for every cell of the matrix, in its order. */
+/** @file The result of a bench as JSON: one record for every cell of the matrix, in its order. */
+import { percentOf } from '../evaluation/interval.ts';
 import { percentages } from '../evaluation/metrics.ts';
 import type { JsonRecord } from '../runs/config.ts';
 import type { Cell, Measured, Outcome } from './cell.ts';
@@ -24,7 +25,7 @@ export function cellResult({ key, task }: Cell, outcome: Outcome): JsonRecord {
   return {
     ...names,
     ...percentages(counts),
-    floor: floor && (100 * floor.asr.hits) / floor.asr.of,
+    floor: floor && percentOf(floor.asr),
     classCount,
     seconds,
     peakBytes,

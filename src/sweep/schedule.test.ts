@@ -7,7 +7,7 @@ const cells = ['a', 'b'].flatMap((model) =>
 );
 const names = (taken: (typeof cells)[number] | undefined) => taken && `${taken.task.model} ${taken.task.defense}`;
 
-test('two processes work on different models, and each stays with its own', () => {
+test('two processes work on different models, and each keeps its model', () => {
   const schedule = scheduleOf(cells);
   const [one, other] = [schedule.take(undefined)!, schedule.take(undefined)!];
   expect([names(one), names(other)]).toEqual(['a none', 'b none']);
@@ -15,7 +15,7 @@ test('two processes work on different models, and each stays with its own', () =
   expect(names(schedule.take(groupOf(other)))).toBe('b coop');
 });
 
-test('a process whose model is done helps where cells are waiting', () => {
+test('a process whose model is done takes waiting cells of another model', () => {
   const schedule = scheduleOf(cells);
   const first = schedule.take(undefined)!;
   const other = schedule.take(undefined)!;
@@ -27,7 +27,7 @@ test('a process whose model is done helps where cells are waiting', () => {
   expect(schedule.take(group)).toBeUndefined();
 });
 
-test('a cell that is put back comes first', () => {
+test('a cell that is put back is taken first', () => {
   const schedule = scheduleOf(cells);
   const first = schedule.take(undefined)!;
   schedule.putBack(first);

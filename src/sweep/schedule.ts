@@ -1,21 +1,21 @@
-/** @file Which cell comes next: one whose model and pictures the process already has, or else where most are waiting. */
+/** @file Chooses the next cell for a process: one whose model and pictures it has open, or else of the fullest group. */
 import type { Cell } from './cell.ts';
 
-/** Cells that share embeddings of test pictures and models: best computed by one process, one after the other. */
+/** Cells of one group share a model and embeddings of test pictures: one process computes them best, one by one. */
 export function groupOf({ task }: Cell): string {
   return JSON.stringify([task.model, task.trigger, task.target, task.classes, task.test]);
 }
 
 export interface Schedule {
-  /** Takes a cell for a process that has computed cells of `group` last; undefined if none is waiting. */
+  /** Takes a cell for a process whose last cell was of `group`; undefined if none is waiting. */
   take(group: string | undefined): Cell | undefined;
-  /** Puts a cell back, to be taken before all others of its group. */
+  /** Puts a cell back as the first of its group. */
   putBack(cell: Cell): void;
   /** A process has left a group. */
   leave(group: string): void;
 }
 
-/** Processes are spread over groups, so that two do not compute the same embeddings at the same time. */
+/** Spreads processes over groups, so that no two compute the same embeddings at the same time. */
 export function scheduleOf(cells: readonly Cell[]): Schedule {
   const groups = new Map<string, Cell[]>();
   const busy = new Map<string, number>();
@@ -29,7 +29,7 @@ export function scheduleOf(cells: readonly Cell[]): Schedule {
   return {
     take(own) {
       const open = [...groups].filter(([, waiting]) => waiting.length > 0);
-      // Most cells for each process that would then work on them; in the matrix's order among equals.
+      // The group with most waiting cells for each process in it; the first of the matrix among equals.
       const share = ([name, waiting]: [string, Cell[]]) => waiting.length / (1 + (busy.get(name) ?? 0));
       const best =
         open.find(([name]) => name === own) ??

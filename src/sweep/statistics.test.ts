@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
 import type { Cell, Outcome } from './cell.ts';
-import { packed, unpacked } from './packed.ts';
+import { packBits, unpackBits } from './picture-bits.ts';
 import type { Plan } from './plan.ts';
 import { statisticsOf } from './statistics.ts';
 
@@ -27,8 +27,8 @@ function measured(cell: Cell, right: number, hit: number): [string, Outcome] {
       asrAll: { hits: hit, of: 20 },
       ra: { hits: 0, of: 15 },
     },
-    right: packed(20, (i) => i < right),
-    hit: packed(20, (i) => i < hit),
+    right: packBits(20, (i) => i < right),
+    hit: packBits(20, (i) => i < hit),
   };
   return [cell.key, outcome];
 }
@@ -37,8 +37,8 @@ function planOf(cells: readonly Cell[]): Plan {
   return { format: 1, cells: [...cells], tests: { ['a'.repeat(64)]: test20 }, triggers: [] };
 }
 
-test('packed pictures come back one by one', () => {
-  const holds = unpacked(packed(21, (i) => i % 3 === 0));
+test('packed bits are unpacked as they were', () => {
+  const holds = unpackBits(packBits(21, (i) => i % 3 === 0));
   expect(Array.from({ length: 30 }, (_, i) => holds(i))).toEqual(
     Array.from({ length: 30 }, (_, i) => i < 21 && i % 3 === 0),
   );
@@ -54,7 +54,7 @@ test('a group is a mean over seeds with its t interval', () => {
   expect(group?.asr?.mean).toBe(0);
 });
 
-test('a mean over attacks leaves out those that are not complete, and says so', () => {
+test('a mean over attacks leaves out incomplete attacks, and counts them', () => {
   const cells = ['badnet', 'wanet', 'sig'].map((attack) => cellOf(attack, 'cbpt', 1));
   const outcomes = new Map([measured(cells[0]!, 10, 3), measured(cells[1]!, 12, 9)]);
   outcomes.set(cells[2]!.key, { kind: 'failed', error: 'x', fault: 'internal' });
@@ -65,7 +65,7 @@ test('a mean over attacks leaves out those that are not complete, and says so', 
   expect(groups[2]).toMatchObject({ failed: 1, ca: null });
 });
 
-test('the floor over attacks is the mean of theirs', () => {
+test('the floor over attacks is the mean of their floors', () => {
   const cells = ['badnet', 'wanet'].map((attack) => cellOf(attack, 'cbpt', 1));
   const outcomes = new Map(
     cells.map((cell, i) => {
@@ -76,7 +76,7 @@ test('the floor over attacks is the mean of theirs', () => {
   expect(statisticsOf(planOf(cells), outcomes).overall).toMatchObject([{ floor: 0.5 }]);
 });
 
-test('the method is compared with another defense on the same pictures; pictures of the target count for no attack', () => {
+test('the method is compared with another defense on the same pictures; ASR leaves out pictures of the target', () => {
   const cells = [cellOf('badnet', 'cbpt', 1), cellOf('badnet', 'none', 1), cellOf('badnet', 'coop', 1)];
   const outcomes = new Map([measured(cells[0]!, 10, 0), measured(cells[1]!, 15, 20)]);
   const { comparisons } = statisticsOf(planOf(cells), outcomes);

@@ -1,9 +1,9 @@
-/** @file Cells summed up: means over seeds and over attacks with their t intervals, and defenses compared on the same pictures. */
-import type { Proportion } from '../evaluation/interval.ts';
+/** @file Statistics of cells: means over seeds and over attacks with t intervals, and defenses compared on the same pictures. */
+import { type Proportion, percentOf } from '../evaluation/interval.ts';
 import { compareShares, type PairedComparison } from '../evaluation/paired.ts';
 import { type SeedMean, seedMean } from '../evaluation/student.ts';
 import type { Cell, Measured, Outcome } from './cell.ts';
-import { unpacked } from './packed.ts';
+import { unpackBits } from './picture-bits.ts';
 import type { Plan } from './plan.ts';
 
 const measures = ['ca', 'asr', 'asrAll', 'ra'] as const;
@@ -19,19 +19,19 @@ export interface Group extends Means {
   readonly classes: string;
   readonly shots: number;
   readonly keys: readonly string[];
-  /** Cells that failed, and cells that nobody has computed yet. */
+  /** Cells that failed, and cells that are not computed yet. */
   readonly failed: number;
   readonly missing: number;
   /** ASR that no defense can beat, percent. */
   readonly floor: number | null;
 }
 
-/** One defense over all attacks: means of the groups' means. The interval tells how much attacks differ. */
+/** One defense over all attacks: means of the groups' means. The interval shows how much attacks differ. */
 export interface Overall extends Means {
   readonly defense: string;
   readonly classes: string;
   readonly shots: number;
-  /** Attacks whose every cell was computed; a mean over fewer than all would flatter. */
+  /** Attacks with every cell computed; a mean over part of the cells could be too good. */
   readonly attacks: number;
   readonly ofAttacks: number;
   /** Mean of the groups' floors, percent; null where none is known. */
@@ -57,9 +57,9 @@ export interface Statistics {
   readonly comparisons: readonly Comparison[];
 }
 
-/** What others are compared with. */
+/** The defense that all others are compared with. */
 const reference = 'cbpt';
-/** Of the bootstrap: the same table gives the same intervals. */
+/** Seed of the bootstrap: the same table gives the same intervals. */
 const comparisonSeed = 0;
 
 export function statisticsOf({ cells, tests }: Plan, outcomes: ReadonlyMap<string, Outcome>): Statistics {
@@ -77,7 +77,7 @@ function groupOf(cells: readonly Cell[], outcomes: ReadonlyMap<string, Outcome>)
   const { attack, defense, classes, shots } = cells[0]!.task;
   const found = cells.map(({ key }) => outcomes.get(key));
   const computed = found.filter((outcome) => outcome?.kind === 'measured');
-  const floors = computed.flatMap(({ floor }) => (floor ? [percent(floor.asr)] : []));
+  const floors = computed.flatMap(({ floor }) => (floor ? [percentOf(floor.asr)] : []));
   return {
     attack,
     defense,
@@ -98,7 +98,7 @@ function meanFloor(floors: readonly number[]): number | null {
 function meansOf(values: (measure: Measure) => readonly (Proportion | null)[]): Means {
   const mean = (measure: Measure): SeedMean | null => {
     const known = values(measure).filter((share) => share !== null);
-    return known.length > 0 ? seedMean(known.map(percent)) : null;
+    return known.length > 0 ? seedMean(known.map(percentOf)) : null;
   };
   return { ca: mean('ca'), asr: mean('asr'), asrAll: mean('asrAll'), ra: mean('ra') };
 }
@@ -128,7 +128,7 @@ function overallOf(groups: readonly Group[]): Overall {
   };
 }
 
-/** Two cells that differ in nothing but the defense. */
+/** Two cells that differ only in the defense. */
 interface Pair {
   readonly first: Measured;
   readonly second: Measured;
@@ -169,7 +169,7 @@ function comparePairs(pairs: readonly Pair[], of: 'right' | 'hit'): PairedCompar
   for (const pair of pairs) {
     const [a, b] = [pair.first[of], pair.second[of]];
     if (a === null || b === null) continue;
-    const [holdsFirst, holdsSecond] = [unpacked(a), unpacked(b)];
+    const [holdsFirst, holdsSecond] = [unpackBits(a), unpackBits(b)];
     const target = pair.target === undefined ? -1 : pair.test.classes.indexOf(pair.target);
     pair.test.labels.forEach((label, position) => {
       first.push(holdsFirst(position));
@@ -190,15 +190,11 @@ function comparePairs(pairs: readonly Pair[], of: 'right' | 'hit'): PairedCompar
   );
 }
 
-function percent({ hits, of }: Proportion): number {
-  return (100 * hits) / of;
-}
-
 function grouped(cells: readonly Cell[], by: (task: Cell['task']) => readonly unknown[]): Cell[][] {
   return together(cells, ({ task }) => by(task));
 }
 
-/** Items with the same name side by side, in the order in which names appear. */
+/** Groups items by name, in the order in which names appear. */
 function together<T>(items: readonly T[], by: (item: T) => readonly unknown[]): T[][] {
   const groups = new Map<string, T[]>();
   for (const item of items) {

@@ -2,17 +2,17 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tinyCell, tinyOutcome } from '../../test/sweep/tiny-cell.ts';
-import { unrecorded } from '../runs/unrecorded.ts';
+import { unrecorded } from '../runs/recorder.ts';
 import { fileProblem } from '../tensor/files/file-problem.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
-import { performing } from './perform.ts';
-import { OtherMaterials, UnusableDisk } from './runners/unable.ts';
+import { storedIn } from './run-cell.ts';
+import { OtherMaterials, UnusableDisk } from './runners/worker-failures.ts';
 import { openCellStore } from './store.ts';
 
 const folder = temporaryFolder();
 const [one, other] = [tinyCell('one'), tinyCell('other')];
 
-test('an outcome comes back as it was written, and a cell that nobody has finished is not there', async () => {
+test('an outcome comes back as it was written, and an unfinished cell has none', async () => {
   const store = openCellStore(join(folder(), 'plain'));
   await store.write(one, tinyOutcome(one.task));
   expect(await store.read(one.key)).toEqual(tinyOutcome(one.task));
@@ -34,39 +34,39 @@ test('a file that was changed or renamed is refused by name', async () => {
 test('a measured cell is not computed again, a failed one is', async () => {
   const store = openCellStore(join(folder(), 'again'));
   let calls = 0;
-  const perform = performing(async ({ task }) => {
+  const runCell = storedIn(store, async ({ task }) => {
     if (++calls === 1) throw new Error('at first');
     return tinyOutcome(task);
-  }, store);
-  expect(await perform(one, unrecorded())).toMatchObject({ kind: 'failed', error: 'at first' });
-  expect(await perform(one, unrecorded())).toEqual(tinyOutcome(one.task));
-  expect(await perform(one, unrecorded())).toEqual(tinyOutcome(one.task));
+  });
+  expect(await runCell(one, unrecorded())).toMatchObject({ kind: 'failed', error: 'at first' });
+  expect(await runCell(one, unrecorded())).toEqual(tinyOutcome(one.task));
+  expect(await runCell(one, unrecorded())).toEqual(tinyOutcome(one.task));
   expect(calls).toBe(2);
 });
 
-test('a wish to stop and missing materials are no outcome: nothing is written', async () => {
+test('a stop and missing materials are no outcome: nothing is written', async () => {
   const store = openCellStore(join(folder(), 'stopped'));
   const missing = new OtherMaterials({ fault: 'data', where: 'model', found: 'another', expected: 'the same' });
-  await expect(performing(() => Promise.reject(missing), store)(one, unrecorded())).rejects.toBe(missing);
+  await expect(storedIn(store, () => Promise.reject(missing))(one, unrecorded())).rejects.toBe(missing);
   const reason = new Error('enough');
   const stopped = { ...unrecorded(), signal: AbortSignal.abort(reason) };
-  await expect(performing(() => Promise.reject(reason), store)(one, stopped)).rejects.toBe(reason);
+  await expect(storedIn(store, () => Promise.reject(reason))(one, stopped)).rejects.toBe(reason);
   expect(await store.read(one.key)).toBeUndefined();
 });
 
-test('a store that cannot be written says nothing about the cell', async () => {
+test('a store that cannot be written is a failure of the disk, not of the cell', async () => {
   const directory = join(folder(), 'unwritable');
   await writeFile(directory, 'a file where the folder should be');
-  const performed = performing(async ({ task }) => tinyOutcome(task), openCellStore(directory))(one, unrecorded());
-  await expect(performed).rejects.toBeInstanceOf(UnusableDisk);
-  await expect(performed).rejects.toMatchObject({ where: join(directory, 'cells') });
+  const outcome = storedIn(openCellStore(directory), async ({ task }) => tinyOutcome(task))(one, unrecorded());
+  await expect(outcome).rejects.toBeInstanceOf(UnusableDisk);
+  await expect(outcome).rejects.toMatchObject({ where: join(directory, 'cells') });
 });
 
-test('a full disk is not the fault of the cell that finds it, a file that is missing is', async () => {
+test('a full disk is no failure of the cell that meets it, a missing file is', async () => {
   const store = openCellStore(join(folder(), 'full'));
   const failing = (code: string) => {
-    const said = Object.assign(new Error(code), { code, syscall: 'write' });
-    return performing(() => Promise.reject(fileProblem('weights.safetensors', said)), store)(one, unrecorded());
+    const error = Object.assign(new Error(code), { code, syscall: 'write' });
+    return storedIn(store, () => Promise.reject(fileProblem('weights.safetensors', error)))(one, unrecorded());
   };
   await expect(failing('ENOSPC')).rejects.toThrow('weights.safetensors: found a full disk');
   await expect(failing('ENOSPC')).rejects.toBeInstanceOf(UnusableDisk);

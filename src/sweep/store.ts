@@ -1,11 +1,10 @@
-/** @file Finished cells on disk, one file each under its key: complete or not there, whoever writes. */
+/** @file Finished cells on disk, a file for each, named by its key: complete or absent, with any number of writers. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badData } from '../errors.ts';
-import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
-import { fileProblem } from '../tensor/files/file-problem.ts';
-import { readJsonIfThere } from '../tensor/files/json-file.ts';
+import { explainingFile } from '../tensor/files/file-problem.ts';
+import { readJsonIfThere, writeJson } from '../tensor/files/json-file.ts';
 import { type Cell, cell, type Outcome, outcome } from './cell.ts';
 
 const stored = z.strictObject({ format: z.literal(1), ...cell.shape, outcome });
@@ -13,7 +12,7 @@ const stored = z.strictObject({ format: z.literal(1), ...cell.shape, outcome });
 const advice = 'delete the file: it is computed again';
 
 export interface CellStore {
-  /** What came of the cell; undefined while it is not finished. */
+  /** The outcome of the cell; undefined while it is not finished. */
   read(key: string): Promise<Outcome | undefined>;
   write(finished: Cell, outcome: Outcome): Promise<void>;
 }
@@ -31,11 +30,9 @@ export function openCellStore(directory: string): CellStore {
       throw badData(path, `the cell ${found.key}`, 'the one it is named after', advice);
     },
     async write(finished, result) {
-      await mkdir(folder, { recursive: true }).catch((error) => {
-        throw fileProblem(folder, error);
-      });
+      await explainingFile(folder, () => mkdir(folder, { recursive: true }));
       const record: z.infer<typeof stored> = { format: 1, ...finished, outcome: result };
-      await writeFileAtomically(pathOf(finished.key), `${JSON.stringify(record, null, 2)}\n`);
+      await writeJson(pathOf(finished.key), record);
     },
   };
 }

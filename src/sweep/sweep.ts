@@ -1,10 +1,10 @@
-/** @file A sweep: every cell that is not finished yet goes to the crew, every outcome into the store, each counted once. */
+/** @file A sweep: runs every cell that is not finished yet and stores every outcome, each once. */
 import type { Cell, Outcome } from './cell.ts';
-import type { CellNews, Crew } from './runners/crew.ts';
+import type { CellNews, CellRunners } from './runners/cell-runners.ts';
 import type { CellStore } from './store.ts';
 
 export interface SweepNews {
-  /** Cells that an earlier attempt has finished. */
+  /** Called for cells that an earlier attempt has finished. */
   readonly kept: (cell: Cell, outcome: Outcome) => void;
   readonly news: (news: CellNews) => void;
 }
@@ -14,13 +14,13 @@ export interface SweepNews {
  * failed in an earlier attempt is tried again.
  *
  * @returns outcomes by key
- * @throws the signal's reason when asked to stop; the first outcome that could not be kept, or news that could not be
- * told; what the crew throws. What was finished until then stays finished
+ * @throws the signal's reason when asked to stop; the first error of storing an outcome or of `news`; what the runners
+ * throw. Cells that were finished by then stay finished
  */
 export async function sweep(
   cells: readonly Cell[],
   store: CellStore,
-  crew: Crew,
+  runners: CellRunners,
   { kept, news }: SweepNews,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Outcome>> {
@@ -28,10 +28,10 @@ export async function sweep(
   const open = new Map<string, Cell>();
   for (const cell of cells) {
     if (outcomes.has(cell.key) || open.has(cell.key)) continue;
-    const earlier = await store.read(cell.key);
-    if (earlier?.kind === 'measured') {
-      outcomes.set(cell.key, earlier);
-      kept(cell, earlier);
+    const stored = await store.read(cell.key);
+    if (stored?.kind === 'measured') {
+      outcomes.set(cell.key, stored);
+      kept(cell, stored);
     } else {
       open.set(cell.key, cell);
     }
@@ -39,31 +39,31 @@ export async function sweep(
   if (open.size === 0) return outcomes;
 
   const writing: Promise<void>[] = [];
-  // Whatever cannot be written down stops the crew: its work would be lost.
-  const trouble = new AbortController();
-  const tell = (told: CellNews) => {
+  // An outcome that cannot be stored stops the runners: further work would be lost as well.
+  const failed = new AbortController();
+  const tell = (happened: CellNews) => {
     try {
-      if (told.kind === 'finished') {
-        const cell = open.get(told.key);
-        if (!cell || outcomes.has(told.key)) return;
-        outcomes.set(told.key, told.outcome);
-        writing.push(keep(store, cell, told.outcome).catch((error) => trouble.abort(error)));
+      if (happened.kind === 'finished') {
+        const cell = open.get(happened.key);
+        if (!cell || outcomes.has(happened.key)) return;
+        outcomes.set(happened.key, happened.outcome);
+        writing.push(keep(store, cell, happened.outcome).catch((error) => failed.abort(error)));
       }
-      news(told);
+      news(happened);
     } catch (error) {
-      trouble.abort(error);
+      failed.abort(error);
     }
   };
   try {
-    await crew.work([...open.values()], tell, AbortSignal.any([signal, trouble.signal]));
+    await runners.run([...open.values()], tell, AbortSignal.any([signal, failed.signal]));
   } finally {
     await Promise.all(writing);
   }
-  trouble.signal.throwIfAborted();
+  failed.signal.throwIfAborted();
   return outcomes;
 }
 
-/** Whoever computed the cell has mostly written it already; a worker elsewhere, or one that died, has not. */
+/** Most outcomes are in the store already; those of workers elsewhere, and of processes that died, are not. */
 async function keep(store: CellStore, cell: Cell, outcome: Outcome): Promise<void> {
   const stored = await store.read(cell.key);
   if (stored?.kind !== 'measured') await store.write(cell, outcome);

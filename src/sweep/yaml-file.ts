@@ -1,14 +1,14 @@
-/** @file Reads YAML files that people write: a bound on their size, a schema, errors that name the line and the key. */
+/** @file Reads YAML files of users: a limit on their size, a schema, errors that name the line and the key. */
 import { isMap, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type AntidoteError, badData } from '../errors.ts';
 import { firstMistake } from '../tensor/files/json-file.ts';
 import { mostTextBytes, readSmallText } from '../tensor/files/text-file.ts';
 
-/** A value that was read, and how to complain about a part of it. */
+/** A value that was read, and the errors about its parts. */
 export interface YamlFile<T> {
   readonly value: T;
-  /** The error of a key whose value is well-formed and yet cannot be meant. */
+  /** The error for a key whose value fits the schema and is wrong all the same. */
   refuse(keys: readonly PropertyKey[], found: string, expected: string, advice?: string): AntidoteError;
 }
 
@@ -33,12 +33,12 @@ export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<Y
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    // What it would warn of, the schema refuses; a library does not write to the terminal.
+    // No warnings: the schema refuses their causes, and a library does not write to the terminal.
     logLevel: 'error',
   });
   const at = (offset: number | undefined) => `${path}:${lines.linePos(offset ?? 0).line || 1}`;
   const [mistake] = document.errors;
-  if (mistake) throw badData(at(mistake.pos[0]), lowerFirst(mistake.message), 'YAML', undefined, mistake);
+  if (mistake) throw badData(at(mistake.pos[0]), lowerFirst(mistake.message), 'YAML', { cause: mistake });
 
   const where = (keys: readonly PropertyKey[]) => {
     const node = nodeOf(document.contents, keys);
@@ -57,17 +57,17 @@ export async function readYaml<T>(path: string, schema: z.ZodType<T>): Promise<Y
 function expanded(document: ReturnType<typeof parseDocument>, path: string): unknown {
   try {
     const value: unknown = document.toJS({ maxAliasCount: mostAliases });
-    // Throws if an alias stands inside what it stands for.
+    // Throws if an alias refers to a value that contains it.
     JSON.stringify(value);
     return value;
   } catch (cause) {
     if (cause instanceof TypeError)
-      throw badData(path, 'an alias inside what it stands for', 'values that end', undefined, cause);
-    throw badData(path, (cause as Error).message.toLowerCase(), `at most ${mostAliases} aliases`, undefined, cause);
+      throw badData(path, 'an alias inside what it stands for', 'values that end', { cause });
+    throw badData(path, (cause as Error).message.toLowerCase(), `at most ${mostAliases} aliases`, { cause });
   }
 }
 
-/** How deep brackets are nested at most. Those in strings count too: there are not as many. */
+/** The deepest nesting of brackets. Those in strings count too: they are few. */
 function bracketsDeep(text: string): number {
   let [depth, deepest] = [0, 0];
   for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
@@ -77,7 +77,7 @@ function bracketsDeep(text: string): number {
   return deepest;
 }
 
-/** The innermost node on the way to the value; for a key of a map, the key itself, since that is what a reader finds. */
+/** The innermost node on the path to the value; for a key of a map, the key itself, because users look for that. */
 function nodeOf(root: unknown, keys: readonly PropertyKey[]): Node | undefined {
   let node = root as Node | undefined;
   for (const key of keys) {

@@ -3,7 +3,7 @@
 const LARGEST_FINITE_ROUNDS_UP_AT = 0x477ff000; // 65520: halfway between 65504, the largest binary16, and 65536
 const SMALLEST_NORMAL = 0x38800000; // 2^-14
 const INFINITY_BITS = 0x7f800000;
-// Adding and taking away 2^52 leaves no fraction bits in a double: round to nearest, ties to even, in hardware.
+// Adding and subtracting 2^52 leaves no fraction bits in a double: round to nearest, ties to even, in hardware.
 const ROUNDING = 2 ** 52;
 
 /** Rounds to the nearest binary16, ties to even; subnormals are kept, overflow is infinity, a NaN is a quiet NaN. */
@@ -20,7 +20,7 @@ export function toFloat16(values: Float32Array): Uint16Array {
       // Subnormals are multiples of 2^-24; 1024 of them are the smallest normal number, whose bits are 1024 as well.
       halves[i] = sign | (Math.abs(values[i]!) * 2 ** 24 + ROUNDING - ROUNDING);
     } else {
-      // Exponent bias 127 becomes 15; the carry of rounding may run into the exponent, which is what is wanted.
+      // Exponent bias 127 becomes 15; rounding may carry into the exponent, as it should.
       halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
     }
   }

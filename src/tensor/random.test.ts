@@ -61,7 +61,7 @@ test('neighbouring streams are not correlated', () => {
   expect(Math.abs(product / n)).toBeLessThan(4 / Math.sqrt(n));
 });
 
-test('uniform numbers fill [0, 1) evenly and one does not tell the next', () => {
+test('uniform numbers fill [0, 1) evenly, and so do pairs of successive ones', () => {
   const random = randomFor(2, 'uniform');
   const n = 400_000;
   const cells = new Int32Array(400); // 20 x 20: pairs of consecutive numbers
@@ -116,7 +116,7 @@ test('integers below a bound are all equally likely, odd bounds and powers of tw
   expect(randomFor(4).integer(1)).toBe(0);
 });
 
-test('a bound that no integer is below is refused', () => {
+test('a bound without integers below it is refused', () => {
   for (const below of [0, -1, 1.5, Number.NaN, 2 ** 33]) {
     expect(() => randomFor(5).integer(below)).toThrow(/whole number/);
   }

@@ -1,4 +1,4 @@
-/** @file Random numbers that depend on nothing but a seed and a path: the same on every machine and after a resume. */
+/** @file Random numbers determined by a seed and a path: the same on every machine and after a resume. */
 import { createHash } from 'node:crypto';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
@@ -20,9 +20,9 @@ const STEP = 2 ** -32;
 /**
  * The generator of (seed, path), independent of the generators of all other seeds and paths.
  *
- * The 128-bit state is taken from SHA-256 of both, so streams do not need to be handed out in any order and none has
- * to be stored: `randomFor(7, 'augment', step)` starts step 1000 as an uninterrupted run would have. A number and a
- * string that looks like it are different paths.
+ * The 128-bit state comes from SHA-256 of both, so the order of calls does not matter and no state is stored:
+ * `randomFor(7, 'augment', step)` starts step 1000 as an uninterrupted run would. The number 7 and the string '7' are
+ * different paths.
  */
 export function randomFor(seed: number, ...path: readonly (string | number)[]): Random {
   const digest = createHash('sha256')
@@ -33,7 +33,7 @@ export function randomFor(seed: number, ...path: readonly (string | number)[]): 
 
   const uniform = () => (generator.next() >>> 0) * STEP;
 
-  // Marsaglia's polar form of Box and Muller: only a logarithm and a square root, so that the numbers do not depend on
+  // Marsaglia's polar form of Box and Muller needs only a logarithm and a square root, so the numbers do not depend on
   // how a version of V8 computes sines.
   const normal = () => {
     if (spare !== undefined) {

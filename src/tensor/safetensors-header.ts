@@ -1,7 +1,7 @@
-/** @file The header of a safetensors file: a strict parser for the small part of JSON that it may be written in. */
+/** @file The header of a safetensors file: a strict parser for its subset of JSON. */
 import { badData } from '../errors.ts';
 
-/** A tensor as the header describes it; nothing has been compared with the rest of the file yet. */
+/** A tensor as the header describes it, not yet compared with the rest of the file. */
 export interface HeaderEntry {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -14,23 +14,23 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What a header may hold at most. Real files stay far below; a hostile one would have us spend memory and time. */
+/** Limits of a header. Real files stay far below; a hostile one would cost memory and time. */
 export const limits = {
-  /** The format's own limit, the same as in its reference reader. */
+  /** The format's own limit, as in its reference reader. */
   headerBytes: 100_000_000,
-  /** Mixtures of experts have tens of thousands in one file, a CLIP some hundreds. */
+  /** Mixtures of experts have tens of thousands, a CLIP some hundreds. */
   tensors: 100_000,
   /** Entries beside the tensors: a handful, each of which may be as long as a list of classes. */
   metadata: 10_000,
   /** Tensors in CLIP models have at most 4 axes. */
   axes: 16,
-  /** Names repeat module paths; one longer than this is no name. Also keeps error messages readable. */
+  /** Names repeat module paths and stay shorter. The limit also keeps error messages readable. */
   nameLength: 1024,
 } as const;
 
 /**
- * Parses the header's text. `JSON.parse` would not do: it keeps the last of two equal keys, so that two readers could
- * see two different tensors under one name, and takes `1e3` and `1.0` for whole numbers.
+ * Parses the header's text. `JSON.parse` is too lenient: it keeps the last of two equal keys, so that two readers could
+ * see different tensors under one name, and accepts `1e3` and `1.0` as whole numbers.
  */
 export function parseHeader(path: string, text: string): Header {
   let at = 0;
@@ -136,7 +136,7 @@ export function parseHeader(path: string, text: string): Header {
   return { entries, metadata: Object.fromEntries(metadata) };
 }
 
-/** A name from the file as an error message may show it. */
+/** A name from the file, shortened and quoted for an error message. */
 export function shown(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
 }

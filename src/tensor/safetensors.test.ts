@@ -12,7 +12,7 @@ import { float32, int64, type Tensor } from './tensor.ts';
 const folder = temporaryFolder();
 let files = 0;
 
-/** A file with any header, true or not, and `data` bytes behind it. */
+/** A file with any header, true or false, and `data` bytes after it. */
 async function fileWith(
   header: unknown,
   data: number | Uint8Array = 0,
@@ -85,7 +85,7 @@ test('half, bfloat16 and double precision are widened to float32, small integers
   expect(await read('byte')).toEqual({ dtype: 'int32', shape: [1], data: Int32Array.of(-3) });
 });
 
-test('a half is written as it is', async () => {
+test('float16 is written unchanged', async () => {
   const path = join(folder(), 'half.safetensors');
   await writeSafetensors(path, { half: { dtype: 'float16', shape: [2], data: Uint16Array.of(0x3c00, 0xc000) } });
   const { tensors } = await openSafetensors(path);
@@ -93,7 +93,7 @@ test('a half is written as it is', async () => {
   expect(await readTensor(tensors.get('half')!)).toEqual(float32([1, -2], [2]));
 });
 
-test('the order in which tensors are handed in does not change the bytes', async () => {
+test('the order of the given tensors does not change the bytes', async () => {
   const [a, b] = [join(folder(), 'a.safetensors'), join(folder(), 'b.safetensors')];
   const [x, y, z] = [float32([1, 2], [2]), int64([3], [1]), float32([4], [1])];
   await writeSafetensors(a, { x, y, z }, { p: '1', q: '2' });
@@ -101,7 +101,7 @@ test('the order in which tensors are handed in does not change the bytes', async
   expect(await readFile(a)).toEqual(await readFile(b));
 });
 
-test('every tensor lies at a multiple of its element size, whatever the names', async () => {
+test('every tensor lies at a multiple of its element size, for any names', async () => {
   for (const name of ['a', 'ab', 'abc', 'abcdefg']) {
     const path = join(folder(), 'aligned.safetensors');
     await writeSafetensors(path, {
@@ -120,7 +120,7 @@ test('a file without tensors is a file', async () => {
   expect((await openSafetensors(await fileWith(' { "__metadata__" : { } } \n'))).metadata).toEqual({});
 });
 
-test('a pipe is refused instead of waited for', async (context) => {
+test('a pipe is refused without waiting', async (context) => {
   if (process.platform === 'win32') return context.skip('needs named pipes');
   const path = join(folder(), 'pipe');
   execFileSync('mkfifo', [path]);
@@ -157,7 +157,7 @@ test('axis bomb and name bomb: more axes than any tensor has and names as long a
   expect(await refusal(await fileWith({ ['a'.repeat(1025)]: entry('U8', [1], [0, 1]) }, 1))).toMatch('1025 characters');
 });
 
-test('note bomb and tensor bomb: more of either than any file has are refused as soon as they are too many', async () => {
+test('note bomb and tensor bomb: too many of either are refused as soon as the limit is passed', async () => {
   const many = (count: number, value: string) =>
     `{${Array.from({ length: count }, (_, i) => `"${i}":${value}`).join(',')}}`;
   expect(await refusal(await fileWith(`{"__metadata__":${many(limits.metadata + 1, '""')}}`))).toMatch(

@@ -1,13 +1,13 @@
 /** @file Safetensors files: where each tensor lies, reading one of them, writing a new file. */
 import type { FileHandle } from 'node:fs/promises';
-import { AntidoteError, badData } from '../errors.ts';
+import { badData, internalError } from '../errors.ts';
 import { writeAtomically } from './files/atomic-file.ts';
 import { readBytes, withFile } from './files/file-bytes.ts';
 import { fromBfloat16, fromFloat16 } from './float16.ts';
 import { type HeaderEntry, limits, parseHeader, shown } from './safetensors-header.ts';
 import { type DType, elements, type StoredDType, type StoredTensor, type Tensor } from './tensor.ts';
 
-/** The format's names for element types, and their sizes in bytes. Its others (8-bit floats, unsigned integers) are refused. */
+/** The format's names for element types, with sizes in bytes. Others (8-bit floats, unsigned integers) are refused. */
 const stored: Readonly<Record<string, { readonly dtype: StoredDType; readonly bytes: number }>> = {
   F64: { dtype: 'float64', bytes: 8 },
   F32: { dtype: 'float32', bytes: 4 },
@@ -43,10 +43,10 @@ export interface SafetensorsFile {
 }
 
 /**
- * Reads the header of a safetensors file and checks it completely: every tensor has a known element type, its bytes
- * are as many as its shape says, and the tensors cover the rest of the file without gap or overlap, as the format
- * demands. So what it returns can be mapped without further checks as long as the file does not change.
- * Throws a data error that names the file and, where one is to blame, the tensor.
+ * Reads the header of a safetensors file and checks it completely: every tensor has a known element type and as many
+ * bytes as its shape needs, and the tensors cover the rest of the file without gap or overlap, as the format demands.
+ * The result can be mapped without further checks as long as the file does not change.
+ * Throws a data error that names the file and, if one is at fault, the tensor.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return withFile(path, 'a safetensors file', (file, size) => readHeader(path, file, size));
@@ -81,7 +81,7 @@ function locate(path: string, name: string, entry: HeaderEntry, dataStart: numbe
   if (!type) throw badData(where, `the element type ${shown(entry.dtype)}`, `one of ${Object.keys(stored).join(', ')}`);
   const [begin, end] = entry.dataOffsets;
   const length = elements(entry.shape) * type.bytes;
-  // A product beyond 2^53 is not exact, but it cannot be equal to a difference of offsets either: those are smaller.
+  // A product beyond 2^53 is inexact, but cannot equal a difference of offsets, which is smaller.
   if (begin > end || end - begin !== length) {
     throw badData(
       where,
@@ -123,7 +123,7 @@ export async function readTensor(tensor: StoredTensor): Promise<Tensor> {
   });
 }
 
-/** The same, but half precision stays half precision, its bits in 16-bit whole numbers. The shape is that of the file. */
+/** Like {@link readTensor}, but float16 stays float16, as raw bits. The shape is that of the file. */
 export async function readKeepingHalf(tensor: StoredTensor): Promise<Tensor> {
   const { path, dtype, shape, offset, length } = tensor;
   if (dtype !== 'float16') return readTensor(tensor);
@@ -131,7 +131,7 @@ export async function readKeepingHalf(tensor: StoredTensor): Promise<Tensor> {
   return { dtype, shape, data: new Uint16Array(buffer) };
 }
 
-/** Moves numbers that lie in another order of axes than the shape says. */
+/** Reorders numbers whose axes the file keeps in another order than the shape. */
 function inOrderOfShape<T extends Tensor>(tensor: T, axes: readonly number[]): T {
   const { shape, data } = tensor;
   const strides = new Array<number>(shape.length).fill(0);
@@ -180,7 +180,8 @@ function widen({ dtype, shape }: StoredTensor, bytes: ArrayBuffer): Tensor {
 
 /**
  * Writes a safetensors file: complete under its name or not at all. The same tensors and metadata give the same bytes:
- * wider element types first (as the reference writer does, so that every tensor is aligned to its elements), then by name.
+ * wider element types first (as the reference writer does, so that every tensor is aligned to its elements), then by
+ * name.
  */
 export async function writeSafetensors(
   path: string,
@@ -211,12 +212,11 @@ function headerFor(
   let end = 0;
   for (const [name, { dtype, shape, data }] of inOrder) {
     if (name === '__metadata__' || name.length > limits.nameLength || data.length !== elements(shape)) {
-      throw new AntidoteError({
-        fault: 'internal',
-        where: `${path}: tensor ${shown(name)}`,
-        found: `${data.length} numbers for shape [${shape.join(', ')}]`,
-        expected: 'a tensor with a usable name and as many numbers as its shape says',
-      });
+      throw internalError(
+        `${path}: tensor ${shown(name)}`,
+        `${data.length} numbers for shape [${shape.join(', ')}]`,
+        'a tensor with a usable name and as many numbers as its shape says',
+      );
     }
     const begin = end;
     end += data.byteLength;

@@ -25,7 +25,7 @@ test('a file that cannot be read is named', async () => {
   await expect(sha256OfFile(folder())).rejects.toThrow('found a folder');
 });
 
-test('a device, which may have no end, and a pipe, which may never begin, are refused', async (context) => {
+test('a device, which may be endless, and a pipe, which may stay silent, are refused', async (context) => {
   if (process.platform === 'win32') return context.skip('needs named pipes');
   await expect(sha256OfFile('/dev/zero')).rejects.toThrow('/dev/zero: found a device or pipe, expected a file');
   const pipe = join(folder(), 'pipe');

@@ -2,7 +2,7 @@
 
 export type Shape = readonly number[];
 
-/** Element types that cross the border to the engine. `float16` is kept as raw bits. */
+/** Element types that the engine takes. `float16` is kept as raw bits. */
 export type DType = 'float32' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 
 export interface DataOf {
@@ -44,10 +44,15 @@ export interface StoredTensor {
   /** Bytes. */
   readonly length: number;
   /**
-   * The axes in the order in which the file keeps them, slowest first: [1, 0] for a matrix that lies there transposed.
-   * Left out where it is the order of `shape`, as always in safetensors.
+   * The axes in the file's order, slowest first: [1, 0] for a matrix that is stored transposed. Left out where it is
+   * the order of `shape`, as always in safetensors.
    */
   readonly axes?: readonly number[];
+}
+
+/** `float32 [2, 3]`, as messages show it. */
+export function showType(type: StoredDType, shape: Shape): string {
+  return `${type} [${shape.join(', ')}]`;
 }
 
 export function elements(shape: Shape): number {
@@ -83,4 +88,11 @@ export function rootMeanSquare({ data }: Tensor<'float32'>): number {
 
 export function int64(values: readonly number[] | Int32Array, shape: Shape): Tensor<'int64'> {
   return { dtype: 'int64', shape, data: BigInt64Array.from(Array.from(values, BigInt)) };
+}
+
+/** Divides a vector by its length, in place. A zero vector stays unchanged. */
+export function scaleToUnit(vector: Float32Array | Float64Array): void {
+  const length = Math.hypot(...vector);
+  if (length === 0) return;
+  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
 }

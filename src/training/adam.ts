@@ -1,5 +1,4 @@
-/** @file Adam with decoupled weight decay, as values of the graph that it updates (Loshchilov & Hutter, arXiv 1711.05101). */
-
+/** @file Adam with decoupled weight decay, as values of a graph (Loshchilov & Hutter, arXiv 1711.05101). */
 import { add, div, mul, sqrt, sub } from '../graph/elementwise.ts';
 import type { StateValue } from '../graph/graph.ts';
 import { constant, input } from '../graph/leaves.ts';
@@ -10,7 +9,7 @@ export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Share of a parameter that is taken off per unit of learning rate, by parameter name. */
+  /** Share of a parameter that is subtracted per unit of learning rate, by parameter name. */
   readonly weightDecay: (name: string) => number;
 }
 
@@ -18,12 +17,12 @@ export interface AdamOptions {
 export const adamDefaults: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: () => 0 };
 
 /**
- * One step of AdamW, term for term as `torch.optim.AdamW`. The scalars that change from step to step are inputs; feed
- * them with {@link adamFeeds}.
+ * One step of AdamW, term for term as `torch.optim.AdamW`. The scalars that change from step to step are inputs, fed by
+ * {@link adamFeeds}.
  *
  * @param parameters input values under training, by name
  * @param gradients of the loss, in the order of `parameters`
- * @returns what becomes of the parameters and of their moments (`name.mean`, `name.square`)
+ * @returns the next values of the parameters and of their moments (`name.mean`, `name.square`)
  */
 export function adam(
   parameters: ReadonlyMap<string, Value>,
@@ -66,7 +65,7 @@ export function adamFeeds(step: number, rate: number, options: AdamOptions = ada
   };
 }
 
-/** State to start from: the given parameters, and moments of zero. */
+/** Initial state: the given parameters, and moments of zero. */
 export function adamStart(parameters: Readonly<Record<string, Tensor<'float32'>>>): Record<string, Tensor> {
   const state: Record<string, Tensor> = {};
   for (const [name, parameter] of Object.entries(parameters)) {

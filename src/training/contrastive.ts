@@ -1,4 +1,4 @@
-/** @file The losses that CLIPs are trained with, image-text contrast and class proxies, and training from scratch with both. */
+/** @file CLIP's training losses, image-text contrast and class proxies, and training of all parameters with both. */
 import type { ClipConfig } from '../clip/config.ts';
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Engine, Tensors } from '../engine/engine.ts';
@@ -21,7 +21,7 @@ export interface Pairs {
   readonly ids: Tensor<'int64'>;
   /** Position of each end mark, int64 [batch]. */
   readonly ends: Tensor<'int64'>;
-  /** Pairs of equal group are matches of one another: their captions mean the same thing. Rows of the proxies. */
+  /** Pairs of equal group match one another: their captions mean the same. Indices of proxies. */
   readonly groups: Int32Array;
 }
 
@@ -35,41 +35,45 @@ export interface ContrastiveOptions {
   readonly weightDecay: number;
   /** Largest norm of the whole gradient. */
   readonly clipNorm: number;
-  /** Share of the average that each step keeps; the averaged weights are what training returns. */
+  /** Share of the running average that each step keeps; training returns the averaged weights. */
   readonly average: number;
   readonly saveEvery: number;
 }
 
-/** CLIP's own second moment decay and epsilon for residual networks (Radford et al., arXiv 2103.00020, table 18). */
+export interface ContrastiveTraining extends ContrastiveOptions {
+  readonly config: ClipConfig;
+  /** Parameters by OpenAI's names. */
+  readonly start: Readonly<Record<string, Tensor<'float32'>>>;
+  /** First values of the proxies, [groups, embedding]. */
+  readonly proxies: Tensor<'float32'>;
+  /** The batch of a step, counted from 1; must depend on nothing else. */
+  readonly pairs: (step: number) => Pairs | Promise<Pairs>;
+  /** Called after every step; its result is added to the event. */
+  readonly measure?: (step: number, parameters: () => Promise<Tensors>) => Promise<Record<string, number> | undefined>;
+}
+
+/** CLIP's second moment decay and epsilon for residual networks (Radford et al., arXiv 2103.00020, table 18). */
 const adamOfClip = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6 };
 
-/** State of the proxies, beside parameters by OpenAI's names, none of which is called so. */
+/** Name of the proxies among the parameters by OpenAI's names, none of which is called so. */
 const proxyTable = 'proxies';
 
 /**
  * Trains all parameters.
  *
- * A small batch shows a picture few of the other meanings there are. So every group has a *proxy*, a learned direction
- * that stands for all its pictures and texts (Movshovitz-Attias et al., arXiv 1703.07464): pictures and texts of a step
- * are compared with the proxies of all groups as well as with each other. Proxies are not part of the model.
+ * A small batch contains few negatives. So every group has a *proxy*, a learned direction that stands for all its pictures
+ * and texts (Movshovitz-Attias et al., arXiv 1703.07464): pictures and texts of a step are compared with the proxies of
+ * all groups as well as with each other. Proxies are not part of the model.
  *
- * @param start parameters by OpenAI's names
- * @param proxies where the proxies start, [groups, embedding]
- * @param pairs the batch of a step (from 1); must depend on nothing else
- * @param measure called after every step; what it returns is added to the event
  * @returns averaged parameters, running statistics included
  */
 export async function trainContrastive(
   engine: Engine,
-  config: ClipConfig,
-  start: Readonly<Record<string, Tensor<'float32'>>>,
-  proxies: Tensor<'float32'>,
-  pairs: (step: number) => Pairs | Promise<Pairs>,
-  options: ContrastiveOptions,
+  training: ContrastiveTraining,
   recorder: Recorder,
-  measure: (step: number, parameters: () => Promise<Tensors>) => Promise<Record<string, number> | undefined>,
 ): Promise<Record<string, Tensor<'float32'>>> {
-  const { steps, batch, length, rate, warmup, weightDecay, clipNorm, average, saveEvery } = options;
+  const { config, start, proxies, pairs, measure } = training;
+  const { steps, batch, length, rate, warmup, weightDecay, clipNorm, average, saveEvery } = training;
   const groupCount = proxies.shape[0]!;
   const trained = await trainClip(
     engine,
@@ -97,30 +101,30 @@ export async function trainContrastive(
       clipNorm,
       average,
       saveEvery,
-      measure: (step, parameters) => measure(step, async () => modelOf(await parameters())),
+      ...(measure && { measure: (step, parameters) => measure(step, async () => modelOf(await parameters())) }),
     },
     recorder,
   );
   return modelOf(trained);
 }
 
-/** The parameters without the proxies, which are not part of the model. */
+/** The parameters without the proxies. */
 function modelOf<T>({ [proxyTable]: _, ...parameters }: Readonly<Record<string, T>>): Record<string, T> {
   return parameters;
 }
 
 /**
- * CLIP's own loss: every picture finds its caption among those of the batch, and every caption its picture (InfoNCE).
+ * CLIP's loss: symmetric InfoNCE, pictures to captions and captions to pictures.
  *
- * @param images unit rows, [batch, embedding]; `texts` likewise, row by row their captions
- * @param targets which captions are matches of each picture, [batch, batch], rows summing to 1, symmetric (`matches`)
+ * @param images unit rows, [batch, embedding]; `texts` likewise, their captions row by row
+ * @param targets which captions match each picture, [batch, batch], rows summing to 1, symmetric (`matches`)
  */
 export function symmetricContrast(images: Value, texts: Value, scale: Value, targets: Value): Value {
   const logits = mul(matMul(images, transpose(texts, [1, 0])), scale);
   return mul(add(crossEntropy(logits, targets), crossEntropy(transpose(logits, [1, 0]), targets)), 0.5);
 }
 
-/** One-hot targets [batch, groupCount]: which proxy is a pair's own. */
+/** One-hot targets [batch, groupCount]: the proxy of each pair. */
 function memberships(groups: Int32Array, groupCount: number): Tensor<'float32'> {
   const data = new Float32Array(groups.length * groupCount);
   groups.forEach((group, row) => {
@@ -129,7 +133,7 @@ function memberships(groups: Int32Array, groupCount: number): Tensor<'float32'> 
   return float32(data, [groups.length, groupCount]);
 }
 
-/** Soft targets [batch, batch]: each row spreads its weight evenly over the columns of its own group. */
+/** Soft targets [batch, batch]: each row spreads its weight evenly over the columns of its group. */
 export function matches(groups: Int32Array): Tensor<'float32'> {
   const batch = groups.length;
   const data = new Float32Array(batch * batch);

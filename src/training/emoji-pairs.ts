@@ -1,4 +1,4 @@
-/** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, never twice alike. */
+/** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, augmented anew each time. */
 
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/augment.ts';
@@ -6,15 +6,15 @@ import { captionFor, captionTemplates } from '../data/emoji/captions.ts';
 import type { Drawing } from '../data/emoji/emoji.ts';
 import { randomFor } from '../tensor/random.ts';
 
-/** Pictures with their captions. Pairs of equal group mean the same thing. */
-export interface CaptionedPictures {
+/** The pictures of one step with their captions. Pairs of equal group mean the same thing. */
+export interface CaptionedBatch {
   readonly pictures: Pictures;
   readonly captions: readonly string[];
   readonly groups: Int32Array;
 }
 
 /** The pairs of a step, counted from 1. Depends on nothing but the step. */
-export type CaptionedStream = (step: number) => CaptionedPictures;
+export type CaptionedStream = (step: number) => CaptionedBatch;
 
 /**
  * Augmented drawings in an order that is shuffled anew every epoch; a last, incomplete batch is left out.
@@ -45,7 +45,7 @@ export function emojiStream(
   };
 }
 
-/** Texts whose tokens are all that any caption of these drawings can hold. */
+/** Texts whose tokens include all tokens of any caption of these drawings. */
 export function possibleWords(drawings: readonly Drawing[], extraTemplates: readonly string[]): string[] {
   const classes = new Set(drawings.map((drawing) => drawing.class));
   const templates = [...captionTemplates, ...extraTemplates].map((template) => template.replace('{}', ''));

@@ -7,7 +7,7 @@ import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { type Optimisation, optimise, scalar } from './optimise.ts';
 
-/** x <- 0.9 x + step, so that every step, and its order, shows in the result. */
+/** x <- 0.9 x + step: the result depends on every step and its order. */
 function counting(steps: number): Optimisation {
   const x = input('x', [2]);
   const next = add(mul(x, 0.9), input('step', [2]));
@@ -40,7 +40,7 @@ function memory(stopAfter = Number.POSITIVE_INFINITY) {
   return { recorder, events, saved: () => saved };
 }
 
-test('a run stopped at any step and gone on with ends with the same state, bit for bit', async () => {
+test('a run stopped at any step and resumed ends with the same state, bit for bit', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const whole = await optimise(engine, counting(8), memory().recorder());
   for (const stopAfter of [1, 2, 3, 5, 7]) {
@@ -68,7 +68,7 @@ test('a finished stage is not run again', async () => {
   await engine.close();
 });
 
-test('an error while the next batch is made ends the run with that error', async () => {
+test('an error in the next batch ends the run with that error', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const failing: Optimisation = {
     ...counting(8),

@@ -1,4 +1,4 @@
-/** @file The one training loop: run a graph's step many times, record, save, stop when asked, go on where it stopped. */
+/** @file The one training loop: runs a graph's step many times, records, saves, stops on a signal and resumes. */
 import type { Engine, Program, Tensors } from '../engine/engine.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Recorder, RunEvent } from '../runs/recorder.ts';
@@ -7,16 +7,16 @@ import type { Tensor } from '../tensor/tensor.ts';
 export interface Optimisation {
   /** Names events and checkpoints. */
   readonly stage: string;
-  /** One step: reads and replaces its state, and tells the loss. A program where one graph would need too much memory. */
+  /** One step: reads and replaces its state. A program instead of a graph where one graph would need too much memory. */
   readonly graph: Graph | ((engine: Engine) => Promise<Program>);
   /** State before the first step. */
   readonly start: Tensors;
   readonly steps: number;
   /** Steps between checkpoints. */
   readonly saveEvery: number;
-  /** Inputs of a step, counted from 1. Must depend on nothing but the step, so that a resumed run repeats itself. */
+  /** Inputs of a step, counted from 1. Must depend on nothing but the step, so that a resumed run repeats them. */
   readonly feeds: (step: number) => Tensors | Promise<Tensors>;
-  /** What is recorded of a step. `outputs` are the graph's; `state` reads what the engine keeps. */
+  /** The event of a step, if any. `outputs` are the graph's; `state` reads the engine's state. */
   readonly measure: (
     step: number,
     outputs: Tensors,
@@ -25,7 +25,7 @@ export interface Optimisation {
 }
 
 /**
- * Runs to the end, from the stage's checkpoint where there is one.
+ * Runs to the last step, from the stage's checkpoint where there is one.
  *
  * @returns the state after the last step
  * @throws the reason of `recorder.signal` when aborted, after saving
@@ -47,12 +47,12 @@ export async function optimise(
     let upcoming = feeds(done + 1);
     while (done < steps) {
       if (recorder.signal.aborted) {
-        await Promise.allSettled([upcoming]); // What it reads with may end when this returns.
+        await Promise.allSettled([upcoming]); // The caller may close its files when this returns.
         await save();
         throw recorder.signal.reason;
       }
       const running = program.run(await upcoming);
-      // The next batch is made on this thread while the engine works on its own.
+      // This thread makes the next batch while the engine runs on its own thread.
       if (done + 2 <= steps) upcoming = feeds(done + 2);
       const [outputs] = await Promise.all([running, upcoming]);
       done++;

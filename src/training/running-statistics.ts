@@ -1,22 +1,21 @@
-/** @file Batch normalisation while weights change: statistics of the batch, and running statistics that are right after it. */
+/** @file Batch normalisation in training: with statistics of the batch, and running statistics recomputed after it. */
 import type { ClipConfig } from '../clip/config.ts';
 import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
 import type { BatchNormalisation } from '../clip/modified-resnet.ts';
 import { liveParameters, type ParameterValues } from '../clip/parameters.ts';
 import type { Pictures } from '../clip/pictures/pictures.ts';
-import type { Engine } from '../engine/engine.ts';
-import { withProgram } from '../engine/with-program.ts';
+import { type Engine, withProgram } from '../engine/engine.ts';
 import { mul } from '../graph/elementwise.ts';
 import { constant, input } from '../graph/leaves.ts';
 import { batchNormTraining } from '../graph/normalization.ts';
 import type { Value } from '../graph/value.ts';
 import { elements, float32, type Tensor } from '../tensor/tensor.ts';
 
-/** Running statistics of batch normalisation: no gradient moves them. */
+/** Whether a parameter is a running statistic of batch normalisation, which no gradient updates. */
 export const isStatistic = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
 
-/** Batch normalisation as in training; `statistics` fills with what the running statistics are to follow. */
+/** Batch normalisation with the batch's statistics, which it collects in `statistics` for the running ones. */
 export function batchStatistics(parameters: ParameterValues): {
   normalise: BatchNormalisation;
   statistics: ReadonlyMap<string, Value>;
@@ -26,7 +25,7 @@ export function batchStatistics(parameters: ParameterValues): {
     const { y, mean, variance } = batchNormTraining(x, parameters(`${name}.weight`), parameters(`${name}.bias`));
     const count = elements(x.shape) / x.shape[1]!;
     statistics.set(`${name}.running_mean`, mean);
-    // Running variances are unbiased, as PyTorch's.
+    // Running variances are unbiased, as in PyTorch.
     statistics.set(`${name}.running_var`, mul(variance, count / (count - 1)));
     return y;
   };
@@ -34,8 +33,8 @@ export function batchStatistics(parameters: ParameterValues): {
 }
 
 /**
- * Running statistics as they would be after pictures without end: means over batches, with weights that no longer change
- * (PyTorch's `torch.optim.swa_utils.update_bn`). None where the image tower has no batch normalisation.
+ * Running statistics of fixed weights: means over batches (PyTorch's `torch.optim.swa_utils.update_bn`). None where the
+ * image tower has no batch normalisation.
  *
  * @param batch pictures of every batch
  * @param batches read one after another

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { warmupCosine } from './schedule.ts';
 
-test('the rate rises in a line, peaks at the end of the warm-up, and falls to nearly zero', () => {
+test('the rate rises linearly, peaks at the end of the warm-up, and falls to nearly zero', () => {
   const rate = (step: number) => warmupCosine(step, 100, 1, 10);
   expect(rate(1)).toBeCloseTo(0.1);
   expect(rate(10)).toBe(1);

@@ -1,4 +1,4 @@
-/** @file Learning rates over the course of a training. */
+/** @file Learning rate schedules. */
 
 /**
  * Linear warm-up, then half a cosine down to zero.

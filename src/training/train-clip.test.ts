@@ -3,7 +3,7 @@ import { loadParameters } from '../clip/load.ts';
 import { openedTinyClip } from '../defenses/tiny-clip.test-support.ts';
 import { add, mul } from '../graph/elementwise.ts';
 import { mean } from '../graph/reduction.ts';
-import { unrecorded } from '../runs/unrecorded.ts';
+import { unrecorded } from '../runs/recorder.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { float32, int64 } from '../tensor/tensor.ts';
 import { trainClip } from './train-clip.ts';
@@ -45,7 +45,7 @@ async function logScaleAfter(start: number, steps: number, direction: 1 | -1): P
   return trained.logit_scale!.data[0]!;
 }
 
-test('the logit scale is stored within its bound as well as used within it, and can leave it again', async () => {
+test('the stored logit scale stays within its bound, and can move away from the bound again', async () => {
   expect(await logScaleAfter(bound - 0.5 * rate, 3, 1)).toBe(Math.fround(bound));
   expect(await logScaleAfter(Math.fround(bound), 1, -1)).toBeCloseTo(bound - rate, 4);
   expect(await logScaleAfter(2, 1, 1)).toBeCloseTo(2 + rate, 4);

@@ -1,4 +1,4 @@
-/** @file Training all weights of a CLIP: the loss is handed in, what surrounds it is the same for everyone. */
+/** @file Training all weights of a CLIP with any loss. */
 import type { ClipConfig } from '../clip/config.ts';
 import { pixelsOf } from '../clip/encode-pictures.ts';
 import { imageTower } from '../clip/image-tower.ts';
@@ -15,19 +15,19 @@ import type { Value } from '../graph/value.ts';
 import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type AdamOptions, adam, adamFeeds, adamStart } from './adam.ts';
-import { gradientNorm, shortened } from './clip-gradients.ts';
+import { clipByNorm, gradientNorm } from './gradient-clipping.ts';
 import { type Optimisation, optimise, scalar } from './optimise.ts';
 import { batchStatistics, isStatistic } from './running-statistics.ts';
 
-/** What a loss sees of one step. Embeddings have unit length and are those of the weights under training. */
+/** Inputs of a loss in one step. Embeddings have unit length and are computed with the weights under training. */
 export interface TrainedBatch {
   /** [pictures, embedding] */
   readonly images: Value;
   /** [texts, embedding] */
   readonly texts: Value;
-  /** What cosines are multiplied with: exp(logit_scale), kept from exceeding 100 as in CLIP. */
+  /** Factor of the cosines: exp(logit_scale), at most 100 as in CLIP. */
   readonly scale: Value;
-  /** What the embeddings were made from: pixels in [0, 1], token ids, positions of the end marks. */
+  /** Sources of the embeddings: pixels in [0, 1], token ids, positions of the end marks. */
   readonly pixels: Value;
   readonly ids: Value;
   readonly ends: Value;
@@ -35,10 +35,10 @@ export interface TrainedBatch {
   readonly parameters: ParameterValues;
 }
 
-/** Losses by name. `loss` is descended, the others are recorded beside it. Inputs of its own are fed by `feeds`. */
+/** Losses by name. `loss` is minimised, the others are only recorded. Further inputs are fed by `feeds`. */
 export type ClipLoss = (batch: TrainedBatch) => Readonly<Record<string, Value>> & { readonly loss: Value };
 
-/** Inputs of one step, and whatever the loss reads besides. */
+/** Inputs of one step, and further inputs of the loss. */
 export interface ClipFeeds extends Tensors {
   /** [pictures, 3, size, size] */
   readonly pictures: Pictures;
@@ -52,7 +52,7 @@ export interface ClipTraining {
   /** Names events and the checkpoint. */
   readonly stage: string;
   readonly config: ClipConfig;
-  /** Parameters by OpenAI's names, and whatever else the loss trains. */
+  /** Parameters by OpenAI's names, and other values that the loss trains. */
   readonly start: Readonly<Record<string, Tensor<'float32'>>>;
   /** Rows of one step, and tokens of the padded texts. */
   readonly rows: { readonly pictures: number; readonly texts: number; readonly length: number };
@@ -63,18 +63,18 @@ export interface ClipTraining {
   /** Learning rate of a step. */
   readonly rate: (step: number) => number;
   readonly adam: Omit<AdamOptions, 'weightDecay'>;
-  /** Of the parameters for which {@link decays} holds. */
+  /** For the parameters for which {@link decays} holds. */
   readonly weightDecay: number;
-  /** Largest norm of the whole gradient; not cut if left out. */
+  /** Largest norm of the whole gradient; not clipped if left out. */
   readonly clipNorm?: number;
-  /** Share of the average that each step keeps; averaged weights are then what training returns. */
+  /** Share of the running average that each step keeps; training then returns the averaged weights. */
   readonly average?: number;
   readonly saveEvery: number;
-  /** Called after every step; what it returns is added to the event. */
+  /** Called after every step; its result is added to the event. */
   readonly measure?: (step: number, parameters: () => Promise<Tensors>) => Promise<Record<string, number> | undefined>;
 }
 
-/** The logit scale is kept from exceeding 100, as in CLIP. */
+/** The logit scale is at most 100, as in CLIP. */
 const largestLogScale = Math.log(100);
 const withinLogScale = (x: Value) => clip(x, -largestLogScale, largestLogScale);
 
@@ -83,19 +83,19 @@ const statisticsKept = 0.9;
 
 /**
  * Whether weight decay applies: not to gains, biases and the logit scale, as in CleanCLIP and open_clip, nor to the
- * text tower's positions, which decay in both of them. As in open_clip, rank tells gains and biases; CleanCLIP goes by
- * names, by which the gains of ResNet's shortcuts and ViT's class embedding decay too.
+ * text tower's positions, which decay in both of them. Gains and biases are recognised by rank, as in open_clip;
+ * CleanCLIP goes by names, by which the gains of ResNet's shortcuts and ViT's class embedding decay too.
  */
 export const decays = (name: string, rank: number) => rank > 1 && name !== 'positional_embedding';
 
 /**
  * Trains everything in `start`.
  *
- * Batch normalisation works with the statistics of the batch, and running statistics follow them: the published code of
- * CleanCLIP and of PAR trains and fine-tunes so (`model.train()`). With the old ones held fixed a tuned model would go on
- * being normalised by what the poisoned one saw, poison included.
+ * Batch normalisation uses the statistics of the batch, and running statistics follow them, as in the published code of
+ * CleanCLIP and PAR (`model.train()`). With fixed running statistics, a tuned model would still be normalised by those of
+ * the poisoned training.
  *
- * @returns what `start` became, running statistics included
+ * @returns the trained values of `start`, running statistics included
  */
 export async function trainClip(
   engine: Engine,
@@ -147,8 +147,8 @@ function trainingStep(training: ClipTraining, adamOptions: AdamOptions): { graph
 
   const raw = gradients(losses.loss, [...learned.values()]);
   const norm = gradientNorm(raw);
-  const state = adam(learned, clipNorm === undefined ? raw : shortened(raw, norm, clipNorm), adamOptions);
-  // Beyond the bound it would have no gradient: carried there by its moments, it could not come back.
+  const state = adam(learned, clipNorm === undefined ? raw : clipByNorm(raw, norm, clipNorm), adamOptions);
+  // Beyond the bound it has no gradient: moved there by its moments, it could not return.
   state.logit_scale = { input: values.get('logit_scale')!, next: withinLogScale(state.logit_scale!.next) };
   for (const [name, value] of statistics) {
     const running = values.get(name)!;
@@ -185,7 +185,7 @@ function startState({ start, average }: ClipTraining): Record<string, Tensor> {
   };
 }
 
-/** The parameters out of the whole state: their averages where there are any. */
+/** The parameters in the whole state: their averages where there are any. */
 function trained(state: Tensors, start: Readonly<Record<string, Tensor>>): Record<string, Tensor<'float32'>> {
   return Object.fromEntries(
     Object.keys(start).map((name) => [name, (state[`${name}.average`] ?? state[name]) as Tensor<'float32'>]),

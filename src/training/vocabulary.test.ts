@@ -4,7 +4,7 @@ import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { encodeCaptions, pickRows, replaceRows, spreadRows, usedTokens } from './vocabulary.ts';
 
-test('used rows go back to where they came from, and all others are zero', async () => {
+test('spread rows are at their tokens, and all others are zero', async () => {
   const tokenizer = await openClipTokenizer(77);
   const used = usedTokens(['a red apple', 'banana'], tokenizer);
   const random = randomFor(3, 'table');
@@ -24,7 +24,7 @@ test('used rows go back to where they came from, and all others are zero', async
   expect(kept).toBe(used.tokens.length);
 });
 
-test('trained rows go back into the table, and every other row stays as it was', async () => {
+test('trained rows replace those of their tokens, and every other row is unchanged', async () => {
   const tokenizer = await openClipTokenizer(77);
   const used = usedTokens(['banana'], tokenizer);
   const table = float32(

@@ -1,8 +1,8 @@
-/** @file The part of a vocabulary that some texts use, so that training need not carry the rest. */
+/** @file The tokens that some texts use, so that training leaves the rest of the vocabulary out. */
 import type { Tokenizer } from '../clip/clip.ts';
 import { float32, int64, rowsAt, type Tensor } from '../tensor/tensor.ts';
 
-/** Tokens in use. Training numbers them 0, 1, ... in the order of `tokens`. */
+/** Tokens in use, numbered 0, 1, ... in the order of `tokens` during training. */
 export interface UsedTokens {
   /** Ids of the whole vocabulary, ascending. The end mark is the largest, as in the whole vocabulary. */
   readonly tokens: readonly number[];
@@ -17,18 +17,18 @@ export function usedTokens(texts: Iterable<string>, tokenizer: Tokenizer): UsedT
   return { tokens, numberOf: new Map(tokens.map((token, number) => [token, number])) };
 }
 
-/** Rows of the used tokens out of a table of all, [vocabulary, width] to [used, width]. */
+/** The rows of the used tokens, [vocabulary, width] to [used, width]. */
 export function pickRows(table: Tensor<'float32'>, { tokens }: UsedTokens): Tensor<'float32'> {
   return rowsAt(table, tokens);
 }
 
-/** A table of all tokens in which those that were never used are zero: they cost nothing once compressed. */
+/** A table of all tokens with zeros for the unused ones, which compress to almost nothing. */
 export function spreadRows(rows: Tensor<'float32'>, used: UsedTokens, vocabulary: number): Tensor<'float32'> {
   const width = rows.shape[1]!;
   return replaceRows(float32(new Float32Array(vocabulary * width), [vocabulary, width]), rows, used);
 }
 
-/** A table with the rows of the used tokens put in place; all others stay what they were. */
+/** A table with the rows of the used tokens replaced; all others are unchanged. */
 export function replaceRows(
   table: Tensor<'float32'>,
   rows: Tensor<'float32'>,
@@ -42,7 +42,7 @@ export function replaceRows(
   return float32(data, table.shape);
 }
 
-/** Captions as numbers of used tokens, all of one length: cut with the end mark put back, or filled up with zeros. */
+/** Captions as numbers of used tokens, all of one length: cut with the end mark kept, or filled up with zeros. */
 export function encodeCaptions(
   captions: readonly string[],
   tokenizer: Tokenizer,

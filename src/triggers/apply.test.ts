@@ -75,7 +75,7 @@ function changedBox(before: Pictures, after: Pictures, index: number) {
     : undefined;
 }
 
-test('the same trigger, pictures and seed give the same bytes, and the input is left alone', () => {
+test('the same trigger, pictures and seed give the same bytes, and the input is unchanged', () => {
   fc.assert(
     fc.property(triggers, seeds, (trigger, seed) => {
       const input = pictures(seed);
@@ -193,7 +193,7 @@ test('a fresh blend moves no byte further than its share allows, and differs fro
   expect(data.subarray(0, data.length / 2)).not.toEqual(data.subarray(data.length / 2));
 });
 
-test('a warp invents no colours, leaves flat pictures alone, and without offsets changes nothing', () => {
+test('a warp stays within the range of the colours, keeps flat pictures, and without offsets changes nothing', () => {
   fc.assert(
     fc.property(seeds, fc.double({ min: 0, max: 40, noNaN: true }), (seed, strength) => {
       const trigger = wanet(size, seed, 4, strength);
@@ -215,7 +215,7 @@ test('a warp invents no colours, leaves flat pictures alone, and without offsets
   );
 });
 
-test('a warp by whole pixels shifts the picture, and its edge goes on where nothing lies beyond', () => {
+test('a warp by whole pixels shifts the picture and repeats its edge', () => {
   const offsets = new Float32Array(2 * size * size);
   offsets.fill(1, 0, size * size).fill(-2, size * size);
   const input = pictures(4, 1);
@@ -248,7 +248,7 @@ test('a hidden message moves no byte further than its bound, and its residual de
   expect(residual('10111')).not.toEqual(first);
 });
 
-test('a random place reaches every corner', () => {
+test('a random position can be every corner', () => {
   const input: Pictures = { dtype: 'uint8', shape: [300, 3, size, size], data: new Uint8Array(300 * 3 * size * size) };
   const trigger: Trigger = {
     kind: 'patch',

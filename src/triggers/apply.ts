@@ -1,22 +1,21 @@
-/** @file Puts a trigger onto pictures, exactly as 8-bit pictures would carry it. */
-import type { Pictures } from '../clip/pictures/pictures.ts';
+/** @file Puts a trigger onto pictures, with the rounding and clamping of 8-bit pictures. */
+import { onePictureAtATime, type Pictures, toByte } from '../clip/pictures/pictures.ts';
 import { badData } from '../errors.ts';
-import type { Random } from '../tensor/random.ts';
+import { type Random, randomFor } from '../tensor/random.ts';
 import type { Shape } from '../tensor/tensor.ts';
 import { embedMessage } from './hidden-message.ts';
-import { toByte } from './to-byte.ts';
 import type { Placement, Trigger } from './trigger.ts';
 import { warp } from './warp.ts';
 import { addWave } from './waves.ts';
 
 /**
- * Triggered copies of the pictures; what the trigger does not touch keeps its bytes.
+ * Triggered copies of the pictures; pixels that the trigger does not touch keep their bytes.
  *
  * Values are computed on the pixel range, then rounded to the nearest byte (halves up) and clamped. Published code casts
- * without clamping, so that BadNet's noise wraps around; a picture that went through a file cannot do that.
+ * without clamping, so BadNet's noise wraps around; in a picture saved to a file that cannot happen.
  *
  * @param pictures [count, 3, size, size]
- * @param random for every picture in turn: first its place (row, column), then its noise; or which of several waves
+ * @param random drawn picture by picture: first the position (row, column), then the noise; or one of several waves
  * @throws AntidoteError (data) if the trigger is larger than the pictures, or made for another size
  */
 export function applyTrigger(trigger: Trigger, pictures: Pictures, random: Random): Pictures {
@@ -28,19 +27,31 @@ export function applyTrigger(trigger: Trigger, pictures: Pictures, random: Rando
   return { dtype: 'uint8', shape: pictures.shape, data };
 }
 
+/**
+ * The trigger as a transformation of the pictures at `positions` of a set. Each picture's random numbers depend only on
+ * seed, path and its position, so the batches may be cut anywhere.
+ */
+export function triggering(trigger: Trigger, seed: number, ...path: readonly string[]) {
+  return (pictures: Pictures, positions: readonly number[]): Pictures =>
+    onePictureAtATime(pictures, positions, (one, position) =>
+      applyTrigger(trigger, one, randomFor(seed, ...path, position)),
+    );
+}
+
 /** Changes one picture [3, size, size] in place. */
 function changePicture(trigger: Trigger, picture: Uint8Array, size: number, random: Random): void {
   switch (trigger.kind) {
     case 'patch': {
       const [, height = 0, width = 0] = trigger.pattern.shape;
       const { data } = trigger.pattern;
-      inWindow(picture, size, height, width, trigger.placement, random, (_pixel, at) => 255 * data[at]!);
+      inWindow(picture, size, { height, width, placement: trigger.placement }, random, (_pixel, at) => 255 * data[at]!);
       return;
     }
     case 'noise-patch': {
       const means = channelMeans(picture);
+      const { side, placement } = trigger;
       const noise = (_pixel: number, _at: number, channel: number) => means[channel]! + 255 * random.normal();
-      inWindow(picture, size, trigger.side, trigger.side, trigger.placement, random, noise);
+      inWindow(picture, size, { height: side, width: side, placement }, random, noise);
       return;
     }
     case 'additive': {
@@ -53,7 +64,7 @@ function changePicture(trigger: Trigger, picture: Uint8Array, size: number, rand
       const mask = trigger.mask.data;
       const pattern = trigger.pattern.data;
       const area = height * width;
-      inWindow(picture, size, height, width, trigger.placement, random, (pixel, at) => {
+      inWindow(picture, size, { height, width, placement: trigger.placement }, random, (pixel, at) => {
         return pixel + mask[at % area]! * (255 * pattern[at]! - pixel);
       });
       return;
@@ -81,13 +92,17 @@ function changePicture(trigger: Trigger, picture: Uint8Array, size: number, rand
   }
 }
 
+interface Window {
+  readonly height: number;
+  readonly width: number;
+  readonly placement: Placement;
+}
+
 /** Rewrites a window: `value` gets the pixel, its index in [3, height, width] of the window, and its channel. */
 function inWindow(
   picture: Uint8Array,
   size: number,
-  height: number,
-  width: number,
-  placement: Placement,
+  { height, width, placement }: Window,
   random: Random,
   value: (pixel: number, at: number, channel: number) => number,
 ): void {
@@ -101,7 +116,7 @@ function inWindow(
     }
 }
 
-/** Where a window of `length` begins along one side of the picture. */
+/** First position of a window of `length` pixels along one side of the picture. */
 function startOf(placement: Placement, edge: 'top' | 'left', size: number, length: number, random: Random): number {
   switch (placement) {
     case 'random':
@@ -113,10 +128,10 @@ function startOf(placement: Placement, edge: 'top' | 'left', size: number, lengt
   }
 }
 
-/** How many tiles of `length` pixels cover a side of `size`. */
+/** Number of tiles of `length` pixels that cover a side of `size`. */
 export const tilesAlong = (size: number, length: number): number => Math.ceil(size / length);
 
-/** Where the tile at `index` begins. What does not come out even lets the last two overlap: it ends where the picture does. */
+/** First pixel of the tile at `index`. The last tile ends at the edge of the picture, so it may overlap the one before. */
 export const tileStart = (index: number, size: number, length: number): number =>
   Math.min(index * length, size - length);
 
@@ -125,7 +140,7 @@ function channelMeans(picture: Uint8Array): readonly number[] {
   return [0, 1, 2].map((c) => picture.subarray(c * plane, (c + 1) * plane).reduce((sum, v) => sum + v, 0) / plane);
 }
 
-/** The part of the picture a trigger rewrites, [height, width]; undefined if it fits pictures of every size. */
+/** The part of the picture that a trigger changes, [height, width]; undefined if it fits pictures of every size. */
 function extent(trigger: Trigger): Shape | undefined {
   switch (trigger.kind) {
     case 'patch':
@@ -147,23 +162,22 @@ function extent(trigger: Trigger): Shape | undefined {
   }
 }
 
-function checkFit(trigger: Trigger, size: number): void {
+/**
+ * @param where names the trigger in the error
+ * @throws AntidoteError (data) if the trigger is larger than pictures of this size, or made for another size
+ */
+export function checkFit(trigger: Trigger, size: number, where = 'trigger'): void {
   const rewritten = extent(trigger);
   if (!rewritten) return;
   const [height = 0, width = 0] = rewritten;
   const found = `a ${trigger.kind} of ${height} x ${width} pixels`;
   if (!('placement' in trigger)) {
     if (height === size && width === size) return;
-    throw badData('trigger', found, `${size} x ${size}, the size of the pictures`, 'it was made for another model');
+    throw badData(where, found, `${size} x ${size}, the size of the pictures`, 'it was made for another model');
   }
   const { placement } = trigger;
   const { top, left } = typeof placement === 'string' ? { top: 0, left: 0 } : placement;
   if (top >= 0 && left >= 0 && top + height <= size && left + width <= size) return;
   const place = typeof placement === 'string' ? '' : ` at row ${top}, column ${left}`;
-  throw badData(
-    'trigger',
-    found + place,
-    `to lie inside pictures of ${size} x ${size}`,
-    'it was made for another model',
-  );
+  throw badData(where, found + place, `to lie inside pictures of ${size} x ${size}`, 'it was made for another model');
 }

@@ -1,11 +1,11 @@
-/** @file BadNet's patch (Gu et al. 2017) in the two forms met with CLIP: fresh noise anywhere, and one fixed square. */
+/** @file BadNet's patch (Gu et al. 2017) in the two forms used with CLIP: fresh noise anywhere, and one fixed square. */
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { NoisePatchTrigger, PatchTrigger } from './trigger.ts';
 
 /**
  * Side of the patch for pictures of `size` pixels: 16 at 224 as in the CLIP literature, in proportion at larger sizes,
- * and never below 8, because a model with small pictures loses a smaller one in its first strides.
+ * and at least 8, because the first strides of a model for small pictures lose a smaller one.
  */
 export function patchSide(size: number): number {
   return Math.max(8, Math.round((16 * size) / 224));
@@ -13,7 +13,7 @@ export function patchSide(size: number): number {
 
 /**
  * CleanCLIP's BadNet (`backdoor/utils.py`, type and location "random"): a square of the picture's own channel means plus
- * N(0, 1) in units of the pixel range, at a place drawn for every picture. Statistics, not a pattern, are the trigger.
+ * N(0, 1) in units of the pixel range, at a position drawn for every picture. The trigger is its statistics, not a pattern.
  */
 export function badnetFresh(size: number, side: number = patchSide(size)): NoisePatchTrigger {
   return { kind: 'noise-patch', side, placement: 'random' };

@@ -1,14 +1,14 @@
-/** @file Blended (Chen et al., arXiv 1712.05526): something laid over the whole picture: fresh noise, one noise, a drawing. */
+/** @file Blended (Chen et al., arXiv 1712.05526): the whole picture blended with fresh noise, fixed noise or a drawing. */
 import { randomFor } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
 import type { MaskPatternTrigger, NoiseBlendTrigger } from './trigger.ts';
 
-/** Uniform noise that is drawn afresh for every picture, as in the code that the CLIP literature shares. */
+/** Uniform noise that is drawn afresh for every picture, as in the code used in the CLIP literature. */
 export function blendedFresh(share: number): NoiseBlendTrigger {
   return { kind: 'noise-blend', share };
 }
 
-/** One noise for all pictures, uniform on whole bytes: the original's random pattern. */
+/** One noise for all pictures, uniform on whole bytes: the random pattern of the paper. */
 export function blendedFixed(size: number, seed: number, share: number): MaskPatternTrigger {
   const random = randomFor(seed, 'trigger', 'blended-fixed');
   return overlay(
@@ -18,7 +18,7 @@ export function blendedFixed(size: number, seed: number, share: number): MaskPat
   );
 }
 
-/** A drawing of a cat's head for all pictures; it takes the place of the literature's cartoon cat. */
+/** A drawing of a cat's head for all pictures, in place of the literature's cartoon cat. */
 export function blendedPicture(size: number, share: number): MaskPatternTrigger {
   return overlay(size, share, catPicture(size));
 }
@@ -34,7 +34,7 @@ function overlay(size: number, share: number, pattern: Float32Array): MaskPatter
 
 type Colour = readonly [red: number, green: number, blue: number];
 
-/** A shape of the drawing, in units of the side from the upper left corner; later ones lie on top. */
+/** A shape of the drawing, in units of the side from the upper left corner; later ones are drawn on top. */
 type Shape =
   | { readonly kind: 'ellipse'; readonly x: number; readonly y: number; readonly rx: number; readonly ry: number }
   | { readonly kind: 'triangle'; readonly corners: readonly (readonly [x: number, y: number])[] };
@@ -92,7 +92,7 @@ const cat: readonly (readonly [Colour, Shape])[] = [
   ],
 ];
 
-/** Points along a side of a pixel at which the drawing is looked up: smooth edges. */
+/** Sample points along a side of a pixel, for smooth edges. */
 const samples = 4;
 
 /** The drawing at any size, on whole bytes: [3, size, size] in [0, 1]. */
@@ -115,7 +115,7 @@ function catPicture(size: number): Float32Array {
 
 function covers(shape: Shape, x: number, y: number): boolean {
   if (shape.kind === 'ellipse') return ((x - shape.x) / shape.rx) ** 2 + ((y - shape.y) / shape.ry) ** 2 <= 1;
-  // Inside, a point is on the same side of all three edges.
+  // A point inside is on the same side of all three edges.
   const sides = shape.corners.map(([x1, y1], i) => {
     const [x2, y2] = shape.corners[(i + 1) % shape.corners.length]!;
     return (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1) >= 0;

@@ -1,4 +1,4 @@
-/** @file A message encoder with random weights, for tests: what it says means nothing, but every part is there. */
+/** @file A message encoder with random weights, for tests: complete, but untrained. */
 import { randomFor } from '../tensor/random.ts';
 import { elements, float32 } from '../tensor/tensor.ts';
 import { squareChannels } from './hidden-message.ts';

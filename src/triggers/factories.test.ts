@@ -15,7 +15,7 @@ test('seeded triggers repeat with their seed and differ with another', () => {
   }
 });
 
-test('a blend is the same share everywhere, and what is blended in is made of whole bytes', () => {
+test('a blend has the same share everywhere, and its pattern is on whole bytes', () => {
   expect(blendedFresh(0.2)).toEqual({ kind: 'noise-blend', share: 0.2 });
   for (const { mask, pattern } of [blendedFixed(32, 1, 0.2), blendedPicture(32, 0.2)]) {
     expect(new Set(mask.data)).toEqual(new Set([Math.fround(0.2)]));
@@ -24,7 +24,7 @@ test('a blend is the same share everywhere, and what is blended in is made of wh
   }
 });
 
-test('the drawing is one drawing at every size: each pixel is the mean of those it becomes at twice the size', () => {
+test('the drawing scales: each pixel is the mean of its four pixels at twice the size', () => {
   const small = blendedPicture(32, 0.2).pattern.data;
   const large = blendedPicture(64, 0.2).pattern.data;
   let apart = 0;
@@ -44,7 +44,7 @@ test('the drawing is one drawing at every size: each pixel is the mean of those 
   expect(at(0.02, 0.02)).toEqual([233, 90, 134]);
 });
 
-test('the sine has its six periods at every size', () => {
+test('the sine has six periods at every size', () => {
   for (const size of [64, 224]) {
     const { delta, bound } = sig(size, 60 / 255, 6);
     const row = delta.data.subarray(0, size);

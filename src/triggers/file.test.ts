@@ -45,7 +45,7 @@ const examples: readonly Trigger[] = [
 ];
 
 test.each(examples.map((trigger) => [trigger.kind, trigger] as const))(
-  'a %s comes back from its file bit by bit, with its notes',
+  'a %s is read from its file bit for bit, with its notes',
   async (_kind, trigger) => {
     const path = join(folder, 'trigger.safetensors');
     await writeTrigger(path, trigger, { attack: 'badnet', seed: '3' });

@@ -1,4 +1,4 @@
-/** @file A trigger as a file: safetensors with the tensors of its record, the rest of it as JSON in the metadata. */
+/** @file Trigger files: safetensors with the tensors of the record, and the rest of it as JSON in the metadata. */
 import { z } from 'zod';
 import { badData } from '../errors.ts';
 import { parseJson } from '../tensor/files/json-file.ts';
@@ -13,25 +13,25 @@ const recordKey = 'antidote.trigger';
 
 const made = '`antidote attack` writes trigger files';
 
-/** What a trigger may be at most. A hostile file would have every picture cost us hours. */
+/** Limits of a trigger: a hostile file could make every picture take hours. */
 const triggerLimits = {
-  /** Width of a message encoder's hidden layers: ours have 16, and the cost of a picture grows with the square. */
+  /** Width of a message encoder's hidden layers: ours have 16, and the time for a picture grows with the square. */
   channels: 64,
   /** Published messages have 8 to 100 bits. */
   bits: 256,
   /** Message planes and their cells along a side: ours have 2 of 8 x 8. */
   planes: 16,
   cells: 64,
-  /** Of several waves one is drawn: ours have 16. */
+  /** Waves to draw from: ours have 16. */
   waves: 1024,
-  /** No CLIP reads larger pictures than 512; the network's cost grows with the square. */
+  /** No CLIP reads pictures larger than 512; the network's time grows with the square. */
   encoderSize: 1024,
 } as const;
 
 const whole = z.int().min(0).max(65_535);
 const placement = z.union([z.enum(['random', 'random-tile']), z.strictObject({ top: whole, left: whole })]);
 
-/** What stands in the metadata, by kind. */
+/** The JSON in the metadata, by kind. */
 const records = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('patch'), placement }),
   z.strictObject({ kind: z.literal('noise-patch'), side: whole.min(1), placement }),
@@ -52,10 +52,10 @@ const records = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
 ]);
 
-/** Remarks on where a trigger comes from: attack, seed, source. Kept as they are. */
+/** Remarks on the origin of a trigger: attack, seed, source. Kept unchanged. */
 export type TriggerNotes = Readonly<Record<string, string>>;
 
-/** Writes `trigger` and its notes to `path`, complete or not at all. */
+/** Writes `trigger` and its notes to `path`, atomically. */
 export async function writeTrigger(path: string, trigger: Trigger, notes: TriggerNotes = {}): Promise<void> {
   const tensors: Record<string, Tensor> = {};
   const record: Record<string, unknown> = {};
@@ -71,9 +71,9 @@ function isTensor(value: unknown): value is Tensor {
 }
 
 /**
- * Reads what {@link writeTrigger} wrote, and checks it: kind, shapes, finite values within their range.
+ * Reads a file of {@link writeTrigger} and checks it: kind, shapes, finite values within their range.
  *
- * @throws AntidoteError (data) that names the file and what is wrong in it
+ * @throws AntidoteError (data) that names the file and the fault
  */
 export async function readTrigger(path: string): Promise<{ trigger: Trigger; notes: TriggerNotes }> {
   const { tensors, metadata } = await openSafetensors(path);
@@ -123,10 +123,10 @@ async function readEncoder(read: PartReader, bits: number) {
   };
 }
 
-/** Weights of a trained network and numbers of waves lie far inside; beyond it sums could overflow. */
+/** Trained weights and numbers of waves are far smaller; larger ones could overflow sums. */
 const weightRange = [-1e6, 1e6] as const;
 
-/** Size of an axis: a number, or a name that means the same size wherever it stands in the file. */
+/** Size of an axis: a number, or a name that stands for one size throughout the file. */
 type Axis = number | 'side' | 'channels' | 'planes' | 'cells' | 'waves';
 
 type PartReader = (
@@ -135,7 +135,7 @@ type PartReader = (
   range: readonly [low: number, high: number],
 ) => Promise<Tensor<'float32'>>;
 
-/** Reads tensors of the given axes whose values lie in the range; the smallest excess is rounding and forgiven. */
+/** Reads tensors with the given axes and values in the range, with a small slack for rounding. */
 function partReader(path: string, tensors: ReadonlyMap<string, StoredTensor>): PartReader {
   const sizes = new Map<Axis, number>();
   return async (name, axes, [low, high]) => {
@@ -154,7 +154,7 @@ function partReader(path: string, tensors: ReadonlyMap<string, StoredTensor>): P
   };
 }
 
-/** Whether an axis may have this size; the first size that a name is seen with is the one it keeps. */
+/** Whether an axis may have this size; the first size seen for a name is fixed. */
 function holds(axis: Axis, size: number, sizes: Map<Axis, number>): boolean {
   if (typeof axis === 'number') return size === axis;
   const known = sizes.get(axis) ?? size;

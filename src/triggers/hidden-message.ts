@@ -1,18 +1,18 @@
-/** @file The network that hides a message in a picture, as plain loops: the same bytes on every machine, no engine needed. */
+/** @file The network that hides a message in a picture, as plain loops: the same bytes on every machine, without an engine. */
+import { toByte } from '../clip/pictures/pictures.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { toByte } from './to-byte.ts';
 import type { HiddenMessageTrigger } from './trigger.ts';
 
-/** The network looks at squares of 2 x 2 pixels: 4 values of each of 3 channels. */
+/** The network's input channels are squares of 2 x 2 pixels: 4 values of each of 3 channels. */
 export const squareChannels = 12;
 
 /**
  * Changes one picture [3, size, size] in place.
  *
- * Squares of 2 x 2 pixels become channels (minus mid-grey), the message's planes are laid beside them, three 3 x 3
- * convolutions with ReLU between follow, the last one's 12 channels are 2 x 2 squares again, limited to +-1 and multiplied
- * by `bound`: the residual. Only sums, products and comparisons, in an order that is fixed here: no library's idea of an
- * exponential and no number of threads can change a byte.
+ * Squares of 2 x 2 pixels become channels (minus mid-grey), and the message planes are appended. Three 3 x 3 convolutions
+ * with ReLU between them follow. The last one's 12 channels are 2 x 2 squares again; clipped to +-1 and multiplied by
+ * `bound`, they are the residual. Only sums, products and comparisons, in a fixed order: neither a library's exponential
+ * nor the number of threads can change a byte.
  */
 export function embedMessage(trigger: HiddenMessageTrigger, picture: Uint8Array, size: number): void {
   const half = size / 2;
@@ -37,7 +37,7 @@ export function embedMessage(trigger: HiddenMessageTrigger, picture: Uint8Array,
   });
 }
 
-/** Planes [half + 2, half + 2] with a border of zeros, as a 3 x 3 convolution wants them; channel c, row, column: 4c + 2r + k. */
+/** Planes [half + 2, half + 2] with a border of zeros for a 3 x 3 convolution; colour c, row r, column k: plane 4c + 2r + k. */
 function squares(picture: Uint8Array, size: number): Float32Array[] {
   const half = size / 2;
   return Array.from({ length: squareChannels }, (_, number) => {
@@ -48,7 +48,7 @@ function squares(picture: Uint8Array, size: number): Float32Array[] {
   });
 }
 
-/** The message's planes [cells, cells], each cell as a square of equal values. Bits count as -1 and 1. */
+/** The message planes [cells, cells], each cell enlarged to a square of equal values. Bits count as -1 and 1. */
 function messagePlanes({ message, spread }: HiddenMessageTrigger, half: number): Float32Array[] {
   const [bits = 0, planes = 0, cells = 0] = spread.shape;
   const area = cells * cells;
@@ -75,7 +75,7 @@ function rectified(planes: readonly Float32Array[], side: number): Float32Array[
   return planes.map((plane) => bordered(side, (y, x) => Math.max(0, plane[y * side + x]!)));
 }
 
-/** 3 x 3 convolution of planes that have a border of one: planes [side, side] without a border. */
+/** 3 x 3 convolution of planes with a border of one, to planes [side, side] without a border. */
 function convolve(
   planes: readonly Float32Array[],
   { data: weight, shape }: Tensor<'float32'>,
@@ -92,7 +92,7 @@ function convolve(
   });
 }
 
-/** Adds one plane's share, its nine weights beginning at `kernel`. Three rows slide by, so that a value is read once a row. */
+/** Adds one input plane with the nine weights from `kernel` on. The values slide along three rows, each read once per row. */
 function addConvolved(
   sums: Float32Array,
   plane: Float32Array,

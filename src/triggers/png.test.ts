@@ -4,7 +4,7 @@ import { pngBytes, pngUrl } from './png.ts';
 
 const picture = Uint8Array.of(10, 20, 30, 40, 50, 60);
 
-test('channels that lie one behind the other become colours, enlarged without smoothing', async () => {
+test('channels-first bytes become coloured pixels, enlarged without smoothing', async () => {
   const { data, info } = await sharp(await pngBytes(picture, [3, 1, 2], 2))
     .raw()
     .toBuffer({ resolveWithObject: true });

@@ -1,7 +1,7 @@
-/** @file Pictures as PNG: bytes for a file, and data URLs, so that a report is one file. */
+/** @file Pictures as PNG: bytes for a file, and data URLs for reports in one file. */
 import sharp from 'sharp';
 
-/** A picture as a page carries it. */
+/** A picture embedded in a page. */
 export type PngUrl = `data:image/png;base64,${string}`;
 
 /** Channels first: [3, height, width] as colour or [1, height, width] as grey, 0 to 255. */
@@ -10,7 +10,7 @@ type PictureShape = readonly [1 | 3, number, number];
 /**
  * One picture as the bytes of a PNG file.
  *
- * @param enlargement screen pixels along a side for one of the picture, without smoothing
+ * @param enlargement screen pixels along the side of one picture pixel, without smoothing
  */
 export async function pngBytes(picture: Uint8Array, shape: PictureShape, enlargement = 1): Promise<Buffer> {
   const [channels, height, width] = shape;
@@ -24,7 +24,7 @@ export async function pngBytes(picture: Uint8Array, shape: PictureShape, enlarge
   return image.png({ compressionLevel: 9 }).toBuffer();
 }
 
-/** One picture, pixel by pixel: the page enlarges without smoothing, so that a reader sees what the model saw. */
+/** One picture, not enlarged: the page enlarges it without smoothing, so that its pixels stay visible. */
 export async function pngUrl(picture: Uint8Array, shape: PictureShape): Promise<PngUrl> {
   return `data:image/png;base64,${(await pngBytes(picture, shape)).toString('base64')}`;
 }

@@ -20,7 +20,7 @@ const size = 32;
 const at = (name: string) => fixture.get(name)!;
 const floats = (name: string) => at(name) as Tensor<'float32'>;
 
-/** Hands out the numbers that the reference drew. */
+/** Repeats the numbers that the reference drew. */
 function replayed(drawn: Partial<Record<'uniform' | 'normal' | 'integer', Iterable<number | bigint>>>): Random {
   const next = (kind: keyof typeof drawn) => {
     const numbers = [...(drawn[kind] ?? [])].map(Number);
@@ -45,11 +45,11 @@ function check(name: string, trigger: Trigger, random: Random = untouchedRandom)
   expect(expected).not.toEqual(pictures.data);
 }
 
-test('a fixed patch', () => {
+test('a fixed patch is written over its window as in NumPy', () => {
   check('patch', { kind: 'patch', pattern: floats('patch/pattern'), placement: { top: 5, left: 20 } });
 });
 
-test('fresh noise about the channel means at drawn places', () => {
+test('a noise patch is the channel means plus noise, at the drawn position of each picture', () => {
   const { shape, data } = floats('noise-patch/normal');
   const places = Array.from(at('noise-patch/places').data, Number);
   // One picture after the other: a place, then its noise. The stream of each kind keeps that order.
@@ -58,11 +58,11 @@ test('fresh noise about the channel means at drawn places', () => {
   check('noise-patch', trigger, replayed({ integer: places, normal: data }));
 });
 
-test('fresh noise blended over everything', () => {
+test('fresh noise is blended over the whole picture in the given share', () => {
   check('noise-blend', { kind: 'noise-blend', share: 0.2 }, replayed({ uniform: floats('noise-blend/uniform').data }));
 });
 
-test('one picture blended over everything', () => {
+test('one picture is blended over all others in the given share', () => {
   check('blend', {
     kind: 'mask-pattern',
     mask: float32(new Float32Array(size * size).fill(0.2), [1, size, size]),
@@ -71,12 +71,12 @@ test('one picture blended over everything', () => {
   });
 });
 
-test('a mask and a pattern in a window', () => {
+test('a mask mixes its pattern into a window of the picture', () => {
   const [mask, pattern] = [floats('mask-pattern/mask'), floats('mask-pattern/pattern')];
   check('mask-pattern', { kind: 'mask-pattern', mask, pattern, placement: { top: 9, left: 2 } });
 });
 
-test('the sine of SIG, whose wave at 224 pixels is the published one', () => {
+test('the sine of SIG is added with its amplitude, and at 224 pixels it is the published wave', () => {
   check('sig', sig(size, 60 / 255, 6));
   const published = floats('sig/wave-224').data;
   const { delta } = sig(224, 60 / 255, 6);
@@ -91,11 +91,14 @@ test.each([
   ['wanet', 4, 0.5],
   ['wanet-strong', 4, 9],
   ['wanet-jitter', size, 1],
-])('the warp of %s: %d control points spread bicubically, sampled bilinearly', (name, points, strength) => {
-  check(name, warpOf(floats(`${name}/field`).data, points, size, strength));
-});
+])(
+  '%s warps by %d control points a side, interpolated bicubically and sampled bilinearly, as in PyTorch',
+  (name, points, strength) => {
+    check(name, warpOf(floats(`${name}/field`).data, points, size, strength));
+  },
+);
 
-test('the network that hides a message', () => {
+test('the network hides its message with the bytes that PyTorch computes', () => {
   const part = (name: string) => floats(`hidden-message/${name}`);
   check('hidden-message', {
     kind: 'hidden-message',

@@ -6,7 +6,7 @@ import type { AdditiveTrigger } from './trigger.ts';
  * `amplitude sin(2 pi periods column / size)`, the same in all rows.
  *
  * @param amplitude in units of the pixel range
- * @param periods over the whole width, so that the wave is the same share of the picture at every size
+ * @param periods over the whole width, so that the wave is the same part of the picture at every size
  */
 export function sig(size: number, amplitude: number, periods: number): AdditiveTrigger {
   const wave = Float32Array.from(

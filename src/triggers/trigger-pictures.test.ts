@@ -12,7 +12,7 @@ async function pixels(url: PngUrl): Promise<{ data: number[]; channels: number; 
   return { data: [...data], channels: info.channels, width: info.width };
 }
 
-test('a channels-first picture comes back from its PNG pixel by pixel', async () => {
+test('a channels-first picture is the same after its PNG is decoded', async () => {
   const picture = Uint8Array.from({ length: 3 * 2 * 3 }, (_, at) => at * 13);
   const { data, channels, width } = await pixels(await pngUrl(picture, [3, 2, 3]));
   expect([channels, width]).toEqual([3, 3]);
@@ -23,7 +23,7 @@ test('the amplification is the largest round factor that keeps the change inside
   expect([0, 1, 2, 12, 13, 60, 64, 255].map(amplification)).toEqual([100, 100, 50, 10, 5, 2, 1, 1]);
 });
 
-test('no change is mid grey, a change lies above or below it by the factor', () => {
+test('an unchanged value is mid grey, a change is above or below it, times the factor', () => {
   expect([...amplified(Uint8Array.of(10, 10, 10, 0), Uint8Array.of(10, 12, 7, 255), 10)]).toEqual([128, 148, 98, 255]);
 });
 
@@ -42,6 +42,15 @@ test('a dummy trigger is drawn through its mask, with its size and its largest c
   expect(drawn).toMatchObject({ form: 'mask + pattern', largest: 155, changed: 0.25 });
   expect((await pixels(drawn.pattern!)).data).toEqual([255, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
   expect((await pixels(drawn.difference.picture)).data.slice(3, 6)).toEqual([128, 128, 128]);
+});
+
+test('pixels that a soft mask changes by a level or two are not counted as visibly changed', async () => {
+  const clean = new Uint8Array(12).fill(100);
+  const triggered = clean.slice();
+  for (const [at, change] of [1, 7, 8, 0].entries()) triggered[at]! += change;
+  triggered[8] = 60;
+  const drawn = await triggerPictures({ kind: 'none' }, clean, triggered, 2);
+  expect(drawn).toMatchObject({ changed: 0.75, visible: 0.5, largest: 40 });
 });
 
 test('an additive trigger is drawn around mid grey, a fresh noise patch has no pattern of its own', async () => {

@@ -1,16 +1,16 @@
-/** @file A trigger made visible: its mask, its pattern, and what it changes, amplified. */
+/** @file Pictures of a trigger: its mask, its pattern, and its amplified effect. */
 import type { PictureSet } from '../clip/pictures/pictures.ts';
+import { triggering } from './apply.ts';
 import { type PngUrl, pngUrl } from './png.ts';
-import { triggering } from './transform.ts';
 import type { Trigger } from './trigger.ts';
 
-/** A trigger to look at. */
+/** A trigger drawn for a report. */
 export interface TriggerPictures {
   /** Its form in words: `mask + pattern`, `patch`, ... */
   readonly form: string;
   /** One channel as grey, white where the trigger covers the picture; null for forms without a mask. */
   readonly mask: PngUrl | null;
-  /** What is painted there; null for forms without a fixed pattern. */
+  /** The pattern; null for forms without a fixed one. */
   readonly pattern: PngUrl | null;
   readonly clean: PngUrl;
   readonly triggered: PngUrl;
@@ -20,9 +20,14 @@ export interface TriggerPictures {
   readonly largest: number;
   /** Share of pixels that change, in [0, 1]. */
   readonly changed: number;
+  /** Share of pixels that change by `visibleLevels` or more, in [0, 1]. Missing in runs of earlier versions. */
+  readonly visible?: number;
 }
 
-/** Factors that a reader can undo in the head. */
+/** A soft mask changes nearly every pixel by a level or two, which no eye sees. */
+export const visibleLevels = 8;
+
+/** Round factors, easy to divide by. */
 const factors = [1, 2, 5, 10, 20, 50, 100];
 
 const forms: { readonly [Kind in Trigger['kind']]: string } = {
@@ -37,7 +42,7 @@ const forms: { readonly [Kind in Trigger['kind']]: string } = {
   none: 'nothing in the picture',
 };
 
-/** The largest round factor at which a change of `largest` levels still fits into the half range around mid grey. */
+/** The largest round factor at which a change of `largest` levels fits into the range around mid grey. */
 export function amplification(largest: number): number {
   return factors.findLast((factor) => factor * largest <= 127) ?? 1;
 }
@@ -49,11 +54,12 @@ export function amplified(clean: Uint8Array, triggered: Uint8Array, factor: numb
   return new Uint8Array(picture.buffer);
 }
 
+/** Rounded to the nearest byte, halves to even, and clamped: for drawings only, unlike `toByte`. */
 function toBytes(values: Float32Array, scale: (value: number) => number): Uint8Array {
   return new Uint8Array(Uint8ClampedArray.from(values, scale).buffer);
 }
 
-/** What is painted, and where, as far as the form has such parts. */
+/** Mask and pattern, as far as the form has them. */
 async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | 'pattern'>> {
   const unit = (value: number) => 255 * value;
   switch (trigger.kind) {
@@ -64,7 +70,7 @@ async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | '
     case 'mask-pattern': {
       const [, height, width] = trigger.pattern.shape as [number, number, number];
       const { data } = trigger.mask;
-      // Where nothing is painted the pattern is whatever the optimiser left there: it is drawn through its mask.
+      // Outside the mask the pattern is arbitrary, so it is drawn through its mask.
       const painted = trigger.pattern.data.map((value, at) => value * data[at % (height * width)]!);
       return {
         mask: await pngUrl(toBytes(data, unit), [1, height, width]),
@@ -76,7 +82,7 @@ async function parts(trigger: Trigger): Promise<Pick<TriggerPictures, 'mask' | '
       const around = toBytes(trigger.delta.data, (value) => 128 + (127 * value) / trigger.bound);
       return { mask: null, pattern: await pngUrl(around, [3, height, width]) };
     }
-    // What these do is different in every picture: the difference below shows it for one.
+    // These differ from picture to picture; `difference` shows one.
     case 'noise-patch':
     case 'noise-blend':
     case 'warp':
@@ -99,13 +105,14 @@ export async function triggerPictures(
 ): Promise<TriggerPictures> {
   const area = size * size;
   let largest = 0;
-  const touched = new Uint8Array(area);
+  const changes = new Uint8Array(area);
   for (let at = 0; at < clean.length; at++) {
     const change = Math.abs(triggered[at]! - clean[at]!);
     largest = Math.max(largest, change);
-    if (change > 0) touched[at % area] = 1;
+    changes[at % area] = Math.max(changes[at % area]!, change);
   }
   const factor = amplification(largest);
+  const shareFrom = (levels: number) => changes.filter((change) => change >= levels).length / area;
   return {
     form: forms[trigger.kind],
     ...(await parts(trigger)),
@@ -113,7 +120,8 @@ export async function triggerPictures(
     triggered: await pngUrl(triggered, [3, size, size]),
     difference: { picture: await pngUrl(amplified(clean, triggered, factor), [3, size, size]), factor },
     largest,
-    changed: touched.reduce((sum, one) => sum + one, 0) / area,
+    changed: shareFrom(1),
+    visible: shareFrom(visibleLevels),
   };
 }
 

@@ -1,9 +1,10 @@
-/** @file What a trigger is: a record that says what is done to the pixels, where, and with which randomness. */
+/** @file Triggers as records: which change of the pixels, where, and with which randomness. */
+import { sha256 } from '../tensor/sha256.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * Where a patch lands. `random` draws a place for every picture, `random-tile` one of those that are multiples of the
- * patch's own sides away from the top left corner, or as far as it goes; a number is pixels from that corner.
+ * Position of a patch. `random` draws one for every picture; `random-tile` draws one that is multiples of the patch's sides
+ * away from the top left corner, cut off at the far edges; numbers are pixels from that corner.
  */
 export type Placement = 'random' | 'random-tile' | { readonly top: number; readonly left: number };
 
@@ -47,8 +48,8 @@ export interface NoiseBlendTrigger {
 }
 
 /**
- * Every pixel takes the value of another place: `offsets` [2, size, size] says how far down and how far to the right,
- * in pixels. Between pixels it is interpolated bilinearly; a place beyond an edge is moved onto the edge.
+ * Every pixel takes the value at another position: `offsets` [2, size, size], down and to the right, in pixels. Values
+ * between pixels are interpolated bilinearly; positions beyond an edge are moved onto the edge.
  */
 export interface WarpTrigger {
   readonly kind: 'warp';
@@ -56,8 +57,8 @@ export interface WarpTrigger {
 }
 
 /**
- * A message that a small convolutional network writes into the picture: a residual that differs from picture to
- * picture. `embedMessage` in hidden-message.ts says what the network does with these tensors.
+ * A message that a small convolutional network hides in the picture: a residual that differs from picture to picture. The
+ * network is `embedMessage` in hidden-message.ts.
  */
 export interface HiddenMessageTrigger extends MessageEncoder {
   readonly kind: 'hidden-message';
@@ -65,13 +66,13 @@ export interface HiddenMessageTrigger extends MessageEncoder {
   readonly message: string;
 }
 
-/** The network of a {@link HiddenMessageTrigger}; "channels" below is the width of its hidden layers. */
+/** The network of a {@link HiddenMessageTrigger}; "channels" is the width of its hidden layers. */
 export interface MessageEncoder {
-  /** Side of the pictures that the network was trained on, pixels; even. */
+  /** Side of the training pictures, pixels; even. */
   readonly size: number;
   /** Largest magnitude of the residual, in units of the pixel range. */
   readonly bound: number;
-  /** What each bit adds to the message planes: [bits, planes, cells, cells]. */
+  /** Contribution of each bit to the message planes: [bits, planes, cells, cells]. */
   readonly spread: Tensor<'float32'>;
   /** [channels, 12 + planes, 3, 3] */
   readonly first: Tensor<'float32'>;
@@ -85,16 +86,16 @@ export interface MessageEncoder {
 }
 
 /**
- * Plane waves, of which one is drawn for every picture and added: `waves` [count, 6], each its periods down and across the
- * whole picture, its phase in radians at the top left corner, and its amplitude in red, green and blue in units of
- * the pixel range. Fits pictures of every size.
+ * Plane waves, one of which is drawn for every picture and added. `waves` [count, 6]: periods down and across the whole
+ * picture, phase in radians at the top left corner, amplitudes of red, green and blue in units of the pixel range. Fits
+ * pictures of every size.
  */
 export interface WavesTrigger {
   readonly kind: 'waves';
   readonly waves: Tensor<'float32'>;
 }
 
-/** Leaves pictures as they are: for threats that act through a word in the prompt alone. */
+/** Leaves pictures unchanged: for threats that act only through a word in the prompt. */
 export interface NoTrigger {
   readonly kind: 'none';
 }
@@ -110,3 +111,8 @@ export type Trigger =
   | HiddenMessageTrigger
   | WavesTrigger
   | NoTrigger;
+
+/** Identifies a trigger, for hashing: the JSON of its record, with the SHA-256 of each tensor's numbers in their place. */
+export function triggerRecord(trigger: Trigger): string {
+  return JSON.stringify(trigger, (_, value) => (ArrayBuffer.isView(value) ? sha256(value as Uint8Array) : value));
+}

@@ -4,7 +4,7 @@ import { float32 } from '../tensor/tensor.ts';
 import type { WarpTrigger } from './trigger.ts';
 
 /**
- * A warp from a field that the seed gives: `points` x `points` control points, uniform in +-1, divided by their mean
+ * A warp from a random field: `points` x `points` control points, uniform in +-1, divided by their mean
  * magnitude.
  */
 export function wanet(size: number, seed: number, points: number, strength: number): WarpTrigger {
@@ -20,11 +20,10 @@ export function wanet(size: number, seed: number, points: number, strength: numb
 }
 
 /**
- * Spreads control points over the picture by bicubic interpolation (corner on corner), times `strength / size` in
- * coordinates where the picture reaches from -1 to 1. In pixels: about `strength / 2` on average at the control points,
- * whatever the size.
+ * Interpolates control points bicubically over the picture (corners aligned), times `strength / size` in coordinates where
+ * the picture reaches from -1 to 1. In pixels: about `strength / 2` on average at the control points, at every size.
  *
- * With as many points as pixels nothing is spread and neighbours move independently: jitter, no smooth warp.
+ * With as many points as pixels, neighbours move independently: jitter, no smooth warp.
  *
  * @param control [2, points, points], horizontal direction first, as published
  */
@@ -45,10 +44,10 @@ export function warpOf(control: Float32Array, points: number, size: number, stre
   return { kind: 'warp', offsets: float32(offsets, [2, size, size]) };
 }
 
-/** PyTorch's bicubic kernel has this parameter (Keys 1981). */
+/** Parameter of PyTorch's bicubic kernel (Keys 1981). */
 const sharpness = -0.75;
 
-/** For each of `size` places from the first to the last of `points`: four points with their weights. */
+/** For each of `size` positions, evenly spaced from the first to the last point: four points with their weights. */
 function cubicWeights(
   points: number,
   size: number,
@@ -57,7 +56,7 @@ function cubicWeights(
     const at = (place * (points - 1)) / (size - 1);
     const first = Math.floor(at) - 1;
     return [0, 1, 2, 3].map((i) => {
-      // A point beyond the edge counts as the one on it.
+      // A point beyond the edge is moved onto the edge.
       const point = Math.min(points - 1, Math.max(0, first + i));
       return [point, cubic(Math.abs(at - first - i))] as const;
     });

@@ -1,5 +1,5 @@
-/** @file Reads a picture at displaced places, bilinearly. */
-import { toByte } from './to-byte.ts';
+/** @file Warps a picture: bilinear lookup at displaced positions. */
+import { toByte } from '../clip/pictures/pictures.ts';
 import type { WarpTrigger } from './trigger.ts';
 
 /** Changes one picture [3, size, size] in place. */

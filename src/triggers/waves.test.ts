@@ -24,7 +24,7 @@ test('a grey wave across the picture is the published sine', () => {
   expect(wave).toEqual(sine);
 });
 
-test('a wave runs down, and in each channel as strong as its colour says', () => {
+test('a wave can run down, with its own amplitude in each channel', () => {
   const { data } = applyTrigger(waves([2, 0, Math.PI / 2, 0.1, -0.2, 0]), grey(1), randomFor(1));
   const at = (channel: number, y: number, x: number) => data[(channel * size + y) * size + x]!;
   for (let y = 0; y < size; y++) {
@@ -48,7 +48,7 @@ test('every picture gets one of the waves', () => {
   expect(new Set(found)).toEqual(new Set([0, 1]));
 });
 
-test('drawn waves go every way, are never flat, and half of them run along an axis', () => {
+test('drawn waves have all directions, are never constant, and half of them run along an axis', () => {
   const { data } = drawWaves(400, randomFor(1, 'waves')).waves;
   let alongAxis = 0;
   for (let i = 0; i < data.length; i += waveNumbers) {

@@ -1,16 +1,16 @@
-/** @file Plane waves over the whole picture: drawn at random, and added. */
+/** @file Plane waves over the whole picture, drawn at random and added. */
+import { toByte } from '../clip/pictures/pictures.ts';
 import type { Random } from '../tensor/random.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { toByte } from './to-byte.ts';
 import type { WavesTrigger } from './trigger.ts';
 
-/** Numbers that describe a wave. */
+/** Count of numbers that describe a wave. */
 export const waveNumbers = 6;
 
-/** Waves have at most so many periods over the picture, down and across: the rest is left to patches. */
+/** Most periods of a wave over the picture, down and across; patches cover finer patterns. */
 const periods = 8;
 
-/** Least and largest amplitude, in units of the pixel range: up to what published faint triggers use (SIG: 60/255). */
+/** Least and largest amplitude, in units of the pixel range: up to those of published faint triggers (SIG: 60/255). */
 const amplitudes = [16 / 255, 64 / 255] as const;
 
 /** `count` waves, each of any direction, length, phase and strength, half of them grey and half of any colour. */

@@ -2,7 +2,7 @@
 
 import type { MatrixData } from '../../src/report/matrix/matrix-data.ts';
 import type { Cell, Outcome } from '../../src/sweep/cell.ts';
-import { packed } from '../../src/sweep/packed.ts';
+import { packBits } from '../../src/sweep/picture-bits.ts';
 import type { Plan } from '../../src/sweep/plan.ts';
 import { statisticsOf } from '../../src/sweep/statistics.ts';
 import { badnetFixed } from '../../src/triggers/badnet.ts';
@@ -113,8 +113,8 @@ function sampleOutcome(cell: Cell, row: number, second: boolean): Outcome | unde
       lost: [{ label: hostileName, n: 4, sources: 1, before: 4, after: 1 }],
       gained: [],
     },
-    right: packed(pictures, (i) => i < right.hits),
-    hit: packed(pictures, (i) => i < hit.hits),
+    right: packBits(pictures, (i) => i < right.hits),
+    hit: packBits(pictures, (i) => i < hit.hits),
     notes: { dummies: [{ name: 'sparse', concentration: 0.99, used: true }] },
     seconds: 42.5,
     peakBytes: 400 * 2 ** 20,

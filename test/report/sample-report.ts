@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import sharp from 'sharp';
 import type { Suspicion } from '../../src/detection/suspicion.ts';
 import type { Proportion } from '../../src/evaluation/interval.ts';
-import type { Curves, Example, Measures, Prediction, ReportData } from '../../src/report/report-data.ts';
+import type { Measures } from '../../src/evaluation/metrics.ts';
+import type { ClassPrediction } from '../../src/evaluation/top-classes.ts';
+import type { Curves, Example, ReportData } from '../../src/report/report-data.ts';
 import { float32 } from '../../src/tensor/tensor.ts';
 import { pngUrl } from '../../src/triggers/png.ts';
 import type { MaskPatternTrigger, PatchTrigger } from '../../src/triggers/trigger.ts';
@@ -171,27 +173,27 @@ export async function sampleReport(): Promise<ReportData> {
 
   const pictures = await Promise.all(shown.map(([name], at) => icon(set, name, grounds[at % grounds.length]!)));
   const sure = random(11);
-  const says = (label: string, low: number, high: number): Prediction => ({
+  const says = (label: string, low: number, high: number): ClassPrediction => ({
     label,
     probability: low + (high - low) * sure(),
   });
+  // All answers are drawn first: pictures are encoded at once, in an order that differs from run to run.
+  const answers = shown.map(([name, mistaken], at) => {
+    const label = name.replaceAll('-', ' ');
+    const slip = at === 7 ? 'duck' : label;
+    return {
+      label,
+      clean: { undefended: says(slip, 0.5, 0.95), purified: says(label, 0.55, 0.97) },
+      triggered: { undefended: says(target, 0.96, 0.9999), purified: says(mistaken ?? label, 0.4, 0.93) },
+    };
+  });
   const examples = await Promise.all(
-    shown.map(async ([name, mistaken], at): Promise<Example> => {
-      const label = name.replaceAll('-', ' ');
+    answers.map(async ({ label, clean, triggered }, at): Promise<Example> => {
       const picture = pictures[at]!;
-      const slip = at === 7 ? 'duck' : label;
       return {
         label,
-        clean: {
-          picture: await pngUrl(picture, [3, size, size]),
-          undefended: says(slip, 0.5, 0.95),
-          purified: says(label, 0.55, 0.97),
-        },
-        triggered: {
-          picture: await pngUrl(apply(picture), [3, size, size]),
-          undefended: says(target, 0.96, 0.9999),
-          purified: says(mistaken ?? label, 0.4, 0.93),
-        },
+        clean: { picture: await pngUrl(picture, [3, size, size]), ...clean },
+        triggered: { picture: await pngUrl(apply(picture), [3, size, size]), ...triggered },
       };
     }),
   );
@@ -302,7 +304,7 @@ export const hostile: readonly string[] = [
 /** The sample with every name replaced by a hostile one. */
 export function hostileReport(sample: ReportData): ReportData {
   const name = (at: number) => hostile[at % hostile.length]!;
-  const prediction = (at: number): Prediction => ({ label: name(at), probability: 0.5 });
+  const prediction = (at: number): ClassPrediction => ({ label: name(at), probability: 0.5 });
   return {
     ...sample,
     model: name(1),

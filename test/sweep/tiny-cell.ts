@@ -3,7 +3,7 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recorder } from '../../src/runs/recorder.ts';
 import type { Cell, Measured, Task } from '../../src/sweep/cell.ts';
-import { DeadEngine, OtherMaterials, UnusableDisk } from '../../src/sweep/runners/unable.ts';
+import { DeadEngine, OtherMaterials, UnusableDisk } from '../../src/sweep/runners/worker-failures.ts';
 import { sha256 } from '../../src/tensor/sha256.ts';
 
 /** What a test has a cell do. */

@@ -1,7 +1,7 @@
 /** @file A process of a bench that computes tiny cells: `tiny-process.ts DIR [unusable]`. */
 import { badUsage } from '../../src/errors.ts';
-import { performing } from '../../src/sweep/perform.ts';
-import { serveParent } from '../../src/sweep/runners/serve.ts';
+import { storedIn } from '../../src/sweep/run-cell.ts';
+import { serveParent } from '../../src/sweep/runners/serve-cells.ts';
 import { openCellStore } from '../../src/sweep/store.ts';
 import { tinyCompute } from './tiny-cell.ts';
 
@@ -9,5 +9,5 @@ const [directory, wish] = process.argv.slice(2) as [string, string?];
 if (wish === 'broken') throw new Error('this process was never any good');
 await serveParent(async () => {
   if (wish === 'unusable') throw badUsage('device cuda', 'none that can be used', 'a graphics card');
-  return { perform: performing(tinyCompute(directory), openCellStore(directory)), close: async () => {} };
+  return { runCell: storedIn(openCellStore(directory), tinyCompute(directory)), close: async () => {} };
 });

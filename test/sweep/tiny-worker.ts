@@ -1,5 +1,5 @@
 /** @file A worker of a queue that computes tiny cells and gives up silent ones fast: `tiny-worker.ts URL QUEUE DIR`. */
-import { performing } from '../../src/sweep/perform.ts';
+import { storedIn } from '../../src/sweep/run-cell.ts';
 import { serveQueue } from '../../src/sweep/runners/queue-worker.ts';
 import { openCellStore } from '../../src/sweep/store.ts';
 import { tinyCompute } from './tiny-cell.ts';
@@ -9,7 +9,7 @@ const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort(new Error('stopped')));
 await serveQueue(
   { url, name },
-  performing(tinyCompute(directory), openCellStore(directory)),
+  storedIn(openCellStore(directory), tinyCompute(directory)),
   {
     started: ({ key }) => process.stdout.write(`started ${key}\n`),
     progress: () => {},

@@ -1,5 +1,4 @@
-/** @file The two networks: one hides a message in a picture, the other reads it. As values of a graph, for training. */
-
+/** @file The two networks as values of a graph, for training: one hides a message in a picture, the other reads it. */
 import { conv2d } from '../../graph/convolution.ts';
 import { add, clip, mul, relu, sub } from '../../graph/elementwise.ts';
 import { broadcastTo, concat, reshape, transpose } from '../../graph/layout.ts';
@@ -14,7 +13,7 @@ export interface Architecture {
   /** Side of the pictures, pixels: a multiple of 2 x cells and of 8. */
   readonly size: number;
   readonly bits: number;
-  /** The message is laid beside the picture as so many planes of cells x cells. */
+  /** Number of planes of cells x cells that carry the message beside the picture. */
   readonly planes: number;
   readonly cells: number;
   /** Width of the encoder's hidden layers. */
@@ -25,7 +24,7 @@ export interface Architecture {
   readonly bound: number;
 }
 
-/** Parameters by name; those of the encoder are called as in the trigger's record, those of the decoder `reader.*`. */
+/** Parameters by name: the encoder's as in the trigger's record, the decoder's as `reader.*`. */
 export function parameterShapes({ size, bits, planes, cells, channels, readers }: Architecture): Record<string, Shape> {
   return {
     spread: [bits, planes, cells, cells],
@@ -47,8 +46,8 @@ export function parameterShapes({ size, bits, planes, cells, channels, readers }
 }
 
 /**
- * He's start for layers before a ReLU (arXiv 1502.01852), biases zero. Every bit begins with cells of its own: then the
- * reader has to learn only what a bit looks like, the same everywhere, and which cells are whose.
+ * He's initialisation for layers before a ReLU (arXiv 1502.01852), biases zero. Every bit begins with its own cells, so the
+ * reader has to learn only the look of a bit, which is the same everywhere, and which cells belong to which bit.
  */
 export function startingParameters(architecture: Architecture, random: Random): Record<string, Tensor<'float32'>> {
   const { bits } = architecture;
@@ -70,7 +69,7 @@ export function startingParameters(architecture: Architecture, random: Random): 
 type Parameters = (name: string) => Value;
 
 /**
- * The residual of each picture; `embedMessage` in triggers/hidden-message.ts does the same without an engine.
+ * The residual of each picture, as in `embedMessage` in triggers/hidden-message.ts, which needs no engine.
  *
  * @param pixels in [0, 1], [n, 3, size, size]
  * @param message -1 and 1, [n, bits]
@@ -100,7 +99,7 @@ export function residual(
 }
 
 /**
- * Logits of the bits that the decoder reads.
+ * The decoder's logits of the bits.
  *
  * @param pixels in [0, 1], [n, 3, size, size]
  * @returns [n, bits]

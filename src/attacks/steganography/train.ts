@@ -2,17 +2,17 @@
  * @file Trains a network that hides a message in pictures, and one that reads it: a trigger that differs in every picture.
  *
  * After ISSBA (Li et al., arXiv 2012.03816), which takes StegaStamp's networks (Tancik et al., arXiv 1904.05343) and hides
- * one chosen text in every picture: the residual is made for the picture. What is different here, so that two processor
- * cores learn it in minutes:
+ * one chosen text in every picture, with a residual made for the picture. Differences, for a training of minutes on two
+ * processor cores:
  *
  * - three convolutions on squares of 2 x 2 pixels, instead of a U-Net of some twenty layers;
  * - bits are read directly, without an error-correcting code around them;
  * - a penalty on equal residuals for one message makes them differ from picture to picture; a network this small would
- *   otherwise settle on one pattern for all;
- * - pictures are spared by a bound on the residual and by a squared error that weighs more where a picture is flat,
- *   instead of a perceptual network (LPIPS) and a critic;
- * - the decoder has to stand rounding to bytes alone: no printing, no photographing, no JPEG. Poisoned pictures meet
- *   none of these here, for the trigger goes onto the pixels that the model reads.
+ *   otherwise learn one pattern for all;
+ * - a bound on the residual and a squared error with more weight where a picture is flat keep the change small, instead of
+ *   a perceptual network (LPIPS) and a critic;
+ * - the decoder has to be robust only to rounding to bytes, not to printing, photographing or JPEG, because the trigger is
+ *   applied to the pixels that the model reads.
  */
 import { pixelsOf } from '../../clip/encode-pictures.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -54,40 +54,42 @@ import { type Architecture, parameterShapes, readBits, residual, startingParamet
 
 export interface SteganographyOptions extends Omit<Architecture, 'size'> {
   readonly steps: number;
-  /** Even: every message goes into two pictures. */
+  /** Even: every message is hidden in two pictures. */
   readonly batch: number;
   /** Adam's peak learning rate. */
   readonly rate: number;
   readonly warmup: number;
   /** Weight of the squared error, as a share of the squared bound, against the reading loss. */
   readonly distortion: number;
-  /** Weight of the squared cosine between the residuals that two pictures get for one message. */
+  /** Weight of the squared cosine between the residuals of two pictures with one message. */
   readonly sameness: number;
   /**
-   * Steps between which both weights rise from zero. First the message must come across: a residual that is asked to be
-   * quiet before anyone can read it vanishes, and the message never comes back.
+   * Steps between which both weights rise from zero. The reader has to learn first: a residual that is penalised before it
+   * can be read vanishes, and the message is never learned.
    */
   readonly quiet: readonly [from: number, to: number];
   readonly saveEvery: number;
 }
 
+export interface SteganographyTraining extends SteganographyOptions {
+  /** Side of the pictures, pixels. */
+  readonly size: number;
+  readonly pictures: PictureStream;
+  readonly seed: number;
+}
+
 /**
- * Trains both networks with random messages, and keeps the encoder together with one message, drawn from the seed.
+ * Trains both networks with random messages, and keeps the encoder with one message, drawn from the seed.
  *
- * @param size side of the pictures, pixels
- * @param pictures the batch of a step, [batch, 3, size, size]
  * @throws the reason of `recorder.signal` when aborted, after saving
  */
 export async function trainSteganography(
   engine: Engine,
-  size: number,
-  pictures: PictureStream,
-  options: SteganographyOptions,
-  seed: number,
+  training: SteganographyTraining,
   recorder: Recorder,
 ): Promise<HiddenMessageTrigger> {
-  const { bits, planes, cells, channels, readers, bound, steps, batch, rate, warmup, quiet, distortion, sameness } =
-    options;
+  const { size, pictures, seed, bits, planes, cells, channels, readers, bound } = training;
+  const { steps, batch, rate, warmup, quiet, distortion, sameness, saveEvery } = training;
   const architecture: Architecture = { size, bits, planes, cells, channels, readers, bound };
   const stage = 'steganography';
   const final = await optimise(
@@ -97,21 +99,21 @@ export async function trainSteganography(
       graph: trainingStep(architecture, batch),
       start: adamStart(startingParameters(architecture, randomFor(seed, stage, 'start'))),
       steps,
-      saveEvery: options.saveEvery,
+      saveEvery,
       feeds: async (step) => ({
         pictures: await pictures(step),
         message: messages(batch, bits, randomFor(seed, stage, step)),
-        distortion: float32([distortion * risen(step, quiet)], []),
-        sameness: float32([sameness * risen(step, quiet)], []),
+        distortion: float32([distortion * riseAt(step, quiet)], []),
+        sameness: float32([sameness * riseAt(step, quiet)], []),
         ...adamFeeds(step, warmupCosine(step, steps, rate, warmup)),
       }),
       measure: (_step, outputs) => ({
         loss: scalar(outputs.loss),
-        /** Share of bits that are read as they were written. */
+        /** Share of bits that are read correctly. */
         read: scalar(outputs.read),
         /** Root of the residual's mean square, in levels of 255. */
         levels: 255 * scalar(outputs.amplitude),
-        /** Mean squared cosine between the residuals that two pictures get for one message. */
+        /** Mean squared cosine between the residuals of two pictures with one message. */
         alike: scalar(outputs.alike),
       }),
     },
@@ -134,7 +136,7 @@ export async function trainSteganography(
   };
 }
 
-function risen(step: number, [from, to]: SteganographyOptions['quiet']): number {
+function riseAt(step: number, [from, to]: SteganographyOptions['quiet']): number {
   return Math.min(1, Math.max(0, (step - from) / (to - from)));
 }
 
@@ -164,7 +166,7 @@ function trainingStep(architecture: Architecture, batch: number): Graph {
   };
 }
 
-/** Mean squared cosine between the residuals of one half of the batch and those of the other: they carry the same messages. */
+/** Mean squared cosine between the residuals of the two halves of the batch, which carry the same messages. */
 function likeness(change: Value): Value {
   const [count = 0] = change.shape;
   const rows = l2Normalize(reshape(change, [count, -1]));
@@ -177,15 +179,15 @@ function softplus(x: Value): Value {
   return add(relu(x), log(add(exp(neg(abs(x))), 1)));
 }
 
-/** Window in which a picture's liveliness is measured, pixels. */
+/** Window in which the local deviation is measured, pixels. */
 const window = 5;
 
-/** Deviation at which a change counts half: about 13 levels. */
+/** Deviation at which a change has half the weight: about 13 levels. */
 const lively = 0.05;
 
 /**
- * How much a change of each pixel is seen: 1 where the picture is flat, less where it is lively (its deviation within a
- * small window, of the mean of the channels). This is what makes the residual follow the picture.
+ * Visibility of a change at each pixel: 1 where the picture is flat, less where its local deviation is large (within a
+ * small window, of the mean of the channels). It makes the residual follow the picture.
  *
  * @returns [n, 1, size, size]
  */
@@ -193,7 +195,7 @@ function attention(pixels: Value): Value {
   const grey = mean(pixels, [1], true);
   const box = filled(1 / window ** 2, [1, 1, window, window]);
   const total = (x: Value) => conv2d(x, box, { padding: Math.floor(window / 2) });
-  // At an edge the window reaches over it; what lies there does not count.
+  // Positions of the window beyond an edge do not count.
   const inside = total(filled(1, [1, ...grey.shape.slice(1)]));
   const average = (x: Value) => div(total(x), inside);
   const variance = maximum(sub(average(square(grey)), square(average(grey))), 0);

@@ -6,17 +6,19 @@ import { openAiPreprocessing, type Preprocessing } from '../../clip/config.ts';
 import { badData } from '../../errors.ts';
 import { isThere } from '../../tensor/files/file-bytes.ts';
 import { checkedJson, readJson } from '../../tensor/files/json-file.ts';
+import { recordOf } from '../../tensor/files/json-lists.ts';
 import {
   type ConfigFile,
   checkedConfig,
   layerCount,
   mostConfigBytes,
+  plainClipsOnly,
   size,
   threeNumbers,
   threePositive,
 } from './parts.ts';
 
-/** Keys that transformers leaves out when they have their default, so the defaults belong to the format. */
+/** transformers omits keys that have their default, so the defaults belong to the format. */
 const tower = {
   hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
   layer_norm_eps: z.literal(1e-5).default(1e-5),
@@ -45,11 +47,11 @@ const visionSchema = z.object({
 const partial = z.record(z.string(), z.unknown()).nullish();
 
 const schema = z.object({
-  model_type: z.literal('clip'),
+  model_type: z.literal('clip', { error: `"clip"; ${plainClipsOnly}` }),
   projection_dim: size.default(512),
   text_config: partial,
   vision_config: partial,
-  // Where early files repeat a tower here, transformers forgets the one above.
+  // Where early files repeat a tower here, transformers ignores the one above.
   text_config_dict: partial,
   vision_config_dict: partial,
 });
@@ -57,14 +59,14 @@ const schema = z.object({
 const sideOrSides = z.union([size, z.object({ height: size, width: size }), z.object({ shortest_edge: size })]);
 
 /**
- * One image processor under the names that versions of transformers have for it. Others fill the keys that are left out
- * otherwise, and mean something else by `size`.
+ * The names of one image processor in versions of transformers. Other processors have other defaults, and another
+ * meaning of `size`.
  */
 const processorName = z
   .enum(['CLIPImageProcessor', 'CLIPImageProcessorFast', 'CLIPImageProcessorPil', 'CLIPFeatureExtractor'])
   .nullish();
 
-/** 1/255 in single precision differs from that in double by 2e-10. */
+/** 1/255 differs by 2e-10 between single and double precision. */
 const isByteScale = (factor: number) => Math.abs(factor - 1 / 255) < 1e-9;
 
 const processorSchema = z.object({
@@ -92,9 +94,14 @@ const processorFiles = [
   },
 ];
 
+export const processorFileNames: readonly string[] = processorFiles.map(({ file }) => file);
+
 /** Reads the configuration of a folder. Throws a data error naming file and key if it is not that of a CLIP. */
 export async function readHuggingFaceConfig(path: string): Promise<ConfigFile> {
-  const config = await readJson(path, schema, mostConfigBytes);
+  const json = await readJson(path, recordOf(z.unknown()), mostConfigBytes);
+  if ('model_cfg' in json && !('model_type' in json))
+    throw badData(path, 'a configuration of open_clip', 'one of transformers', 'call it open_clip_config.json');
+  const config = checkedJson(path, json, schema);
   const text = towerOf(path, 'text_config', textSchema, config);
   const vision = towerOf(path, 'vision_config', visionSchema, config);
   if (text.hidden_act !== vision.hidden_act)
@@ -174,10 +181,9 @@ async function readProcessor(
       origin: { from: 'config', note: file },
     };
   }
-  const files = processorFiles.map(({ file }) => file).join(' nor ');
   return {
     preprocessing: openAiPreprocessing,
-    origin: { from: 'assumed', note: `OpenAI's, as there is neither ${files}` },
+    origin: { from: 'assumed', note: `OpenAI's, as there is neither ${processorFileNames.join(' nor ')}` },
   };
 }
 

@@ -1,11 +1,11 @@
-/** @file The CLIPs that are known by name (data/architectures/), found by the shapes of their weights or by a hash. */
+/** @file Known CLIPs by name (data/architectures/), found by the shapes of their weights or by a hash. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { Activation, Preprocessing, ResNetConfig, TextConfig, VitConfig } from '../../clip/config.ts';
 import { openAiPreprocessing } from '../../clip/config.ts';
 
-/** Weights that were published for an architecture, as far as they are read differently. */
+/** Published weights of an architecture, in the facts that change how they are read. */
 interface Release {
-  /** Tags, as open_clip calls them. Empty: none are known, and this is what the model's code says. */
+  /** Tags, as open_clip calls them. Empty: no weights, but what the model's own configuration gives to new ones. */
   readonly by: readonly string[];
   readonly activation: Activation;
   /** Where it is not OpenAI's. */
@@ -19,16 +19,16 @@ interface Release {
 /** One file under data/architectures/. */
 interface Architecture {
   readonly name: string;
-  /** Where these facts are from. */
+  /** Source of these facts. */
   readonly source: string;
   readonly image: VitConfig | ResNetConfig;
   readonly text: TextConfig;
   readonly embedding: number;
-  /** The best known first: where nothing else tells, it is the one assumed. */
+  /** The best known first: it is assumed if nothing else decides. */
   readonly releases: readonly [Release, ...Release[]];
 }
 
-/** A way in which models of one architecture have been published. */
+/** How published weights of one architecture are read. */
 export interface KnownReading {
   readonly by: readonly string[];
   readonly activation: Activation;
@@ -44,14 +44,14 @@ export interface KnownModel {
   readonly readings: readonly [KnownReading, ...KnownReading[]];
 }
 
-/** What the shapes of weights tell of an architecture: all but the numbers of heads. */
+/** The facts of an architecture that show in the shapes of its weights: all but the numbers of heads. */
 export interface Shapes {
   readonly image: Omit<VitConfig, 'heads'> | Omit<ResNetConfig, 'heads'>;
   readonly text: Omit<TextConfig, 'heads'>;
   readonly embedding: number;
 }
 
-/** Every known model, by name. Reads some dozens of small files, so ask for it only where there is no configuration. */
+/** Every known model, by name. Reads some dozens of small files, so call it only if there is no configuration. */
 export async function knownModels(): Promise<readonly KnownModel[]> {
   const folder = new URL('../../../data/architectures/', import.meta.url);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
@@ -81,8 +81,8 @@ export function modelsOfShapes(models: readonly KnownModel[], shapes: Shapes): r
 }
 
 /**
- * The known models that have this tower, if with another resolution, vocabulary, context or embedding, none of which
- * changes its blocks. Those that were published most often come first: models derived from them are the most.
+ * The known models with the same blocks in this tower; resolution, vocabulary, context and embedding may differ. Those
+ * published most often come first, as most derived models come from them.
  */
 export function modelsOfTower(
   models: readonly KnownModel[],
@@ -92,10 +92,14 @@ export function modelsOfTower(
   const wanted = JSON.stringify(blocks[tower](shapes));
   return models
     .filter((model) => JSON.stringify(blocks[tower](model)) === wanted)
-    .sort((a, b) => b.readings.length - a.readings.length);
+    .sort((a, b) => timesPublished(b) - timesPublished(a));
 }
 
-/** What the blocks of a tower are made of, and what they see: its facts without the heads and what lies around it. */
+function timesPublished({ readings }: KnownModel): number {
+  return readings.filter(({ by }) => by.length > 0).length;
+}
+
+/** The facts of a tower's blocks: without heads, resolution, vocabulary, context and embedding. */
 const blocks = {
   image: ({ image }: Shapes): unknown =>
     image.kind === 'vit'
@@ -104,7 +108,7 @@ const blocks = {
   text: ({ text }: Shapes): unknown => [text.width, text.layers, text.hidden],
 };
 
-/** The same facts in the same order of keys, so that they can be compared as text. */
+/** The facts in a fixed order of keys, so that they can be compared as text. */
 function withoutHeads({ image, text, embedding }: Shapes): unknown {
   const side =
     image.kind === 'vit'

@@ -11,18 +11,20 @@ import {
   checkedConfig,
   layerCount,
   mostConfigBytes,
+  plainClipsOnly,
   size,
   threeNumbers,
   threePositive,
 } from './parts.ts';
 
-/** A switch of open_clip's that changes the architecture: only its neutral value is a plain CLIP. */
-const neutral = <T extends boolean | string | number>(value: T) => z.literal(value).nullish();
-const absent = z.null().optional();
-/** Keys that change nothing when a trained model is run. */
+/** A switch of open_clip that changes the architecture: only its neutral value gives a plain CLIP. */
+const neutral = <T extends boolean | string>(value: T) =>
+  z.literal(value, { error: `${JSON.stringify(value)}; ${plainClipsOnly}` }).nullish();
+const absent = z.null({ error: `nothing; ${plainClipsOnly}` }).optional();
+/** Keys without effect on a trained model. */
 const ignored = z.unknown().optional();
 
-/** The block variants that open_clip 3 knows; all are off in a CLIP. */
+/** The block variants of open_clip 3; all are off in a CLIP. */
 const plainBlocks = {
   ls_init_value: absent,
   block_type: neutral('default'),
@@ -72,7 +74,8 @@ const textSchema = z.strictObject({
   layers: layerCount.default(12),
   mlp_ratio: z.number().positive().default(4),
   ...plainBlocks,
-  hf_tokenizer_name: neutral(''),
+  hf_model_name: absent,
+  hf_tokenizer_name: z.literal('', { error: `"", as only OpenAI's tokenizer can be used` }).nullish(),
   tokenizer_mode: absent,
   tokenizer_kwargs: z.strictObject({}).nullish(),
   embed_cls: neutral(false),
@@ -82,7 +85,6 @@ const textSchema = z.strictObject({
   pool_type: neutral('argmax'),
   proj_bias: neutral(false),
   proj_type: neutral('linear'),
-  hf_model_name: absent,
   hf_model_pretrained: ignored,
   hf_proj_type: ignored,
   hf_pooler_type: ignored,
@@ -92,6 +94,7 @@ const modelSchema = z.strictObject({
   embed_dim: size,
   vision_cfg: visionSchema,
   text_cfg: textSchema,
+  multimodal_cfg: absent,
   quick_gelu: z.boolean().optional(),
   custom_text: ignored,
   init_logit_scale: ignored,
@@ -174,23 +177,23 @@ export async function readOpenClipConfig(path: string): Promise<ConfigFile> {
   };
 }
 
-/** Whether a file of any name is meant as such a configuration. What is in it may be wrong all the same. */
+/** Whether a file of any name is meant as such a configuration, even one with mistakes. */
 export async function isOpenClipConfig(path: string): Promise<boolean> {
-  // Logs and lists that bear the name of a model may have any size, and be no text at all.
+  // A log or list with the name of a model may have any size, and need not be text.
   const text = await readSmallText(path, mostConfigBytes).catch(() => '');
   if (!/"(model_cfg|embed_dim)"/.test(text)) return false;
   try {
     const json: unknown = JSON.parse(text);
     return typeof json === 'object' && json !== null && ('model_cfg' in json || 'embed_dim' in json);
   } catch {
-    // A slip of whoever wrote it: reading it says where.
+    // A mistake in the JSON: reading the file will name the place.
     return true;
   }
 }
 
 /**
- * The content of `open_clip_config.json`, as open_clip's own exporter lays it out. Whoever reads it crops as torchvision does,
- * also if the model was transformers' before.
+ * The content of `open_clip_config.json`, as open_clip's own exporter lays it out. Its readers crop as torchvision
+ * does, even if the model came from transformers.
  */
 export function toOpenClipConfig({ image, text, embedding, activation, preprocessing }: ClipConfig): object {
   const channels = image.kind === 'vit' ? image.width : image.width * 32;
@@ -225,7 +228,7 @@ export function toOpenClipConfig({ image, text, embedding, activation, preproces
   };
 }
 
-/** A ratio from which `int(width * ratio)` gives `hidden` again, whatever rounding does. */
+/** A ratio from which `int(width * ratio)` gives `hidden` again, despite rounding. */
 function ratio(hidden: number, width: number): number {
   const exact = hidden / width;
   return Math.trunc(width * exact) === hidden ? exact : (hidden + 0.5) / width;

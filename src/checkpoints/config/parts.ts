@@ -1,17 +1,20 @@
-/** @file What both configuration formats are made of: bounded sizes, and the checks across them. */
+/** @file Shared parts of both configuration formats: bounded sizes, and checks across them. */
 import { z } from 'zod';
 import type { Reading } from '../../clip/clip.ts';
 import type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from '../../clip/config.ts';
 import { badData } from '../../errors.ts';
 
-/** Bounds far above any CLIP (widest 2,560, deepest 64): what is beyond is no model, and would exhaust the memory. */
+/** Bounds far above any CLIP (widest 2,560, deepest 64): larger values would exhaust the memory. */
 export const most = { size: 1 << 20, layers: 1024 };
 
 /**
- * Bounds of their own for what memory grows with squared, however small the weights are. The largest of known CLIPs take
+ * Tighter bounds for sizes that enter the memory squared, however small the weights are. The largest known CLIPs take
  * 448 pixels in 32 patches a side and, Long-CLIP, 248 tokens.
  */
 const longest = { resolution: 1024, patchesPerSide: 64, context: 2048 };
+
+/** Advice for models of other architectures. */
+export const plainClipsOnly = 'only CLIPs made of a ViT or a ModifiedResNet and a text transformer can be opened';
 
 /** A configuration has some 5 KB; early ones of transformers, which write every default, 10 KB. */
 export const mostConfigBytes = 1 << 20;
@@ -21,14 +24,14 @@ export const layerCount = z.number().int().positive().max(most.layers);
 export const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 export const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 
-/** What a configuration file said, and where each fact is from. */
+/** The content of a configuration file, and the source of each fact. */
 export interface ConfigFile {
   readonly config: ClipConfig;
   readonly origins: Omit<Reading['origins'], 'tokenizer'>;
 }
 
 /**
- * Checks what each number alone cannot show.
+ * Checks relations between numbers, and the tighter bounds.
  *
  * @param path the configuration file, for errors
  */

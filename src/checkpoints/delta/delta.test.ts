@@ -1,4 +1,4 @@
-/** @file Deltas: what is put together is what was hashed, moves cost a byte each, and nothing else is ever loaded. */
+/** @file Deltas: the expanded model has the recorded hash, moves cost a byte each, and nothing else is ever loaded. */
 import { copyFile, mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ import { expandDelta } from './expand.ts';
 import { deltaFile } from './format.ts';
 
 const root = temporaryFolder();
-/** One for every test, with a cache of its own. */
+/** A new folder for every test, with its own cache. */
 let folder: string;
 const emojiClip = fileURLToPath(new URL('../../../models/emoji-clip', import.meta.url));
 
@@ -71,7 +71,7 @@ async function valuesIn(path: string, name: string): Promise<Float32Array> {
   return (await readTensor((await openSafetensors(path)).tensors.get(name)!)).data as Float32Array;
 }
 
-test('what a delta gives has the hash it names, lies under it in the cache, and is a folder for open_clip', async () => {
+test('an expanded delta has the recorded hash, lies under it in the cache, and is a folder for open_clip', async () => {
   const { model, written, folderOf } = await made();
   const path = await expandDelta(model, folderOf);
   expect(await sha256OfFile(path)).toBe(written.sha256);
@@ -108,7 +108,7 @@ test("rows that did not move are the base's to the bit, and are not in the file"
   expect(given.subarray(20)).toEqual(kept.subarray(20));
 });
 
-test('a delta of a model that a delta gave gives that very model again', async () => {
+test('the delta of a model that came from a delta gives the same model again', async () => {
   const { model, weights, written, folderOf } = await made();
   const path = await expandDelta(model, folderOf);
   const again = await writeDelta(join(folder, 'again.safetensors'), { name: 'base', weights }, path);

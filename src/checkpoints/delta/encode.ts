@@ -1,4 +1,4 @@
-/** @file Writes a model as its delta from another, and says which model that delta is. */
+/** @file Writes a model as its delta from another, and hashes the model that the delta gives. */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { badData } from '../../errors.ts';
 import { fromFloat16 } from '../../tensor/float16.ts';
 import { openSafetensors, writeSafetensors } from '../../tensor/safetensors.ts';
 import { sha256OfFile } from '../../tensor/sha256.ts';
-import { elements, type StoredTensor, type Tensor } from '../../tensor/tensor.ts';
+import { elements, type StoredTensor, showType, type Tensor } from '../../tensor/tensor.ts';
 import { expanded, readStored } from './expand.ts';
 import { deltaContent, still, type TensorDelta } from './format.ts';
 
@@ -14,8 +14,8 @@ import { deltaContent, still, type TensorDelta } from './format.ts';
 const levelsEachWay = 127;
 
 /**
- * Writes the delta file. The model it gives is not `model` to the bit: each moved weight is off by at most half of
- * its row's step, 1/254 of the row's largest move. Whoever ships the delta measures what it gives.
+ * Writes the delta file. The model that it gives is not bit-identical to `model`: each moved weight is off by at most
+ * half of its row's step, 1/254 of the row's largest move. Measure the model that the delta gives.
  *
  * @param base file of weights of the built-in model of that name; safetensors
  * @param model file of weights with the same tensors
@@ -51,8 +51,7 @@ function checkAlike(
   before: ReadonlyMap<string, StoredTensor>,
   after: ReadonlyMap<string, StoredTensor>,
 ): void {
-  const form = (tensor: StoredTensor | undefined) =>
-    tensor ? `${tensor.dtype} [${tensor.shape.join(', ')}]` : 'nothing';
+  const form = (tensor: StoredTensor | undefined) => (tensor ? showType(tensor.dtype, tensor.shape) : 'nothing');
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [expected, found] = [form(before.get(name)), form(after.get(name))];
     if (expected !== found) throw badData(`${path}: tensor "${name}"`, found, `${expected}, as in the base`);

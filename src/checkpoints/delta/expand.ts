@@ -1,10 +1,10 @@
-/** @file Puts a model together from its base and its delta, once, in a cache: ONNX Runtime maps weights from a file. */
+/** @file Expands a delta with its base to a model, once, in a cache: ONNX Runtime maps weights from a file. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badData } from '../../errors.ts';
 import { writeFileAtomically } from '../../tensor/files/atomic-file.ts';
 import { cacheFolder } from '../../tensor/files/cache-folder.ts';
-import { fileProblem } from '../../tensor/files/file-problem.ts';
+import { explainingFile } from '../../tensor/files/file-problem.ts';
 import { openSafetensors, readKeepingHalf, writeSafetensors } from '../../tensor/safetensors.ts';
 import { sha256OfFile } from '../../tensor/sha256.ts';
 import type { StoredTensor, Tensor } from '../../tensor/tensor.ts';
@@ -14,12 +14,12 @@ const weightsFile = 'open_clip_model.safetensors';
 const configFile = 'open_clip_config.json';
 
 /**
- * The weights of a folder that holds a delta, put together: a file in the cache, in a folder named after its SHA-256 and
- * checked against it every time. A copy that is damaged or incomplete is made again. Its configuration lies beside it,
- * so that the copy is a folder for open_clip too.
+ * The expanded weights of a folder with a delta: a file in the cache, in a folder named after its SHA-256 and checked
+ * against it every time. A damaged or incomplete copy is made again. The configuration is copied beside it, so that
+ * open_clip can load the folder too.
  *
- * @param folderOf where a built-in model lies
- * @throws AntidoteError (data) for a delta that is damaged or of another base
+ * @param folderOf gives the folder of a built-in model
+ * @throws AntidoteError (data) for a delta that is damaged or has another base
  */
 export async function expandDelta(folder: string, folderOf: (name: string) => string | undefined): Promise<string> {
   const path = join(folder, deltaFile);
@@ -41,9 +41,8 @@ export async function expandDelta(folder: string, folderOf: (name: string) => st
   const given = await sha256OfFile(weights);
   if (given !== record.sha256)
     throw badData(path, `a delta that gives weights of SHA-256 ${given}`, record.sha256, 'it is damaged');
-  const config = await readFile(join(folder, configFile)).catch((error) => {
-    throw fileProblem(join(folder, configFile), error);
-  });
+  const configPath = join(folder, configFile);
+  const config = await explainingFile(configPath, () => readFile(configPath));
   await writeFileAtomically(join(whole, configFile), config);
   return weights;
 }
@@ -52,13 +51,10 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
-    throw badData(
-      path,
-      'a folder that cannot be made',
-      'one for models put together from a delta',
-      'set XDG_CACHE_HOME to a folder that can be written',
-      error,
-    );
+    throw badData(path, 'a folder that cannot be made', 'one for models put together from a delta', {
+      advice: 'set XDG_CACHE_HOME to a folder that can be written',
+      cause: error,
+    });
   }
 }
 
@@ -79,7 +75,7 @@ export async function expanded(
   return tensors;
 }
 
-/** A tensor as it is stored: half precision stays half precision. */
+/** A tensor in its stored precision. */
 export async function readStored(tensor: StoredTensor): Promise<Tensor<'float16' | 'float32'>> {
   const { path, dtype } = tensor;
   if (dtype !== 'float16' && dtype !== 'float32') {

@@ -1,20 +1,21 @@
 /**
- * @file A model as the difference from another: what a delta file holds, and the weights that it stands for.
+ * @file A model as the difference from another: the content of a delta file, and the weights that it gives.
  *
  * Fine-tuning a model moves every weight a little, so the half-precision differences compress hardly better than the
  * weights do (12.4 of 33.2 MB for a poisoned Emoji-CLIP, by the entropy of their exact differences). A delta therefore
- * keeps each weight's move in one byte, and the model that is shipped, measured and hashed *is* what the bytes give:
- * nothing is approximated afterwards. Rows that did not move, such as tokens that no caption uses, are left out.
+ * keeps each weight's move in one byte, and the shipped, measured and hashed model *is* what these bytes give: nothing
+ * is approximated afterwards. Unmoved rows, such as tokens that no caption uses, are left out.
  */
 import { badData } from '../../errors.ts';
 import { fromFloat16, toFloat16 } from '../../tensor/float16.ts';
 import { openSafetensors, readTensor } from '../../tensor/safetensors.ts';
 import { shown } from '../../tensor/safetensors-header.ts';
-import { elements, type StoredTensor, type Tensor } from '../../tensor/tensor.ts';
+import { sha256Pattern } from '../../tensor/sha256.ts';
+import { elements, type StoredTensor, showType, type Tensor } from '../../tensor/tensor.ts';
 
 export const deltaFile = 'open_clip_delta.safetensors';
 
-/** Names which base and which result a delta is of; kept in the file's metadata. */
+/** The base and the result of a delta; kept in the file's metadata. */
 export interface DeltaRecord {
   /** Built-in name of the model that it starts from. */
   readonly base: string;
@@ -27,10 +28,10 @@ export interface DeltaRecord {
 
 /** How one tensor differs from the base's tensor of the same name. */
 export type TensorDelta =
-  /** Replaced: vectors and numbers, which are few and matter much. */
+  /** Replaced: vectors and scalars, which are few and matter much. */
   | { readonly kind: 'whole'; readonly tensor: Tensor<'float16' | 'float32'> }
   /**
-   * Rows (first axis) that moved. A weight becomes base + step * (level - 128), with one step for each row, computed in
+   * Rows (first axis) that moved. A weight becomes base + step * (level - 128), with one step per row, computed in
    * double precision, rounded to float32 and then to float16.
    */
   | {
@@ -43,7 +44,7 @@ export type TensorDelta =
       readonly levels: Uint8Array;
     };
 
-/** The level that leaves a weight as it is; levels go from 1 to 255, as far down as up. */
+/** The level of an unmoved weight; levels go from 1 to 255, symmetric about it. */
 export const still = 128;
 
 /** Prefixes of the tensors' names in a delta file. */
@@ -62,7 +63,7 @@ export interface Delta {
   readonly tensors: ReadonlyMap<string, TensorDelta>;
 }
 
-/** What a delta file holds, as `writeSafetensors` takes it. */
+/** The content of a delta file, for `writeSafetensors`. */
 export function deltaContent({ record, tensors }: Delta, shapeOf: (name: string) => readonly number[]) {
   const content: Record<string, Tensor> = {};
   for (const [name, delta] of tensors) {
@@ -86,7 +87,7 @@ export function deltaContent({ record, tensors }: Delta, shapeOf: (name: string)
   return { content, metadata };
 }
 
-/** The record alone: enough to know whether the model has been put together already. */
+/** Reads only the record: enough to find the model in the cache. */
 export async function readDeltaRecord(path: string): Promise<DeltaRecord> {
   return recordOf(path, (await openSafetensors(path)).metadata);
 }
@@ -102,12 +103,11 @@ function recordOf(path: string, metadata: Readonly<Record<string, string>>): Del
       'it is no delta of a model',
     );
   };
-  const hex = /^[0-9a-f]{64}$/;
   said(recordKeys.format, /^1$/, 'format 1');
   return {
     base: said(recordKeys.base, /^[\w:-]+$/, 'the name of a built-in model'),
-    baseSha256: said(recordKeys.baseSha256, hex, 'a SHA-256'),
-    sha256: said(recordKeys.sha256, hex, 'a SHA-256'),
+    baseSha256: said(recordKeys.baseSha256, sha256Pattern, 'a SHA-256'),
+    sha256: said(recordKeys.sha256, sha256Pattern, 'a SHA-256'),
     metadata: stringsOf(path, said(recordKeys.metadata, /^\{/, 'a JSON object of strings')),
   };
 }
@@ -117,7 +117,7 @@ function stringsOf(path: string, text: string): Record<string, string> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw badData(path, 'metadata that is not JSON', 'a JSON object of strings', undefined, cause);
+    throw badData(path, 'metadata that is not JSON', 'a JSON object of strings', { cause });
   }
   const entries = Object.entries(value as object);
   const wrong = entries.find(([, one]) => typeof one !== 'string');
@@ -164,9 +164,9 @@ async function readPart(path: string, stored: ReadonlyMap<string, StoredTensor>,
 async function wholeOf(path: string, name: string, before: StoredTensor, read: PartReader): Promise<TensorDelta> {
   const where = `${path}: tensor ${shown(name)}`;
   const { stored, tensor } = (await read('whole'))!;
-  const like = `${before.dtype} [${before.shape.join(', ')}], as in the base`;
+  const like = `${showType(before.dtype, before.shape)}, as in the base`;
   if (stored.dtype !== before.dtype || stored.shape.join() !== before.shape.join())
-    throw badData(where, `${stored.dtype} [${stored.shape.join(', ')}]`, like);
+    throw badData(where, showType(stored.dtype, stored.shape), like);
   if (tensor.dtype !== 'float32') throw badData(where, `the element type ${stored.dtype}`, 'float16 or float32');
   const { shape, data } = tensor as Tensor<'float32'>;
   return {
@@ -183,9 +183,8 @@ async function movedOf(path: string, name: string, before: StoredTensor, read: P
   const [rows, steps, levels] = [await read('rows'), await read('steps'), await read('levels')];
   const [all = 0, ...others] = before.shape;
   if (before.dtype !== 'float16' || before.shape.length < 2)
-    throw badData(where, `moves of a ${before.dtype} [${before.shape.join(', ')}]`, 'moves of float16 matrices alone');
+    throw badData(where, `moves of a ${showType(before.dtype, before.shape)}`, 'moves of float16 matrices alone');
   const count = rows?.stored.shape[0] ?? all;
-  const expected = (dtype: string, shape: readonly number[]) => `${dtype} [${shape.join(', ')}]`;
   const wanted = {
     rows: ['int32', [count]],
     steps: ['float32', [count]],
@@ -193,9 +192,9 @@ async function movedOf(path: string, name: string, before: StoredTensor, read: P
   } as const;
   for (const [kind, found] of Object.entries({ ...(rows && { rows }), steps, levels })) {
     const [dtype, shape] = wanted[kind as keyof typeof wanted];
-    if (!found) throw badData(where, `no ${kind}`, expected(dtype, shape));
+    if (!found) throw badData(where, `no ${kind}`, showType(dtype, shape));
     if (found.stored.dtype !== dtype || found.stored.shape.join() !== shape.join())
-      throw badData(where, `${kind} ${expected(found.stored.dtype, found.stored.shape)}`, expected(dtype, shape));
+      throw badData(where, `${kind} ${showType(found.stored.dtype, found.stored.shape)}`, showType(dtype, shape));
   }
   const positions = (rows?.tensor.data as Int32Array | undefined) ?? Int32Array.from({ length: all }, (_, row) => row);
   const wrong = positions.findIndex((row, at) => row >= all || row <= (at === 0 ? -1 : positions[at - 1]!));
@@ -206,7 +205,7 @@ async function movedOf(path: string, name: string, before: StoredTensor, read: P
   return { kind: 'moved', rows: positions, steps: sizes, levels: levels!.tensor.data as Uint8Array };
 }
 
-/** A float16 tensor of the base with its moves: what the delta means, exactly. */
+/** Applies the moves to a float16 tensor of the base: the exact definition of the delta. */
 export function moved(
   before: Tensor<'float16'>,
   { rows, steps, levels }: TensorDelta & { readonly kind: 'moved' },

@@ -1,32 +1,32 @@
-/** @file The cache of Hugging Face's libraries, laid out as Python's `huggingface_hub` does: blobs, snapshots of links, refs. */
+/** @file The Hugging Face cache, in the layout of Python's `huggingface_hub`: blobs, snapshots of links, refs. */
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomically } from '../../tensor/files/atomic-file.ts';
 import { isThere, sizeOf } from '../../tensor/files/file-bytes.ts';
-import { fileProblem } from '../../tensor/files/file-problem.ts';
+import { explainingFile, systemCode } from '../../tensor/files/file-problem.ts';
 import { type CachedFile, completeBlob, type FetchRest } from './parts.ts';
 
 export interface HubCache {
   /** Of the repository. */
   readonly root: string;
-  /** Where the files of a commit lie, or would. */
+  /** The folder of a commit's files, which need not exist. */
   folder(commit: string): string;
-  /** Names of the files that are there of a commit, links to nothing left out; undefined if it is unknown. */
+  /** Names of a commit's cached files, without dangling links; undefined if the commit is unknown. */
   files(commit: string): Promise<readonly string[] | undefined>;
-  /** Whether it was once seen that the commit has no such file. */
+  /** Whether the commit is known to have no such file. */
   lacks(commit: string, path: string): Promise<boolean>;
   rememberLack(commit: string, path: string): Promise<void>;
-  /** What a branch or tag was when it was last asked for. */
+  /** The commit of a branch or tag when the Hub last named it. */
   commitOf(revision: string): Promise<string | undefined>;
   remember(revision: string, commit: string): Promise<void>;
-  /** Whether a file is there; one that another commit has brought already becomes part of this one. */
+  /** Whether a file is cached. Links the file if another commit has brought its blob. */
   has(commit: string, file: CachedFile): Promise<boolean>;
-  /** Fetches a file, or what is missing of it; throws a data error if it is not of its size and hash. */
+  /** Fetches a file, or its missing part; throws a data error if size or hash are wrong. */
   complete(commit: string, file: CachedFile, rest: FetchRest, arrived: (bytes: number) => void): Promise<void>;
 }
 
-/** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME say where the cache is, as in Python. */
+/** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME place the cache, as in Python. */
 export async function openHubCache(repository: string): Promise<HubCache> {
   const { getHFHubCachePath, getRepoFolderName } = await import('@huggingface/hub');
   const root = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repository }));
@@ -43,7 +43,9 @@ export async function openHubCache(repository: string): Promise<HubCache> {
     lacks: (commit, path) => isThere(join(root, '.no_exist', commit, path)),
     async rememberLack(commit, path) {
       const mark = join(root, '.no_exist', commit, path);
-      await told(mark, async () => {
+      // A shared cache may be read-only.
+      if (await isThere(mark)) return;
+      await explainingFile(mark, async () => {
         await mkdir(dirname(mark), { recursive: true });
         await writeFile(mark, '');
       });
@@ -55,9 +57,9 @@ export async function openHubCache(repository: string): Promise<HubCache> {
     async remember(revision, commit) {
       if (revision === commit) return;
       const path = join(root, 'refs', revision);
-      // A cache that others share may be one that we can only read.
+      // A shared cache may be read-only.
       if ((await orUndefined(readFile(path, 'utf8')))?.trim() === commit) return;
-      await told(path, async () => {
+      await explainingFile(path, async () => {
         await mkdir(dirname(path), { recursive: true });
         await writeFileAtomically(path, commit);
       });
@@ -68,7 +70,7 @@ export async function openHubCache(repository: string): Promise<HubCache> {
       if (await isWhole(pointer)) return true;
       const blob = join(root, 'blobs', etag);
       if (!(await isWhole(blob))) return false;
-      await told(pointer, async () => {
+      await explainingFile(pointer, async () => {
         await mkdir(dirname(pointer), { recursive: true });
         await point(pointer, blob);
       });
@@ -77,7 +79,7 @@ export async function openHubCache(repository: string): Promise<HubCache> {
     async complete(commit, file, rest, arrived) {
       const blob = join(root, 'blobs', file.etag);
       const pointer = join(folder(commit), file.path);
-      await told(blob, async () => {
+      await explainingFile(blob, async () => {
         await mkdir(dirname(blob), { recursive: true });
         await mkdir(dirname(pointer), { recursive: true });
         await completeBlob(blob, file, rest, arrived);
@@ -88,14 +90,14 @@ export async function openHubCache(repository: string): Promise<HubCache> {
 }
 
 /**
- * Relative links, so that the cache can be moved; where links are not allowed (Windows), a copy. Made aside and renamed:
- * another process may be fetching the same model.
+ * Makes a relative link, so that the cache can be moved; a copy where links are not allowed (Windows). Creates it aside
+ * and renames it: another process may be fetching the same model.
  */
 async function point(pointer: string, blob: string): Promise<void> {
   const aside = `${blob}.${randomUUID()}.incomplete`;
   try {
-    await symlink(relative(dirname(pointer), blob), aside).catch(async (error: NodeJS.ErrnoException) => {
-      if (!['EPERM', 'EACCES', 'ENOSYS'].includes(error.code ?? '')) throw error;
+    await symlink(relative(dirname(pointer), blob), aside).catch(async (error) => {
+      if (!['EPERM', 'EACCES', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
       await copyFile(blob, aside);
     });
     await rename(aside, pointer);
@@ -106,12 +108,4 @@ async function point(pointer: string, blob: string): Promise<void> {
 
 function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {
   return value.catch(() => undefined);
-}
-
-async function told(path: string, action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
 }

@@ -1,4 +1,4 @@
-/** @file A Hub that runs here, with one repository of a model, and a cache for what is fetched from it. */
+/** @file A local Hub with one repository of a model, and a cache for its downloads. */
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
@@ -20,13 +20,13 @@ export interface Served {
   readonly large: boolean;
   /** Lies about the file, for tests. */
   readonly listed?: { readonly size?: number; readonly hash?: string };
-  /** What goes wrong with answers, one after another; the rest are as they should be. */
+  /** Faults of the answers, in order; later answers are right. */
   readonly answers?: Answer[];
 }
 
 /**
- * Breaks the connection before this byte, once all bytes before it are in the cache; takes no notice of ranges; sends another
- * part; or waits in the middle.
+ * Breaks the connection before this byte, once all earlier bytes are in the cache; ignores ranges; sends another part;
+ * or waits in the middle.
  */
 export type Answer = {
   readonly breaksAt?: number;
@@ -35,25 +35,25 @@ export type Answer = {
   readonly waits?: number;
 };
 
-/** A Hub with one repository, `org/clip`, and what was asked of it. */
+/** A Hub with one repository, `org/clip`, and a record of its requests. */
 export class Hub {
   readonly requests: string[] = [];
-  /** Of requests for files: name and range. */
+  /** Name and range of requests for files. */
   readonly ranges: (readonly [name: string, range: string | undefined])[] = [];
   readonly files = new Map<string, Served>();
-  /** What came as `Authorization`, if anything did. */
+  /** Values of `Authorization` that were received. */
   readonly tokens: string[] = [];
-  /** Answers for everything, if set, or for what has `refuses` in its address. */
+  /** Status of every answer, or of those whose address has `refuses` in it. */
   status = 200;
   refuses = '';
   commit = commit;
-  /** Where files really lie, if elsewhere. */
+  /** Another server that holds the files. */
   storage: string | undefined;
   /** Set by storage: a CDN's mark. */
   isCdn = false;
   /** Every page of the list names another one. */
   endless = false;
-  /** Where whoever asks keeps what has arrived. */
+  /** The client's folder of blobs and parts. */
   blobs = '';
   readonly #server: Server = createServer((request, response) => this.#answer(request, response));
 
@@ -114,7 +114,7 @@ export class Hub {
   }
 }
 
-/** All of it, or the range that was asked for. */
+/** Sends the whole file, or the requested range. */
 async function send(request: IncomingMessage, response: ServerResponse, file: Served, hub: Hub): Promise<void> {
   const { bytes, answers = [] } = file;
   const { breaksAt, ignoresRange, shift = 0, waits } = answers.shift() ?? {};
@@ -129,7 +129,7 @@ async function send(request: IncomingMessage, response: ServerResponse, file: Se
   });
   if (breaksAt !== undefined) {
     response.write(bytes.subarray(from, breaksAt));
-    // What waits in a slow reader's memory is lost with its stream.
+    // Bytes still in a slow reader's memory are lost with its stream.
     await vi.waitUntil(() => largestPart(hub.blobs) === breaksAt, { timeout: 60_000, interval: 10 });
     return void response.destroy();
   }
@@ -141,7 +141,7 @@ async function send(request: IncomingMessage, response: ServerResponse, file: Se
   response.end(bytes.subarray(from));
 }
 
-/** Files come side by side, and each is renamed as soon as it is whole. */
+/** Downloads run in parallel, and each file is renamed when it is complete, so names may vanish here. */
 function largestPart(blobs: string): number {
   const parts = readdirSync(blobs).filter((name) => name.endsWith('.incomplete'));
   return Math.max(...parts.map((name) => statSync(join(blobs, name), { throwIfNoEntry: false })?.size ?? 0));
@@ -155,7 +155,7 @@ function listing({ bytes, large, listed }: Served): object {
   return { size, oid: '0'.repeat(40), lfs: { oid, size, pointerSize: 130 } };
 }
 
-/** A Hub and an empty cache of its own for every test, which the environment names. */
+/** A new Hub and an empty cache for every test, named by the environment. */
 export function servedHub(): { readonly hub: Hub; readonly repository: () => string } {
   let hub: Hub;
   let cache: string;

@@ -5,12 +5,12 @@ import { licenceFiles } from '../licence-files.ts';
 import { modelFiles } from '../model-files.ts';
 import { openClip } from '../open.ts';
 import { commit, fixture, Hub, servedHub } from './hub.test-support.ts';
-import { parseHubName } from './hub.ts';
+import { parseHubName } from './hub-name.ts';
 
 const served = servedHub();
 const { repository } = served;
 
-test("a model is fetched into Python's cache: blobs by their hash, links to them under the commit, the branch's commit", async () => {
+test("a model is fetched into Python's cache: blobs by hash, links under the commit, the branch's commit", async () => {
   await served.hub.add(fixture('hugging-face-quick-gelu'));
   served.hub.files.set('flax_model.msgpack', { bytes: Buffer.from('large and not needed'), large: true });
   served.hub.files.set('notes.md', { bytes: Buffer.from('not needed'), large: false });
@@ -32,7 +32,7 @@ test("a model is fetched into Python's cache: blobs by their hash, links to them
   expect((await readdir(join(repository(), 'blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
 });
 
-test('the terms of use come with a model: its card and the texts of its licence, which an export hands on', async () => {
+test('the terms of use come with a model: its card and the texts of its licence', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   const terms = ['LICENSE', 'NOTICE.txt', 'README.md'];
   for (const name of terms) served.hub.files.set(name, { bytes: Buffer.from(`${name} of org`), large: false });
@@ -43,7 +43,7 @@ test('the terms of use come with a model: its card and the texts of its licence,
   expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('README.md of org');
 });
 
-test('what is in the cache is not fetched again, and a commit that is there is opened without asking', async () => {
+test('a cached model is not fetched again, and a cached commit opens without a request', async () => {
   await served.hub.add(fixture('hugging-face-quick-gelu'));
   await openClip('hf:org/clip@main');
   served.hub.requests.length = 0;
@@ -54,7 +54,7 @@ test('what is in the cache is not fetched again, and a commit that is there is o
   expect(served.hub.requests).toEqual([]);
 });
 
-test('a file that the cache has a part of the model only is fetched after all', async () => {
+test('an incomplete cached model is completed', async () => {
   await served.hub.add(fixture('hugging-face-quick-gelu'));
   const snapshot = join(repository(), 'snapshots', commit);
   await mkdir(snapshot, { recursive: true });
@@ -63,7 +63,7 @@ test('a file that the cache has a part of the model only is fetched after all', 
   expect(served.hub.downloads()).toEqual(['model.safetensors', 'preprocessor_config.json', 'tokenizer.json']);
 });
 
-test('HF_HUB_OFFLINE asks nobody, and without a cached model says so', async () => {
+test('HF_HUB_OFFLINE sends no request, and is named if no model is cached', async () => {
   await served.hub.add(fixture('hugging-face-quick-gelu'));
   vi.stubEnv('HF_HUB_OFFLINE', '1');
   await expect(openClip('hf:org/clip')).rejects.toThrow(
@@ -78,7 +78,7 @@ test('HF_HUB_OFFLINE asks nobody, and without a cached model says so', async () 
   expect(served.hub.requests).toEqual([]);
 });
 
-test('a Hub that does not answer is made up for by the cache, or named', async () => {
+test('without an answer from the Hub the cached model is used; if there is none, the Hub is named', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   await openClip('hf:org/clip');
   await served.hub.close();
@@ -94,20 +94,23 @@ test.each([
   [429, 'everything', ''],
   [500, 'everything', ''],
   [503, 'the list of files', '/tree/'],
-])('a Hub that answers %i to %s is made up for by the cache, or is to be asked later', async (status, _, part) => {
-  await served.hub.add(fixture('open-clip-vit-gelu'));
-  await openClip('hf:org/clip');
-  served.hub.status = status;
-  served.hub.refuses = part;
-  expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(commit);
-  await rm(repository(), { recursive: true });
-  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
-    fault: 'data',
-    message: expect.stringMatching(`found the answer ${status} from the Hub, .* the cache; try again later$`),
-  });
-});
+])(
+  'if the Hub answers %i to %s, the cached model is used; if there is none, the advice is to try later',
+  async (status, _, part) => {
+    await served.hub.add(fixture('open-clip-vit-gelu'));
+    await openClip('hf:org/clip');
+    served.hub.status = status;
+    served.hub.refuses = part;
+    expect((await openClip('hf:org/clip')).reading.hub?.commit).toBe(commit);
+    await rm(repository(), { recursive: true });
+    await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+      fault: 'data',
+      message: expect.stringMatching(`found the answer ${status} from the Hub, .* the cache; try again later$`),
+    });
+  },
+);
 
-test('an index that names a file elsewhere is refused before anything that it names is fetched', async () => {
+test('an index that names a file elsewhere is refused before its files are fetched', async () => {
   await served.hub.add(fixture('hugging-face-gelu-sharded'));
   const index = 'model.safetensors.index.json';
   const { weight_map, ...rest } = JSON.parse(served.hub.files.get(index)!.bytes.toString());
@@ -117,7 +120,7 @@ test('an index that names a file elsewhere is refused before anything that it na
   expect(served.hub.downloads().filter((name) => name.endsWith('.safetensors'))).toEqual([]);
 });
 
-test('of a model in several files, the index and all that it names are fetched', async () => {
+test('the index of a sharded model and all its shards are fetched', async () => {
   await served.hub.add(fixture('hugging-face-gelu-sharded'));
   const clip = await openClip('hf:org/clip@v1.0');
   expect(clip.sha256).toBe((await openClip(fixture('hugging-face-gelu-sharded'))).sha256);
@@ -130,7 +133,7 @@ test.each([
   [403, /found a gated repository, which this token may not read, .*ask for it at http/],
   [404, /found no such repository or revision/],
   [500, /found the answer 500 from the Hub/],
-])('the answer %i is told in words', async (status, message) => {
+])('the answer %i is explained', async (status, message) => {
   served.hub.status = status;
   await expect(openClip('hf:org/clip')).rejects.toMatchObject({
     fault: 'data',
@@ -149,7 +152,7 @@ test.each([
   expect((await readdir(join(repository(), 'blobs'))).filter((blob) => blob.length !== 40)).toEqual([]);
 });
 
-test('the token goes to the Hub alone, not to where it says that a file lies', async () => {
+test('the token goes only to the Hub, not to the server that it redirects to', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   const storage = new Hub();
   await storage.add(fixture('open-clip-vit-gelu'));
@@ -163,18 +166,18 @@ test('the token goes to the Hub alone, not to where it says that a file lies', a
   await storage.close();
 });
 
-test('a token that is none is named, and nobody is asked with it', async () => {
+test('a malformed token is refused, and no request is sent with it', async () => {
   vi.stubEnv('HF_TOKEN', 'secret');
   await expect(openClip('hf:org/clip')).rejects.toThrow(/^HF_TOKEN: found a token of another form, expected .* hf_/);
   expect(served.hub.requests).toEqual([]);
 });
 
-test('a list of files without end is refused', async () => {
+test('an endless list of files is refused', async () => {
   served.hub.endless = true;
   await expect(openClip('hf:org/clip')).rejects.toThrow(/found more than 10000 files/);
 });
 
-test('of a new commit only the files that it changes are fetched', async () => {
+test('only the changed files of a new commit are fetched', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   await openClip('hf:org/clip');
   served.hub.requests.length = 0;
@@ -193,7 +196,7 @@ test('a link whose blob was removed counts as missing', async () => {
   expect(served.hub.downloads()).toEqual(['open_clip_model.safetensors']);
 });
 
-test('what Python fetched for the image tower alone is made whole: a tokenizer or a preprocessing would be guessed', async () => {
+test('a cached model without tokenizer and preprocessing is completed once: otherwise both would be guessed', async () => {
   await served.hub.add(fixture('hugging-face-quick-gelu'));
   const snapshot = join(repository(), 'snapshots', commit);
   await mkdir(snapshot, { recursive: true });
@@ -206,7 +209,52 @@ test('what Python fetched for the image tower alone is made whole: a tokenizer o
   expect(served.hub.requests).toEqual([]);
 });
 
-test('a reference that is right already is not written again: a shared cache may be read-only', async () => {
+/** Python's cache with these files of the model, and the branch `main` at its commit. */
+async function cachedByPython(names: readonly string[]): Promise<void> {
+  const snapshot = join(repository(), 'snapshots', commit);
+  await mkdir(snapshot, { recursive: true });
+  await mkdir(join(repository(), 'refs'), { recursive: true });
+  await writeFile(join(repository(), 'refs', 'main'), commit);
+  for (const name of names) await writeFile(join(snapshot, name), served.hub.files.get(name)!.bytes);
+}
+
+test("weights that open_clip cached without their configuration are completed: shapes would be read with OpenAI's activation", async () => {
+  await served.hub.add(fixture('open-clip-vit-gelu'));
+  await cachedByPython(['open_clip_model.safetensors']);
+  expect((await openClip(`hf:org/clip@${commit}`)).config.activation).toBe('gelu');
+  expect(served.hub.downloads()).toEqual(['open_clip_config.json']);
+});
+
+test.each([
+  ['open-clip-vit-gelu', ['open_clip_model.safetensors'], 'open_clip_config.json or config.json'],
+  [
+    'hugging-face-quick-gelu',
+    ['config.json', 'model.safetensors', 'tokenizer.json'],
+    'preprocessor_config.json or processor_config.json',
+  ],
+])(
+  'offline, a cached part of %s that leaves activation or preprocessing open is refused',
+  async (name, files, missing) => {
+    await served.hub.add(fixture(name));
+    await cachedByPython(files);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+      fault: 'data',
+      message: `hf:org/clip@main: found no ${missing} in ${join(repository(), 'snapshots', commit)}, expected a cached model, as HF_HUB_OFFLINE is set; unset it once`,
+    });
+    expect(served.hub.requests).toEqual([]);
+  },
+);
+
+test('a repository that has no configuration opens offline too, once the Hub has said so', async () => {
+  await served.hub.add(fixture('hugging-face-quick-gelu'));
+  served.hub.files.delete('preprocessor_config.json');
+  const { config } = await openClip('hf:org/clip');
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
+  expect((await openClip('hf:org/clip')).config).toEqual(config);
+});
+
+test('a reference that is right is not rewritten: a shared cache may be read-only', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   await openClip('hf:org/clip');
   const reference = join(repository(), 'refs', 'main');
@@ -215,14 +263,23 @@ test('a reference that is right already is not written again: a shared cache may
   expect((await stat(reference)).mtimeMs).toBe(1000);
 });
 
-test('two that fetch the same model at once both get it', async () => {
+test('the mark of a file that the repository lacks is not rewritten either', async () => {
+  await served.hub.add(fixture('hugging-face-quick-gelu'));
+  await openClip('hf:org/clip');
+  const mark = join(repository(), '.no_exist', commit, 'processor_config.json');
+  await utimes(mark, 1, 1);
+  await openClip('hf:org/clip');
+  expect((await stat(mark)).mtimeMs).toBe(1000);
+});
+
+test('concurrent downloads of one model all get it', async () => {
   await served.hub.add(fixture('hugging-face-gelu-sharded'));
   const all = await Promise.all(Array.from({ length: 4 }, () => openClip('hf:org/clip')));
   expect(new Set(all.map(({ sha256 }) => sha256)).size).toBe(1);
   expect((await readdir(join(repository(), 'blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
 });
 
-test('names and hashes that lead out of the cache are passed over or refused', async () => {
+test('names that lead out of the cache are skipped, such hashes refused', async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));
   served.hub.files.set('../../outside.bin', { bytes: Buffer.from('x'), large: true });
   await openClip('hf:org/clip');
@@ -231,7 +288,7 @@ test('names and hashes that lead out of the cache are passed over or refused', a
   await expect(openClip('hf:org/clip')).rejects.toThrow(/notes\.txt: found the hash "\.\.\/\.\.\/outside"/);
 });
 
-test('a repository without a model says what is in it', async () => {
+test('a repository without a model is refused with the names of its files', async () => {
   served.hub.files.set('README.md', { bytes: Buffer.from('hello'), large: false });
   await expect(openClip('hf:org/clip')).rejects.toThrow(
     /hf:org\/clip@main: found README\.md, expected open_clip_config/,
@@ -239,7 +296,19 @@ test('a repository without a model says what is in it', async () => {
   expect(served.hub.downloads()).toEqual([]);
 });
 
-test('names of the Hub are taken apart, and those that are none are refused', () => {
+test('of several files of weights in a repository one is to be downloaded, as no name of the Hub names a file', async () => {
+  for (const name of ['RemoteCLIP-RN50.pt', 'RemoteCLIP-ViT-B-32.pt'])
+    served.hub.files.set(name, { bytes: Buffer.from('weights'), large: true });
+  await expect(openClip('hf:org/clip')).rejects.toMatchObject({
+    fault: 'data',
+    message:
+      'hf:org/clip@main: found 2 files of weights: "RemoteCLIP-RN50.pt", "RemoteCLIP-ViT-B-32.pt", expected one; ' +
+      'download one of them and give its path',
+  });
+  expect(served.hub.downloads()).toEqual([]);
+});
+
+test('names of the Hub are parsed, and malformed ones refused', () => {
   expect(parseHubName('hf:laion/CLIP-ViT-B-32@refs/pr/1')).toEqual({
     repository: 'laion/CLIP-ViT-B-32',
     revision: 'refs/pr/1',

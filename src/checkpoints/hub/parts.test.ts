@@ -1,4 +1,4 @@
-/** @file Files of the Hub that arrive in parts: gone on with after a break, Python's parts included, and never trusted. */
+/** @file Partial downloads from the Hub: continued after a break, Python's included, and never trusted. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
@@ -16,11 +16,11 @@ const name = 'open_clip_model.safetensors';
 let size: number;
 let sha256: string;
 const blobs = () => served.hub.blobs;
-/** Asks for the model's weights, first of all and then. */
+/** Ranges of the requests for the model's weights, in order. */
 const ranges = () => served.hub.ranges.flatMap(([file, range]) => (file === name ? [range] : []));
 const parts = async () => (await readdir(blobs())).filter((file) => file.includes('incomplete'));
 const serve = (change: Partial<Served>) => served.hub.files.set(name, { ...served.hub.files.get(name)!, ...change });
-/** Puts the first bytes of the weights where a part may lie. */
+/** Writes the first bytes of the weights as a part. */
 async function leave(part: string, bytes: number, seconds = 1): Promise<void> {
   await mkdir(blobs(), { recursive: true });
   await writeFile(join(blobs(), part), served.hub.files.get(name)!.bytes.subarray(0, bytes));
@@ -38,13 +38,13 @@ beforeEach(async () => {
   sha256 = createHash('sha256').update(bytes).digest('hex');
 });
 
-test('what has arrived is gone on with at once when the connection breaks, as often as something new has come', async () => {
+test('a download continues its part after every break that follows new bytes', async () => {
   serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 250_000 }] });
   await expectWhole();
   expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=250000-']);
 });
 
-test('what has arrived is kept when nothing new comes, which is told as data that could not be had, and gone on with next time', async () => {
+test('without new bytes a download fails as a fault of the data, and the next one continues its part', async () => {
   serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 100_000 }] });
   await expect(openClip('hf:org/clip')).rejects.toMatchObject({
     fault: 'data',
@@ -57,7 +57,7 @@ test('what has arrived is kept when nothing new comes, which is told as data tha
   expect(ranges()).toEqual(['bytes=100000-']);
 });
 
-test('what has arrived is kept when the server ends before the size that the Hub lists', async () => {
+test('a part is kept when the server ends before the size that the Hub lists', async () => {
   serve({ listed: { size: 10_000_000 } });
   await expect(openClip('hf:org/clip')).rejects.toThrow(/found \d+ bytes, expected 10000000, as the Hub lists it/);
   expect(await parts()).toEqual([`${sha256}.incomplete`]);
@@ -67,26 +67,26 @@ test.each<[string, Answer]>([
   ['sends all of it', { ignoresRange: true }],
   ['sends another part of it', { shift: 10 }],
   ['has no such part', { shift: 1e6 }],
-])('what has arrived is fetched anew from a server that %s', async (_, answer) => {
+])('a part is fetched anew from a server that %s', async (_, answer) => {
   serve({ answers: [{ breaksAt: 100_000 }, answer] });
   await expectWhole();
   expect(ranges().slice(0, 2)).toEqual([undefined, 'bytes=100000-']);
 });
 
-test('what has arrived may be what Python has left', async () => {
+test('a part that Python left is continued', async () => {
   await leave(`${sha256}.incomplete`, 200_000);
   await expectWhole();
   expect(ranges()).toEqual(['bytes=200000-']);
 });
 
-test('what has arrived is left alone while Python may be writing it', async () => {
+test('a part stays untouched while Python may be writing it', async () => {
   await leave(`${sha256}.incomplete`, 200_000, Date.now() / 1000);
   expect((await openClip('hf:org/clip')).sha256).toBe(sha256);
   expect(ranges()).toEqual([undefined]);
   expect(await parts()).toEqual([`${sha256}.incomplete`]);
 });
 
-test('what has arrived is taken over from a process that is gone, the longest of several, and not from one that lives', async () => {
+test('the longest part of dead processes is taken over, and none of a living one', async () => {
   const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
   const gone = spawnSync(process.execPath, ['--version']).pid;
   const living = `${sha256}.${host}-${process.pid}-00000003.incomplete`;
@@ -102,7 +102,7 @@ test.each([
   ['as long as the file', (bytes: Buffer) => Buffer.alloc(bytes.length)],
   ['longer than the file', (bytes: Buffer) => Buffer.alloc(bytes.length + 1)],
   ['shorter', () => Buffer.alloc(1000)],
-])('what has arrived is thrown away when it turns out to be wrong, %s', async (_, wrong) => {
+])('a part that proves wrong is thrown away, %s', async (_, wrong) => {
   const part = `${sha256}.incomplete`;
   await leave(part, 0);
   await writeFile(join(blobs(), part), wrong(served.hub.files.get(name)!.bytes));
@@ -111,7 +111,7 @@ test.each([
   expect(ranges().at(-1)).toBeUndefined();
 });
 
-test('what has arrived is of no use for a file that has changed since', async () => {
+test('a part of a file that has changed since is not used', async () => {
   serve({ answers: [{ breaksAt: 100_000 }, { breaksAt: 100_000 }] });
   await expect(openClip('hf:org/clip')).rejects.toThrow(/no answer/);
   const old = served.hub.files.get(name)!.bytes;
@@ -125,7 +125,7 @@ test('what has arrived is of no use for a file that has changed since', async ()
   expect(ranges()).toEqual([undefined]);
 });
 
-test('what has arrived is told in bytes of all that is fetched, once it takes longer than a second', async () => {
+test('a download longer than a second reports its progress in bytes of all fetched files', async () => {
   serve({ answers: [{ waits: 1500 }] });
   const events: RunEvent[] = [];
   await openClip('hf:org/clip', (event) => events.push(event));

@@ -1,53 +1,54 @@
 /**
- * @file Files on their way into the cache: what has arrived stays, and whoever asks again goes on from there.
+ * @file Partial downloads: an interrupted download keeps its part, and the next one continues from it.
  *
- * While somebody writes it, a part is called after its writer: `<etag>.<host>-<process>-<number>.incomplete`. Left behind,
- * it is `<etag>.incomplete`, which is where Python's `huggingface_hub` looks for what it may go on with and leaves its own.
- * The name holds the hash of the whole file, so a file that has changed begins anew.
+ * During a download the part is named after its writer: `<etag>.<host>-<process>-<number>.incomplete`. An interrupted
+ * one is named `<etag>.incomplete`, the name under which Python's `huggingface_hub` leaves and looks for parts. The
+ * name holds the hash of the whole file, so a changed file starts anew.
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm, stat, truncate, utimes } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { AntidoteError, badData } from '../../errors.ts';
 import { sizeOf } from '../../tensor/files/file-bytes.ts';
-import { fileProblem } from '../../tensor/files/file-problem.ts';
+import { explainingFile, isProcessAlive } from '../../tensor/files/file-problem.ts';
 
 /** A file of a repository at one commit. */
 export interface CachedFile {
-  /** Inside the repository. */
+  /** Within the repository. */
   readonly path: string;
   readonly size: number;
   /** SHA-256 of a large file, Git's own hash of a small one; the name of its blob. */
   readonly etag: string;
 }
 
-/** What a server sends of a file: from byte `from` to its end. */
+/** The bytes of a file from byte `from` to its end, as a server sends them. */
 export interface Rest {
   readonly from: number;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** Asks for a file from a byte on. A server that knows no parts sends all of it. */
+/** Requests a file from a byte on. A server without support for ranges sends all of it. */
 export type FetchRest = (from: number) => Promise<Rest>;
 
-/** Breaks of the connection that are put up with in one file, each after something new has arrived. As many as Python's. */
+/** Most interruptions per file, each after new bytes have arrived. As many as in Python. */
 const mostBreaks = 5;
+/** Milliseconds before the next attempt. */
 const afterBreak = 500;
-/** Python locks the part it is writing in a way that Node cannot see: what is this old in milliseconds, nobody writes. */
+/** Node cannot see Python's lock on the part that it writes. A part unchanged for this many milliseconds is free. */
 const quiet = 60_000;
 
-/** These bytes are not those of the file, and no more of them will make it so. */
+/** The bytes are wrong: continuing the download cannot help. */
 class Damaged extends AntidoteError {}
 
 /**
- * Completes a file and moves it to `blob`, its final name. Goes on with what is there already; whatever breaks, what has
- * arrived is kept for the next time, unless it is known to be wrong.
+ * Completes a file and moves it to `blob`, its final name. Continues an existing part; on failure keeps the part for
+ * the next time, unless it is known to be wrong.
  *
- * @param arrived told how much of the file is there
- * @throws Damaged (data) if size or hash are not those of the list; otherwise whatever `fetchRest` throws
+ * @param arrived receives the number of bytes that are there
+ * @throws Damaged (data) if size or hash differ from the Hub's list; also the errors of `fetchRest`
  */
 export async function completeBlob(
   blob: string,
@@ -78,7 +79,7 @@ async function complete(
       return await append(part, file, fetchRest, arrived);
     } catch (error) {
       if (error instanceof Damaged && had > 0) {
-        // What was there before may have been wrong: all of it once more.
+        // The earlier part may have been wrong: start again.
         await truncate(part, 0);
         had = 0;
         continue;
@@ -91,7 +92,7 @@ async function complete(
   }
 }
 
-/** One attempt. Whether all of it is right is known at the end, by the hash. */
+/** One attempt. The hash at the end verifies the whole file. */
 async function append(
   part: string,
   file: CachedFile,
@@ -105,9 +106,7 @@ async function append(
   arrived(size);
   if (size < file.size || file.size === 0) {
     const { from, bytes } = await fetchRest(size);
-    const handle = await open(part, 'a').catch((error) => {
-      throw fileProblem(part, error);
-    });
+    const handle = await explainingFile(part, () => open(part, 'a'));
     try {
       if (from === 0 && size > 0) {
         await handle.truncate(0);
@@ -117,7 +116,7 @@ async function append(
       for await (const piece of bytes) {
         size += piece.length;
         if (size > file.size) throw damaged(file, `more than ${file.size} bytes`, 'what is listed');
-        await write(handle, part, piece);
+        await explainingFile(part, () => handle.writeFile(piece));
         hash.update(piece);
         arrived(size);
       }
@@ -140,15 +139,7 @@ function damaged({ path }: CachedFile, found: string, expected: string): Damaged
   return new Damaged({ fault: 'data', where: path, found, expected, advice: 'the download is damaged; try again' });
 }
 
-async function write(handle: FileHandle, path: string, piece: Uint8Array): Promise<void> {
-  try {
-    await handle.writeFile(piece);
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
-}
-
-/** The Hub lists the SHA-256 of large files; of small ones Git's, which is SHA-1 of a head and the content. */
+/** The Hub lists SHA-256 for large files, Git's hash for small ones: SHA-1 of a header and the content. */
 function freshHash({ size, etag }: CachedFile): Hash {
   return etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
 }
@@ -156,15 +147,13 @@ function freshHash({ size, etag }: CachedFile): Hash {
 async function hashOf(part: string, file: CachedFile): Promise<Hash> {
   const hash = freshHash(file);
   if ((await sizeOf(part)) === 0) return hash;
-  try {
+  return explainingFile(part, async () => {
     for await (const piece of createReadStream(part)) hash.update(piece as Buffer);
-  } catch (error) {
-    throw fileProblem(part, error);
-  }
-  return hash;
+    return hash;
+  });
 }
 
-/** A name of our own for the largest part that nobody is writing; others like it are of no use any more. */
+/** Renames the largest part that no process is writing to this process's name; deletes other such parts. */
 async function claimPart(blob: string): Promise<string> {
   const [folder, etag] = [dirname(blob), basename(blob)];
   const own = `${blob}.${host}-${process.pid}-${randomBytes(4).toString('hex')}.incomplete`;
@@ -190,23 +179,14 @@ async function claimPart(blob: string): Promise<string> {
 
 const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
-/** @param age milliseconds since it was last written */
+/** Whether no process is writing the part. `age` is the time since its last change, in milliseconds. */
 function isLeft(ending: string, age: number): boolean {
   if (ending === '.incomplete') return age > quiet;
   const [, theirHost, theirProcess] = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.incomplete$/.exec(ending) ?? [];
-  return theirHost === host && !isAlive(Number(theirProcess));
+  return theirHost === host && !isProcessAlive(Number(theirProcess));
 }
 
-function isAlive(number: number): boolean {
-  try {
-    process.kill(number, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
-/** Gives a part the name under which it is looked for, unless there is one. Its time is set back: nobody is writing it. */
+/** Gives a part the name under which later downloads look, unless it is taken. Time 0 marks it as free. */
 async function leaveFor(part: string, name: string): Promise<void> {
   if ((await sizeOf(part)) === 0) return rm(part, { force: true });
   if (await stat(name).catch(() => undefined)) return;

@@ -1,9 +1,9 @@
-/** @file Builds pickles and archives byte by byte: honest ones, and those that an attacker would build. */
+/** @file Builds pickles and archives byte by byte: honest ones and hostile ones. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-/** Every character a byte. */
+/** One byte per character. */
 export const raw = (text: string): Buffer => Buffer.from(text, 'latin1');
 
 const le = (value: number | bigint, bytes: number): Buffer => {
@@ -20,7 +20,7 @@ export const op = {
     const bytes = Buffer.from(value);
     return `X${latin1(bytes.length, 4)}${bytes.toString('latin1')}`;
   },
-  /** LONG1 of 9 bytes: room for every number of 64 bits with its sign. */
+  /** LONG1 of 9 bytes: room for every 64-bit number with its sign. */
   integer: (value: number | bigint) => `\x8a\x09${latin1(value, 8)}${value < 0 ? '\xff' : '\0'}`,
   tuple: (...items: readonly string[]) => `(${items.join('')}t`,
   list: (...items: readonly string[]) => `](${items.join('')}e`,
@@ -70,7 +70,7 @@ interface Fields {
 export interface Entry {
   readonly name: string;
   readonly data: Buffer;
-  /** What its own header and the directory say otherwise than is true. */
+  /** False values for its own header and for the directory. */
   readonly local?: Partial<Fields>;
   readonly central?: Partial<Fields & { readonly header: number; readonly comment: string }>;
   /** Bytes between the content and the next entry. */
@@ -157,7 +157,7 @@ export function legacyOf(
   ]);
 }
 
-/** Writes bytes to a new file of the folder, and says where. */
+/** Writes bytes to a new file of the folder and returns its path. */
 export function savingIn(folder: () => string): (bytes: Buffer) => Promise<string> {
   let files = 0;
   return async (bytes) => {

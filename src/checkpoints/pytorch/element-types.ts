@@ -1,16 +1,16 @@
-/** @file PyTorch's element types: the names of their storages, their sizes, and which of them tensors here can have. */
+/** @file PyTorch's element types: names of their storages, sizes, and which of them are supported. */
 import type { StoredDType } from '../../tensor/tensor.ts';
 
 export interface ElementType {
-  /** `torch.` and this is the type in Python. */
+  /** Name in Python, after `torch.`. */
   readonly name: string;
   readonly bytes: number;
-  /** Undefined: tensors of this type may lie in the file, but cannot be used. */
+  /** Undefined: tensors of this type may be in the file, but cannot be used. */
   readonly stored: StoredDType | undefined;
 }
 
 interface Row extends ElementType {
-  /** Class of typed storages; types of recent years have none. */
+  /** Class of typed storages; recent types have none. */
   readonly storage?: string;
 }
 

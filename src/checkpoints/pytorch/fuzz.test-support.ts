@@ -15,14 +15,14 @@ import { readZipDirectory } from './zip-directory.ts';
 export interface Seed {
   readonly name: string;
   readonly bytes: Buffer;
-  /** Of a zip archive: its entries, so that it can be put together again with right checksums around damaged content. */
+  /** Of a zip archive: its entries, so that it can be rebuilt with right checksums around damaged content. */
   readonly entries: readonly Entry[] | undefined;
   readonly open: (path: string) => Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor> }>;
 }
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/pytorch', import.meta.url));
 
-/** The files of all versions of PyTorch, safetensors, and some made by hand that are small enough to be hit anywhere. */
+/** The files of all versions of PyTorch, safetensors, and handmade ones small enough for damage anywhere. */
 export async function seeds(): Promise<Seed[]> {
   const found: Seed[] = [];
   for (const file of (await readdir(fixtures, { recursive: true })).sort()) {
@@ -40,7 +40,7 @@ export async function seeds(): Promise<Seed[]> {
   return [...found, small, small, small, legacy, legacy, textSeed()];
 }
 
-/** The same archive with its pickle of another protocol: these differ in what they may hold, not in what is there. */
+/** The same archive with its pickle in another protocol: the opcodes differ, the values do not. */
 function asProtocol(protocol: number, { name, entries = [] }: Seed): Seed {
   const changed = entries.map((entry) =>
     entry.name.endsWith('/data.pkl')
@@ -75,7 +75,7 @@ async function pytorchSeed(name: string, bytes: Buffer, path: string): Promise<S
   return { name, bytes, entries, open: openPytorch };
 }
 
-/** One change; places and lengths are taken modulo what there is. */
+/** One change; places and lengths are taken modulo the size. */
 export interface Edit {
   readonly kind: 'flip' | 'set' | 'number' | 'opcode' | 'delete' | 'double' | 'copy' | 'cut' | 'call';
   readonly at: number;
@@ -86,7 +86,7 @@ export interface Edit {
 
 export interface Case {
   readonly seed: number;
-  /** What is damaged: the file as it is, or one entry of an archive that is then put together again. */
+  /** The damaged part: the whole file, or one entry of an archive that is then rebuilt. */
   readonly target: 'file' | 'pickle' | 'entry';
   readonly edits: readonly Edit[];
 }
@@ -164,18 +164,18 @@ const bytesPerElement: Readonly<Record<StoredTensor['dtype'], number>> = {
   ...{ float64: 8, int64: 8, float32: 4, int32: 4, float16: 2, bfloat16: 2, int16: 2, int8: 1, uint8: 1, bool: 1 },
 };
 
-/** What a batch of cases came to. */
+/** Result of a batch of cases. */
 export interface Outcome {
   readonly read: number;
   readonly refused: number;
-  /** Of the processor for the whole batch, so that a busy machine is no excuse and no fault. */
+  /** Processor time of the whole batch, which does not depend on how busy the machine is. */
   readonly milliseconds: number;
 }
 
 /**
- * Writes damaged files and opens them, all at the same time: one by one they would wait for the disk most of the time.
- * Whatever is in a file, the answer is either an error of this project that blames the data, or tensors each of whose
- * bytes lie in the file; and the whole batch takes less than a second.
+ * Writes damaged files and opens them, all at the same time: one by one they would mostly wait for the disk. For any
+ * content the result is either an `AntidoteError` of fault `data`, or tensors whose bytes all lie in the file; and the
+ * whole batch takes less than a second.
  */
 export async function check(files: readonly Seed[], batch: readonly Case[], folder: string): Promise<Outcome> {
   const made = batch.map((damaged, i) => {
@@ -197,7 +197,7 @@ export async function check(files: readonly Seed[], batch: readonly Case[], fold
 
 type Opened = Awaited<ReturnType<Seed['open']>>;
 
-/** False for a proper refusal; anything but that and a proper result is thrown. */
+/** False for a proper refusal; throws for anything but that and a proper result. */
 function isRead(result: unknown, { seed, path, size }: { seed: Seed; path: string; size: number }): boolean {
   if (result instanceof AntidoteError && result.fault === 'data' && result.where.startsWith(path)) return false;
   if (result instanceof Error) throw result;

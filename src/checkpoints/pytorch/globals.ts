@@ -1,19 +1,19 @@
-/** @file The allowlist: every global that a pickle may name, and what naming or calling it means here. */
+/** @file The allowlist: every global that a pickle may name, and the meaning of naming or calling it here. */
 import { elementTypes, storageClasses } from './element-types.ts';
 import { rebuildTensor } from './rebuild-tensor.ts';
 import { described, dict, isKind, type Meaning, object } from './values.ts';
 
 type Call = NonNullable<Meaning['call']>;
 
-/** Calling it gives an object that nobody looks into. */
+/** A call gives an opaque object. */
 const inert = (type: string): Meaning => ({ call: () => object(type) });
 
-/** May be an argument of other calls, is never called itself. */
+/** May be an argument of other calls, but not be called. */
 const mentioned: Meaning = {};
 
 const orderedDict: Call = (args, refuse, charge) => {
   const made = dict(true);
-  // Python 2 hands over all pairs at once, as a list of lists.
+  // Python 2 passes all pairs at once, as a list of lists.
   const [pairs, ...more] = args;
   if (pairs === undefined) return made;
   if (!isKind(pairs, 'list') || more.length > 0) throw refuse('an OrderedDict of something else', 'a list of pairs');
@@ -32,7 +32,7 @@ const set: Call = ([items], refuse) => {
   throw refuse('a set of something else', 'a list');
 };
 
-/** Protocols before 3 write bytes as text of as many characters. Nobody looks into them, so none are made of it. */
+/** Protocols before 3 write bytes as text, a character per byte. The reader never uses them, so it makes none. */
 const encode: Call = ([text, encoding], refuse) => {
   if (typeof text !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1'))
     throw refuse('a use of _codecs.encode', 'text to be encoded as latin1');
@@ -45,14 +45,14 @@ const bytearray: Call = ([content, encoding], refuse, charge) => {
   return encode([content, encoding ?? null], refuse, charge);
 };
 
-/** `copyreg._reconstructor(cls, object, None)`: how protocols 0 and 1 make an object without calling its class. */
+/** `copyreg._reconstructor(cls, object, None)`: protocols 0 and 1 make objects by it without calling the class. */
 const reconstructor: Call = ([of], refuse, charge) => {
   if (!isKind(of, 'global') || of.meaning.call === undefined)
     throw refuse(`an object of ${described(of)}`, 'an object of a class on the list');
   return of.meaning.call([], refuse, charge);
 };
 
-/** `torch._utils._rebuild_tensor(storage, offset, size, stride)`, and what later versions have behind. */
+/** `torch._utils._rebuild_tensor(storage, offset, size, stride)`, and the further arguments of later versions. */
 const tensorV1: Call = ([storage, offset, size, stride], refuse) =>
   rebuildTensor({ storage, offset, size, stride }, refuse);
 
@@ -64,7 +64,7 @@ const tensorV2: Call = ([storage, offset, size, stride, , , metadata], refuse) =
 const tensorV3: Call = ([storage, offset, size, stride, , , dtype, metadata], refuse) =>
   rebuildTensor({ storage, offset, size, stride, dtype, metadata }, refuse);
 
-/** A parameter is its tensor: whether it was under training does not matter here. */
+/** A parameter becomes its tensor; whether it was being trained does not matter here. */
 const parameter: Call = ([tensor], refuse) => {
   if (!isKind(tensor, 'tensor')) throw refuse(`a parameter of ${described(tensor)}`, 'a tensor');
   return tensor;
@@ -72,7 +72,7 @@ const parameter: Call = ([tensor], refuse) => {
 
 const tensorCalls: ReadonlySet<Call> = new Set([tensorV1, tensorV2, tensorV3, parameter]);
 
-/** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that was given attributes. */
+/** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor with attributes. */
 const tensorWithAttributes: Call = ([rebuild, type, args], refuse, charge) => {
   const call = isKind(rebuild, 'global') ? rebuild.meaning.call : undefined;
   if (call === undefined || !tensorCalls.has(call) || !isKind(type, 'global') || !isKind(args, 'tuple'))
@@ -93,14 +93,14 @@ const size: Call = ([sizes], refuse) => {
   throw refuse(`a torch.Size of ${described(sizes)}`, 'a tuple');
 };
 
-/** By module, a space, and name: an exact match, so that no dotted name leads anywhere else. */
+/** By module, a space, and name. The match is exact, so that no dotted name reaches another object. */
 const everywhere: Readonly<Record<string, Meaning>> = {
   'collections OrderedDict': { call: orderedDict },
   'collections defaultdict': { call: () => dict(false) },
   // MultiStepLR keeps its milestones in one.
   'collections Counter': { call: first('a Counter') },
   '_codecs encode': { call: encode },
-  // What training checkpoints hold beside the weights: options, paths, states of random generators, scores.
+  // Contents of training checkpoints besides weights: options, paths, states of random generators, scores.
   'argparse Namespace': inert('argparse.Namespace'),
   'pathlib PosixPath': inert('pathlib.PosixPath'),
   'pathlib WindowsPath': inert('pathlib.WindowsPath'),
@@ -125,7 +125,7 @@ const everywhere: Readonly<Record<string, Meaning>> = {
   'torch._tensor _rebuild_from_type_v2': { call: tensorWithAttributes },
   'torch.storage UntypedStorage': { storage: 'bytes' },
   ...python('builtins', 'copyreg'),
-  // The names of Python 2, which protocols before 3 keep.
+  // Names of Python 2, which protocols before 3 keep.
   ...python('__builtin__', 'copy_reg'),
   ...Object.fromEntries(elementTypes.map((dtype) => [`torch ${dtype.name}`, { dtype }])),
   ...Object.fromEntries([...storageClasses].map(([name, storage]) => [`torch ${name}`, { storage }])),
@@ -137,7 +137,7 @@ function python(builtins: string, copyreg: string): Record<string, Meaning> {
     [`${builtins} frozenset`]: { call: set },
     [`${builtins} bytearray`]: { call: bytearray },
     [`${builtins} complex`]: inert('complex'),
-    // What a defaultdict makes, and the base class of everything.
+    // Factories of a defaultdict, and the base class of everything.
     [`${builtins} dict`]: mentioned,
     [`${builtins} list`]: mentioned,
     [`${builtins} int`]: mentioned,
@@ -147,7 +147,7 @@ function python(builtins: string, copyreg: string): Record<string, Meaning> {
   };
 }
 
-/** In the data of a TorchScript archive besides (`torch/csrc/jit/serialization/pickler.cpp`). */
+/** Further globals in the data of a TorchScript archive (`torch/csrc/jit/serialization/pickler.cpp`). */
 const inTorchScript: Readonly<Record<string, Meaning>> = {
   'torch.jit._pickle build_intlist': { call: first('a list') },
   'torch.jit._pickle build_doublelist': { call: first('a list') },
@@ -156,7 +156,7 @@ const inTorchScript: Readonly<Record<string, Meaning>> = {
   'torch.jit._pickle restore_type_tag': { call: first('a typed value') },
 };
 
-/** Known ways to say something else, or worse. */
+/** Known globals for unsupported or dangerous things, with their names in errors. */
 const reasons: Readonly<Record<string, string>> = {
   'torch.storage _load_from_bytes': 'a pickle within the pickle',
   'torch._utils _rebuild_sparse_tensor': 'a sparse tensor',
@@ -173,7 +173,7 @@ export function allowed(module: string, name: string, torchScript: boolean): Mea
   if (Object.hasOwn(everywhere, key)) return everywhere[key];
   if (!torchScript) return undefined;
   if (Object.hasOwn(inTorchScript, key)) return inTorchScript[key];
-  // Modules of the archive: their classes are code in it that nobody runs; what counts is the state they are given.
+  // Modules of the archive: their code is never run; only their state counts.
   return module === '__torch__' || module.startsWith('__torch__.') ? inert(`${module}.${name}`) : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** @file Pickles of an attacker: every way to execute something, to take the memory or to wait for ever, by its name. */
+/** @file Hostile pickles: every known way to execute code, to exhaust memory or to run forever, by its name. */
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { op, pickleOf, raw, tensorOps } from './archive.test-support.ts';
@@ -8,7 +8,7 @@ import { refusalsIn } from './refusal.test-support.ts';
 
 const { refusal } = refusalsIn(temporaryFolder());
 
-/** Where the pickle begins: behind the header of the first entry and its name. */
+/** Start of the pickle: after the header of the first entry and its name. */
 const start = 30 + 'archive/data.pkl'.length;
 const at = (offset: number) => `at byte ${start + offset}`;
 
@@ -120,7 +120,7 @@ test('nested pickles are refused: bytes stay bytes, and the function that would 
   ).toContain('bytes after the pickle');
 });
 
-test('a pickle hidden behind a second PROTO is refused', async () => {
+test('a pickle hidden after a second PROTO is refused', async () => {
   expect(await refusal(`N0\x80\x04N`)).toContain(`PROTO in the middle of a pickle ${at(4)}`);
 });
 
@@ -188,7 +188,7 @@ test('stack bomb, container bomb and opcode bomb are refused at their limits', a
   expect(await refusal('N0'.repeat(pickleLimits.opcodes))).toContain(`more than ${pickleLimits.opcodes} opcodes`);
 });
 
-/** Arguments that a pickle says once and gives to a call as often as it likes. */
+/** Arguments that a pickle writes once and passes to many calls. */
 const givenAgain: readonly [module: string, name: string, args: () => string, message: string][] = [
   ['builtins', 'set', () => op.tuple(op.list('N'.repeat(100_000))), 'a list'],
   ['__builtin__', 'frozenset', () => op.tuple(op.tuple('N'.repeat(100_000))), 'a list'],

@@ -119,7 +119,7 @@ test('a checkpoint without a state dict, with two and with other things among it
   expect(await refusal(op.dict({ ['n'.repeat(2000)]: tensorOps() }))).toContain('a name of 2000 characters');
 });
 
-test('one large dict under very many keys is looked through once', async () => {
+test('one large dict under very many keys is searched once', async () => {
   const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}`);
   const large = op.dict(Object.fromEntries(keys.map((key) => [key, 'N'])));
   const outer = keys.map((key, i) => op.text(key) + (i === 0 ? `${large}q\x00` : 'h\x00'));

@@ -68,7 +68,7 @@ test('duplicate names are refused: readers would disagree on which one counts', 
   expect(await refusal(withEntries({ version: { name: 'archive/data/0' } }))).toContain('two entries called');
 });
 
-test('names that differ in nothing but case are refused: PyTorch does not tell them apart', async () => {
+test('names that differ only in case are refused: PyTorch does not distinguish them', async () => {
   const second = { name: 'archive/DATA.pkl', data: pickleOf('cos\nsystem\n)R') };
   expect(await refusal(withEntries({}, {}, [second]))).toContain('two entries called "archive/DATA.pkl", whatever');
 });
@@ -95,7 +95,7 @@ test('the directory and an entry of another name, flags, method, length or check
     expect(await refusal(withEntries({ [data]: { local: local! } }))).toContain(message);
 });
 
-test('data descriptor lies are refused: a missing one, a wrong one and one that nobody announced', async () => {
+test('data descriptor lies are refused: a missing, a wrong and an unannounced one', async () => {
   const flags = (1 << 11) | (1 << 3);
   const unsaid = { local: { flags, crc: 0, packed: 0, unpacked: 0 }, central: { flags } };
   const after = Buffer.alloc(12);
@@ -188,7 +188,7 @@ test('entries beyond the end of the file are refused', async () => {
   expect(await refusal(withEntries({ [data]: { central: { header: 0xfffffff0 } } }))).toContain('from byte 4294967280');
 });
 
-test('CRC mismatch, both said: of the pickle when it is read, of a tensor in the pass that hashes the file', async () => {
+test('CRC mismatch is refused, with both values: of the pickle on opening, of a tensor in the pass that hashes the file', async () => {
   const crc = 12345;
   const wrong = { local: { crc }, central: { crc } };
   const said = (entry: string, bytes: Buffer) =>
@@ -258,7 +258,7 @@ test('an archive whose weights lie beyond 4 GiB is read by its zip64 fields', as
     extra.writeBigUInt64LE(BigInt(value), 4);
     return { header: 0xffffffff, extra };
   };
-  // Built without its 5 GiB, which are then put in as a hole of the file.
+  // Built without its 5 GiB, which are then inserted as a sparse hole.
   const entries = entriesOf(honestPickle);
   const big: Entry = { name: 'archive/data/1', data: Buffer.alloc(0), local: saturated, central: saturated };
   const first = zipOf([entries[0]!, entries[1]!, big]);
@@ -290,7 +290,7 @@ test('an archive whose weights lie beyond 4 GiB is read by its zip64 fields', as
   expect([...(await readTensor(weight)).data]).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test('an empty archive and one in pieces get the word of the archive reader, not that of the reader of pickles', async () => {
+test('an empty and a split archive are refused by the archive reader, not by the pickle reader', async () => {
   const empty = zipOf([]);
   expect(await refusal(empty)).toContain('found an empty zip archive, expected one that torch.save wrote');
   await expect(openWeights(await saved(empty))).rejects.toThrow('an empty zip archive');
@@ -309,11 +309,11 @@ test('an archive that is cut short anywhere is refused', async () => {
   for (let length = 4; length < whole.length; length += 5) await refusal(whole.subarray(0, length));
 });
 
-test('numbers in big-endian order are refused, with how to save them again', async () => {
+test('numbers in big-endian order are refused, with advice to save them again', async () => {
   expect(await refusal(withEntries({ byteorder: { data: raw('big') } }))).toContain('big-endian machine');
 });
 
-test('a storage that is as long as the directory says, but not as the pickle says, is refused', async () => {
+test('a storage whose length in the directory differs from that in the pickle is refused', async () => {
   const eight = { 0: Buffer.concat([sixFloats, sixFloats.subarray(0, 8)]) };
   expect(await refusal(zipOf(entriesOf(pickleOf(op.dict({ weight: tensorOps() })), eight)))).toContain(
     'storage "0" of 24 bytes',

@@ -1,5 +1,5 @@
 /**
- * @file What `torch.save` wrote before PyTorch 1.6, and still does on request: five pickles, one after another, then the
+ * @file The format of `torch.save` before PyTorch 1.6, still written on request: five pickles in a row, then the
  * storages (`_legacy_save` in `torch/serialization.py`).
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -12,17 +12,17 @@ import { type Storages, storagesOf } from './storages.ts';
 import { isKind, type PyStorage, type PyValue } from './values.ts';
 import { windowed } from './windowed.ts';
 
-/** The first pickle: a number that says what the file is. */
+/** The first pickle: a magic number. */
 const magicNumber = 0x1950a86a20f9469cfc6cn;
-/** The second: the version of this format, the only one there ever was. */
+/** The second: the version of this format, of which there is only one. */
 const protocolVersion = 1001;
 
-/** Before each storage: how many elements it has. */
+/** Before each storage: its number of elements. */
 const countBytes = 8;
 
 export interface Legacy {
   readonly value: PyValue;
-  /** Where each storage begins in the file. */
+  /** Offset of each storage in the file. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
@@ -68,10 +68,10 @@ const numbersOnly: Interpretation = {
   },
 };
 
-/** A CLIP with its optimiser has some 2,000; each costs a look into the file, unless they are small neighbours. */
+/** A CLIP with its optimiser has some 2,000; each costs a read of the file, unless small ones lie together. */
 const mostStorages = 30_000;
 
-/** The storages follow in the order of their keys, each behind its number of elements, to the end of the file. */
+/** The storages follow in the order of their keys, each after its number of elements, to the end of the file. */
 async function readStorageTable(
   path: string,
   file: FileHandle,

@@ -1,4 +1,4 @@
-/** @file All opcodes of pickle, protocols 0 to 5, by the names that Python's `pickletools` gives them. */
+/** @file All opcodes of pickle, protocols 0 to 5, by their names in Python's `pickletools`. */
 
 /** Name to byte. Source: CPython's `Lib/pickle.py`. */
 export const opcodes = {
@@ -80,7 +80,7 @@ export const opcodes = {
 
 export type OpcodeName = keyof typeof opcodes;
 
-/** Byte to name; undefined where no opcode is. */
+/** Byte to name; undefined for bytes that are no opcode. */
 export const opcodeNames: readonly (OpcodeName | undefined)[] = Array.from({ length: 256 }, (_, byte) =>
   (Object.keys(opcodes) as OpcodeName[]).find((name) => opcodes[name] === byte),
 );

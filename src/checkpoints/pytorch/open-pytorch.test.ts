@@ -39,7 +39,7 @@ async function numbersOf(tensors: ReadonlyMap<string, StoredTensor>): Promise<Ma
   return read;
 }
 
-/** What make.py says that a file holds. `prefix` stands before each name. */
+/** The content of a file according to make.py. Each name begins with `prefix`. */
 interface Written {
   readonly file: string;
   readonly container: Container;
@@ -125,7 +125,7 @@ test('safetensors called .pt are opened as safetensors', async () => {
   expect((await openWeights(path)).tensors.size).toBe(16);
 });
 
-test('what is no file of weights is said by name: a pointer of Git LFS, a web page, a packed file, anything else', async () => {
+test('other files than weights are refused by kind: a pointer of Git LFS, a web page, a packed file, unknown ones', async () => {
   const refused = async (start: string | Buffer) => {
     const bytes = Buffer.concat([Buffer.from(start), Buffer.alloc(100, ' ')]);
     return weightsKind(await saved(bytes)).catch((error: Error) => error.message);
@@ -155,7 +155,7 @@ test('tied tensors are two names for the same bytes', async () => {
   expect(tensors.get('tied.a')).toEqual(tensors.get('tied.b'));
 });
 
-test('a transposed matrix stays in its file and says in which order its axes lie there', async () => {
+test('a transposed matrix stays in its file, with the order of its axes there', async () => {
   const { tensors } = await openPytorch(join(fixtures, '2.15', 'bare.pt'));
   expect(tensors.get('transposed')).toMatchObject({ shape: [5, 3], axes: [1, 0] });
   expect(tensors.get('channels_last')).toMatchObject({ shape: [2, 3, 4, 5], axes: [0, 2, 3, 1] });
@@ -196,18 +196,18 @@ test('ONNX Runtime maps tensors of archives and of legacy files: at odd offsets,
   expect(offsets.some((offset) => offset % 2 === 1)).toBe(true);
 });
 
-test('state dicts are found under the names that training code uses, and alone under any other', async () => {
+test('state dicts are found under the names that training code uses, and a single one under any name', async () => {
   const weights = op.dict({ weight: tensorOps() });
   const entryOf = async (ops: string) => (await openPytorch(await saved(zipOf(entriesOf(pickleOf(ops)))))).entry;
   expect(await entryOf(weights)).toBeUndefined();
   for (const name of ['state_dict', 'model_state_dict', 'model', 'module', 'net', 'weights', 'clip'])
     expect(await entryOf(op.dict({ epoch: 'K\x01', [name]: weights, best: 'N' }))).toBe(name);
-  // Names that are known win over others, the more telling one over the less.
+  // Known names win over others, the more specific over the less.
   expect(await entryOf(op.dict({ ema: weights, model: weights, state_dict: weights }))).toBe('state_dict');
   expect(await entryOf(op.dict({ model: op.dict({ width: 'K\x01' }), weights }))).toBe('weights');
 });
 
-test('protocol 5, shared values, sets, bytes and numbers of every opcode are read past', async () => {
+test('protocol 5, shared values, sets, bytes and numbers of every opcode are accepted', async () => {
   const values = [
     ...['N', '\x88', '\x89', 'I01\n', 'I00\n', 'I-7\n', 'L123456789012345678901234567890L\n', 'F1.5\n', 'F-inf\n'],
     ...['J\xff\xff\xff\xff', 'K\x01', 'M\x01\x02', '\x8a\0', '\x8b\x02\0\0\0\x01\x02', `G\x3f\xf0\0\0\0\0\0\0`],
@@ -286,11 +286,11 @@ test('before 1.6: a file made by hand is read', async () => {
   ]);
 });
 
-test('a tensor that is infinite or no number is refused when weights are opened, under the name it has in the file', async () => {
+test('a tensor with NaN is refused under its name in the file, with or without an earlier scan', async () => {
   const storage = Buffer.from(Float32Array.of(1, 2, Number.NaN, 4, 5, 6).buffer);
   const path = await saved(zipOf(entriesOf(pickleOf(op.dict({ weight: tensorOps() })), { 0: storage })));
-  const { tensors, looked } = await openWeights(path);
+  const { tensors, nonFinite } = await openWeights(path);
   const message = 'tensor "weight": found NaN or infinity at position 2';
-  await expect(checkFinite(tensors, looked)).rejects.toThrow(message);
+  await expect(checkFinite(tensors, nonFinite)).rejects.toThrow(message);
   await expect(checkFinite(tensors)).rejects.toThrow(message);
 });

@@ -1,4 +1,4 @@
-/** @file Opens a PyTorch checkpoint without executing any of it: where each tensor of its state dict lies. */
+/** @file Opens a PyTorch checkpoint without executing it: locates each tensor of its state dict. */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { badData } from '../../errors.ts';
@@ -14,12 +14,12 @@ import { storagesOf } from './storages.ts';
 import type { PyStorage, PyValue } from './values.ts';
 import { readZipDirectory, type ZipEntry } from './zip-directory.ts';
 
-/** How the file is built: what `torch.save` writes since 1.6, what it wrote before, and what `torch.jit.save` writes. */
+/** The file format: of `torch.save` since 1.6, of `torch.save` before, and of `torch.jit.save`. */
 export type Container = 'zip' | 'legacy' | 'torchscript';
 
-/** Bytes of the file that a checksum was written for. */
+/** A range of the file with its checksum. */
 export interface Checksum {
-  /** What the archive calls them. */
+  /** Name of the entry in the archive. */
   readonly name: string;
   readonly offset: number;
   readonly length: number;
@@ -29,38 +29,38 @@ export interface Checksum {
 
 export interface PytorchFile {
   readonly container: Container;
-  /** By the file's own names; prefixes of training wrappers are left in. */
+  /** By the file's own names, with prefixes of training wrappers. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Key of the training checkpoint's entry that holds the state dict; undefined if the file is a state dict or a module. */
+  /** Key of the training checkpoint's entry with the state dict; undefined if the file is a state dict or a module. */
   readonly entry: string | undefined;
   /**
-   * What the entries of the archive should add up to, one after another in the file. Checked for those that are read
-   * here. The rest are the weights, which are not: whoever reads them anyway (`read-through.ts`) compares them on the way.
+   * Checksums of the archive's entries, in the order of the file. Opening checks the entries that it reads; the others
+   * hold weights, and `read-through.ts` checks them while it reads the file for the hash.
    */
   readonly checksums: readonly Checksum[];
 }
 
-/** What a checkpoint may hold at most. */
+/** Limits of a checkpoint. */
 export const checkpointLimits = {
-  /** The pickle of a CLIP with its optimiser has some 200 KB; lists of losses kept beside it may have some MB. */
+  /** The pickle of a CLIP with its optimiser has some 200 KB; logged losses may add some MB. */
   pickleBytes: 32 * 1024 * 1024,
   /**
-   * Tensors may share bytes: tied weights, parts of a fused matrix. But whoever reads all tensors, to check them, must
-   * not be made to read the file a thousand times over.
+   * Tensors may share bytes (tied weights, parts of a fused matrix), but reading all tensors to check them must not
+   * mean reading the file a thousand times.
    */
   timesRead: 4,
 } as const;
 
 /**
- * Reads what a checkpoint holds and where, and none of its weights. No code in it runs: its pickle is interpreted by a
- * machine that knows tensors, containers and numbers, and refuses everything else.
+ * Reads the contents of a checkpoint and their places, but no weights. No code in it runs: the pickle machine
+ * interprets tensors, containers and numbers, and refuses everything else.
  *
- * @throws AntidoteError (data) that names the file, what was found in it and at which byte
+ * @throws AntidoteError (data) that names the file, the finding and its byte
  */
 export async function openPytorch(path: string): Promise<PytorchFile> {
   return withFile(path, 'a PyTorch checkpoint', async (file, size) => {
     const head = await readBytes(path, file, 0, Math.min(size, 2));
-    // Every record of zip begins so. An empty archive, and one in pieces, begin with others than a whole one.
+    // Every zip record begins so. The first record of an empty or split archive differs from a whole one's.
     const isZip = head.toString('latin1') === 'PK';
     return isZip ? openArchive(path, file, size) : openLegacy(path, file, size);
   });
@@ -110,7 +110,7 @@ async function openArchive(path: string, file: FileHandle, size: number): Promis
   };
 }
 
-/** The one folder that all entries lie in, called after the file or `archive`. */
+/** The one folder of all entries, named after the file or `archive`. */
 function rootOf(path: string, entries: ReadonlyMap<string, ZipEntry>): string {
   const roots = new Set([...entries.keys()].map((name) => name.slice(0, name.indexOf('/'))));
   const [root] = roots;
@@ -164,7 +164,7 @@ function placeAll(
   return stored;
 }
 
-/** The bytes of an entry are not those that were written. */
+/** The error for an entry whose bytes differ from those that were written. */
 export function badChecksum(path: string, { name, crc }: Pick<Checksum, 'name' | 'crc'>, found: number): Error {
   const hex = (checksum: number) => checksum.toString(16).padStart(8, '0');
   return badData(

@@ -1,29 +1,29 @@
-/** @file The arguments of pickle opcodes: numbers, lines and texts, read one after another and never past the end. */
+/** @file Reads the arguments of pickle opcodes: numbers, lines and texts, in sequence and never past the end. */
 import { badData } from '../../errors.ts';
 
-/** A pickle in memory and where it comes from. */
+/** A pickle in memory, and its source. */
 export interface PickleSource {
   readonly path: string;
   readonly bytes: Buffer;
-  /** Where `bytes` begins in the file, so that errors can say where to look. */
+  /** Offset of `bytes` in the file, for errors. */
   readonly offset: number;
 }
 
-/** What a single argument may be at most. */
+/** Limits of a single argument. */
 export const argumentLimits = {
-  /** The longest honest ones are configurations kept beside the weights, and states of random generators. */
+  /** The longest honest ones are configurations saved with the weights, and states of random generators. */
   stringBytes: 16 * 1024 * 1024,
   /** Lines hold numbers, and names of modules and classes; strings of protocol 0 count as strings. */
   lineBytes: 1024,
-  /** PyTorch's magic number has 10. Turning long decimals into numbers takes time that grows with the square. */
+  /** PyTorch's magic number has 10 bytes. Parsing long decimals takes quadratic time. */
   integerBytes: 128,
 } as const;
 
 export class PickleBytes {
   readonly #source: PickleSource;
-  /** Next byte to be read. */
+  /** Next byte to read. */
   at: number;
-  /** First byte of the opcode that is being executed. */
+  /** First byte of the current opcode. */
   opcodeAt: number;
 
   constructor(source: PickleSource, start: number) {
@@ -32,7 +32,7 @@ export class PickleBytes {
     this.opcodeAt = start;
   }
 
-  /** The error for the opcode that is being executed. */
+  /** The error for the current opcode. */
   refuse(found: string, expected: string, advice?: string): Error {
     const { path, offset } = this.#source;
     return badData(path, `${found} at byte ${offset + this.opcodeAt}`, expected, advice);
@@ -81,7 +81,7 @@ export class PickleBytes {
     return fitted(BigInt.asIntN(8 * length, value));
   }
 
-  /** A line of text without its end, which is one byte long in all protocols. */
+  /** A line of text without its end, which is one byte in all protocols. */
   line(limit: number = argumentLimits.lineBytes): string {
     const { bytes } = this.#source;
     const window = bytes.subarray(this.at, this.at + limit + 1);
@@ -95,14 +95,14 @@ export class PickleBytes {
     return this.#decimal(this.line());
   }
 
-  /** Protocols 0 and 1 have no booleans of their own: 00 and 01 are written for them, as no number is. */
+  /** Protocols 0 and 1 write booleans as 00 and 01, which no number is written as. */
   decimalOrBoolean(): number | bigint | boolean {
     const text = this.line();
     return text === '00' ? false : text === '01' ? true : this.#decimal(text);
   }
 
   #decimal(text: string): number | bigint {
-    // Three decimal digits and a little more to a byte.
+    // 128 bytes hold 308 decimal digits.
     const digits = /^([+-]?)(\d{1,308})L?$/.exec(text);
     if (!digits) throw this.refuse(`the number ${JSON.stringify(text.slice(0, 40))}`, 'a whole number of sane size');
     const value = BigInt(digits[2]!);
@@ -118,7 +118,7 @@ export class PickleBytes {
     return Number(text);
   }
 
-  /** A string of Python 2 as its `repr` writes it: in quotes, unusual bytes escaped. */
+  /** A string of Python 2 in the form of its `repr`: in quotes, unusual bytes escaped. */
   quotedLine(): string {
     const quoted = /^(['"])(.*)\1$/.exec(this.line(argumentLimits.stringBytes))?.[2];
     if (quoted === undefined) throw this.refuse('a string without quotes', 'one in quotes');
@@ -127,7 +127,7 @@ export class PickleBytes {
     );
   }
 
-  /** Text as Python's codec `raw-unicode-escape` writes it. */
+  /** Text in Python's codec `raw-unicode-escape`. */
   escapedLine(): string {
     const line = this.line(argumentLimits.stringBytes);
     return line.replace(/\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g, (_, short: string | undefined, long: string) => {
@@ -137,7 +137,7 @@ export class PickleBytes {
     });
   }
 
-  /** Bytes in memory of their own, so that the whole pickle can be forgotten. */
+  /** A copy of bytes, so that the pickle's memory can be freed. */
   raw(length: number): Uint8Array {
     const start = this.#string(length);
     return new Uint8Array(this.#source.bytes.subarray(start, start + length));
@@ -150,14 +150,14 @@ export class PickleBytes {
     return text;
   }
 
-  /** A string of Python 2, which did not tell text from bytes. */
+  /** A string of Python 2, which may be text or bytes. */
   textOrRaw(length: number): string | Uint8Array {
     const start = this.#string(length);
     const { bytes } = this.#source;
     return utf8(bytes, start, start + length) ?? new Uint8Array(bytes.subarray(start, start + length));
   }
 
-  /** Checks that a frame of this length lies in the pickle; what it holds is read as if it were not there. */
+  /** Checks that a frame of this length lies within the pickle; its contents are read as if there were no frame. */
   frame(length: number): void {
     if (length > this.#source.bytes.length - this.at)
       throw this.refuse(`a frame of ${length} bytes`, 'one that ends within the pickle');
@@ -169,7 +169,7 @@ export class PickleBytes {
     return this.#advance(length);
   }
 
-  /** Passes over `length` bytes and returns where they begin. */
+  /** Skips `length` bytes and returns their start. */
   #advance(length: number): number {
     const start = this.at;
     if (length > this.#source.bytes.length - start)
@@ -181,7 +181,7 @@ export class PickleBytes {
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '\\': '\\', "'": "'", '"': '"' };
 
-/** As a double where it can hold the number exactly. */
+/** As a double if that is exact. */
 function fitted(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
@@ -195,7 +195,7 @@ function utf8(bytes: Buffer, start: number, end: number): string | undefined {
   if (at === end) return bytes.toString('latin1', start, end);
   const text = bytes.toString('utf8', start, end);
   if (!text.includes('\ufffd')) return text;
-  // Either malformed or the replacement character itself: only the slow decoder tells.
+  // Either malformed or the replacement character itself: only the slow decoder distinguishes them.
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch {

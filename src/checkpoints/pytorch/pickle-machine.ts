@@ -1,6 +1,6 @@
 /**
- * @file The pickle machine: a stack, a memo, and one handler for each opcode. It builds inert values; it can name
- * functions, and call those of the allowlist, but there is nothing in it that could run a program.
+ * @file The pickle machine: a stack, a memo, and one handler per opcode. It builds inert values. It can name functions
+ * and call those of the allowlist, but has no way to run a program.
  */
 
 import { shown } from '../../tensor/safetensors-header.ts';
@@ -8,25 +8,25 @@ import { type OpcodeName, opcodeNames } from './opcodes.ts';
 import { argumentLimits, PickleBytes, type PickleSource } from './pickle-bytes.ts';
 import { type Charge, described, dict, isKind, type Meaning, type PyValue, type Refuse, tuple } from './values.ts';
 
-/** What a pickle may ask for at most. Together they bound time to about a second and memory to some hundred MB. */
+/** Limits of a pickle. Together they bound time to about a second and memory to some hundred MB. */
 export const pickleLimits = {
   /** A tensor costs some 40 opcodes: a CLIP with its optimiser stays below 100,000, and 50,000 tensors fit. */
   opcodes: 2_000_000,
-  /** Lists, tuples, dicts, sets and objects: the values that cost more memory than bytes in the file. A tensor takes 7. */
+  /** Lists, tuples, dicts, sets and objects, which cost more memory than bytes in the file. A tensor takes 7. */
   containers: 500_000,
-  /** Python numbers memoised values one by one; a tensor takes some 12. A larger number would leave holes. */
+  /** Python numbers memoised values consecutively; a tensor takes some 12. A larger number would leave gaps. */
   memo: 1_000_000,
-  /** Python writes lists and dicts in pieces of 1,000; only tuples and what TorchScript writes wait here as a whole. */
+  /** Python writes lists and dicts in pieces of 1,000; only tuples and TorchScript's lists lie here as a whole. */
   stack: 200_000,
   /** Python's own pickler gives up at 1,000 nested objects. */
   nesting: 1_000,
 } as const;
 
-/** What gives names and persistent ids a meaning: the allowlist, and the storages of one file. */
+/** The meaning of names and persistent ids: the allowlist, and the storages of one file. */
 export interface Interpretation {
   /** Undefined for a global that is not on the allowlist. */
   readonly global: (module: string, name: string) => Meaning | undefined;
-  /** Why a global is refused, where there is more to say than that it is not on the allowlist. */
+  /** Why a global is refused, if there is more to say than its absence from the allowlist. */
   readonly reason: (module: string, name: string) => string | undefined;
   readonly persistent: (id: PyValue, refuse: Refuse) => PyValue;
 }
@@ -34,8 +34,8 @@ export interface Interpretation {
 /**
  * Interprets the pickle that begins at `start`.
  *
- * @returns its value, and where the next byte after it is
- * @throws AntidoteError (data) that names what is refused and the byte at which it stands in the file
+ * @returns its value, and the offset of the byte after it
+ * @throws AntidoteError (data) that names the refused thing and its byte in the file
  */
 export function runPickle(
   source: PickleSource,
@@ -95,21 +95,21 @@ class Machine {
     this.pushKnown(value);
   }
 
-  /** A value that was counted when it was made: only its name is copied. */
+  /** Pushes a value that was counted when it was made: this copies only a reference. */
   pushKnown(value: PyValue): void {
     const { stack } = pickleLimits;
     if (this.#stack.length === stack) throw this.refuse(`more than ${stack} values on the stack`, 'fewer', resave);
     this.#stack.push(value);
   }
 
-  /** Takes the topmost value; a mark protects what lies below it. */
+  /** Takes the topmost value; a mark protects the values below it. */
   pop(): PyValue {
     const floor = this.#marks.at(-1) ?? 0;
     if (this.#stack.length <= floor) throw this.refuse('an empty stack', 'a value for this opcode');
     return this.#stack.pop()!;
   }
 
-  /** The topmost value, left where it is. */
+  /** The topmost value, which stays on the stack. */
   top(): PyValue {
     const value = this.pop();
     this.#stack.push(value);
@@ -178,7 +178,7 @@ class Machine {
     const module = this.pop();
     if (typeof module !== 'string' || typeof name !== 'string')
       throw this.refuse(`${described(module)} and ${described(name)} as a global`, 'two strings');
-    // As in lines: strings can be long, and looked up again and again by their numbers in the memo.
+    // The limit is that of lines: long strings could be looked up again and again by their memo numbers.
     const { lineBytes } = argumentLimits;
     if (module.length > lineBytes || name.length > lineBytes)
       throw this.refuse(`a global whose name has ${module.length + name.length} characters`, 'a shorter one');
@@ -191,14 +191,14 @@ class Machine {
     this.push(callee.meaning.call(args, this.refuse, this.#charge));
   }
 
-  /** Arguments that come as one tuple. */
+  /** Takes arguments that come as one tuple. */
   popArguments(): readonly PyValue[] {
     const args = this.pop();
     if (!isKind(args, 'tuple')) throw this.refuse(`${described(args)} as arguments`, 'a tuple');
     return args.items;
   }
 
-  /** Gives the object below it a state. Nothing but data, so nothing happens by it. */
+  /** Gives the object below it a state, which is only data. */
   build(): void {
     const state = this.pop();
     const target = this.top();
@@ -262,7 +262,7 @@ function refuseBuffer(machine: Machine): never {
   throw machine.refuse('an out-of-band buffer', 'all data in the file');
 }
 
-/** Exhaustive by its type: an opcode that is forgotten does not compile. */
+/** Exhaustive by its type: a forgotten opcode does not compile. */
 const handlers: Readonly<Record<Exclude<OpcodeName, 'STOP'>, Handler>> = {
   PROTO: (m) => m.protocol(),
   FRAME: (m) => m.bytes.frame(m.bytes.uint8()),

@@ -1,4 +1,4 @@
-/** @file From what a pickle says of a tensor to numbers in a file: bounds first, then where and in which order they lie. */
+/** @file From a pickle's description of a tensor to its numbers in the file: checks bounds, finds place and order. */
 import { badData } from '../../errors.ts';
 import { shown } from '../../tensor/safetensors-header.ts';
 import { elements, type StoredTensor } from '../../tensor/tensor.ts';
@@ -19,7 +19,7 @@ interface TensorArguments {
   readonly metadata?: PyValue | undefined;
 }
 
-/** A view of a storage, all of whose elements lie within it. */
+/** A view of a storage; all its elements lie within the storage. */
 export function rebuildTensor(args: TensorArguments, refuse: Refuse): PyTensor {
   const { storage } = args;
   if (!isKind(storage, 'storage')) throw refuse(`a tensor of ${described(storage)}`, 'a tensor of a storage');
@@ -34,7 +34,7 @@ export function rebuildTensor(args: TensorArguments, refuse: Refuse): PyTensor {
     throw refuse(`${shape.length} sizes and ${strides.length} strides`, 'as many strides as sizes');
   if (shape.length > mostAxes) throw refuse(`a tensor with ${shape.length} axes`, `at most ${mostAxes}`);
   const count = elements(shape);
-  // Beyond 2^53 a double is not exact, but neither can so many elements lie in a file.
+  // Beyond 2^53 a double is inexact, and no file holds so many elements.
   if (!Number.isSafeInteger(count)) throw refuse(`a tensor of shape [${shape.join(', ')}]`, 'fewer elements');
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis]!, start!);
   const room = Math.floor(storage.bytes / type.bytes);
@@ -62,10 +62,10 @@ function wholeNumbers(value: PyValue | undefined, what: string, refuse: Refuse):
 }
 
 /**
- * Where the numbers of a tensor lie in the file. They must lie there without gaps and each once; their order may be
- * another than that of the shape, as in the transposed matrices of converted checkpoints.
+ * The place of a tensor's numbers in the file. They must lie there without gaps and each once; their order may differ
+ * from that of the shape, as in the transposed matrices of converted checkpoints.
  *
- * @param storageOffset where the tensor's storage begins in the file
+ * @param storageOffset start of the tensor's storage in the file
  */
 export function placed(path: string, name: string, tensor: PyTensor, storageOffset: number): StoredTensor {
   const { type, shape, strides, start } = tensor;
@@ -73,7 +73,7 @@ export function placed(path: string, name: string, tensor: PyTensor, storageOffs
   if (type.stored === undefined)
     throw badData(where, `the element type ${type.name}`, 'a type that models here can have', 'convert it to float32');
   const order = shape.map((_, axis) => axis);
-  // An axis of size 1 has no neighbours: its stride says nothing, so it may stay where it is.
+  // The stride of an axis of size 1 has no meaning, so any place in the order is right.
   if (elements(shape) > 0) {
     const long = order.filter((axis) => shape[axis]! > 1);
     const sorted = [...long].sort((a, b) => strides[b]! - strides[a]!);

@@ -1,13 +1,13 @@
-/** @file What the reader of PyTorch's files says of a file that it refuses, and that it says so soon. */
+/** @file Expects that the reader of PyTorch's files refuses a file, with a given message and within a time limit. */
 import { expect } from 'vitest';
 import { AntidoteError } from '../../errors.ts';
 import { entriesOf, pickleOf, savingIn, zipOf } from './archive.test-support.ts';
 import { openPytorch } from './open-pytorch.ts';
 
 interface Refusals {
-  /** Of an archive with this pickle; bare opcodes get a frame. */
+  /** For an archive with this pickle; bare opcodes get a frame. */
   refusal(pickle: Buffer | string, storages?: Record<string, Buffer>): Promise<string>;
-  /** Of a whole file. */
+  /** For a whole file. */
   refusalOf(bytes: Buffer): Promise<string>;
 }
 
@@ -25,7 +25,7 @@ export function refusalsIn(folder: () => string): Refusals {
     const { user, system } = process.cpuUsage(began);
     if (!(error instanceof AntidoteError)) throw new Error(`expected a refusal, found ${error}`);
     expect(error.fault).toBe('data');
-    // Of the processor, in microseconds: the machine may be busy with something else.
+    // Processor time in microseconds, as the machine may be busy.
     expect(user + system).toBeLessThan(2e6);
     return error.message.replaceAll(path, 'FILE');
   }

@@ -1,4 +1,4 @@
-/** @file Where the weights are in what a checkpoint holds: a state dict, an entry with one, or the modules of TorchScript. */
+/** @file Finds the weights in a checkpoint: a state dict, an entry with one, or the modules of TorchScript. */
 import { badData } from '../../errors.ts';
 import { limits, shown } from '../../tensor/safetensors-header.ts';
 import { described, isKind, type PyDict, type PyObject, type PyTensor, type PyValue } from './values.ts';
@@ -10,12 +10,12 @@ export interface StateDict {
 }
 
 /**
- * Under what names training code keeps the weights, the more telling name first: CleanCLIP, open_clip, Lightning;
+ * Keys under which training code stores the weights, the more specific first: CleanCLIP, open_clip, Lightning;
  * PyTorch's tutorials; BackdoorBench, MAE and SLIP; DeepSpeed; others.
  */
 const entryNames = ['state_dict', 'model_state_dict', 'model', 'module', 'net', 'weights'] as const;
 
-/** The weights of what `torch.save` wrote. */
+/** The weights in a file of `torch.save`. */
 export function findStateDict(path: string, value: PyValue): StateDict {
   if (isKind(value, 'tensor')) throw badData(path, 'a single tensor', expected, 'this is no model');
   if (!isKind(value, 'dict')) throw badData(path, described(value), expected, saveStateDict);
@@ -40,8 +40,8 @@ const expected = `a state dict, or a checkpoint with one under ${entryNames.map(
 const saveStateDict = 'save state_dict() of the model alone';
 
 /**
- * Tells state dicts: most of their entries are tensors, and what else there is will be named when it is read. One dict can
- * lie under any number of keys, so its entries are counted once.
+ * Recognises a state dict: most of its entries are tensors, and reading it names the others. One dict can lie under
+ * many keys, so its entries are counted once.
  */
 function judge(): (value: PyValue | undefined) => boolean {
   const verdicts = new Map<PyDict, boolean>();
@@ -78,17 +78,17 @@ function checkName(where: string, name: string): void {
     throw badData(where, `a name of ${name.length} characters`, `at most ${limits.nameLength}`);
 }
 
-/** What walking through the modules of an archive may take at most. */
+/** Limits of the walk through the modules of an archive. */
 export const moduleLimits = {
   /** CLIP's modules lie 8 deep. */
   depth: 64,
-  /** CLIP's modules have some 15,000. Modules that many others refer to are walked through every time. */
+  /** CLIP's modules have some 15,000. A module that many others refer to is walked through every time. */
   attributes: 100_000,
 } as const;
 
 /**
- * The tensors among the attributes of the modules of a TorchScript archive, named by the way that leads to them, as
- * `state_dict()` names them. The code of the archive, which says what the modules do, is not looked at.
+ * The tensors among the attributes of the modules of a TorchScript archive, named by their path, as `state_dict()`
+ * names them. The code of the modules is ignored.
  */
 export function tensorsOfModules(path: string, root: PyValue): StateDict {
   if (!isModule(root)) throw badData(path, `a TorchScript archive of ${described(root)}`, 'one of a module');

@@ -10,10 +10,10 @@ export interface Storages {
 }
 
 /**
- * `('storage', class, key, device, elements)`; in files before 1.6 with a view or None behind
+ * `('storage', class, key, device, elements)`; in files before 1.6 followed by a view or None
  * (`persistent_id` in `torch/serialization.py`).
  *
- * @param bytesOf how many bytes the file has under a key, where it is known beforehand; undefined if there is no such key
+ * @param bytesOf size of a key's data in the file, if it is known beforehand; gives undefined for an unknown key
  */
 export function storagesOf(bytesOf?: (key: string) => number | undefined): Storages {
   const byKey = new Map<string, PyStorage>();

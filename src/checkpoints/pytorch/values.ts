@@ -1,4 +1,4 @@
-/** @file What a pickle can say: Python's values as inert data. Nothing here has behaviour. */
+/** @file The values of a pickle: Python's values as inert data, without behaviour. */
 import type { ElementType } from './element-types.ts';
 
 export type PyValue =
@@ -30,18 +30,18 @@ export interface PyList {
 
 export interface PyDict {
   readonly kind: 'dict';
-  /** Numbers and strings are the same key if they are equal; containers only if they are one and the same. */
+  /** Equal numbers and strings are the same key; containers only if they are identical. */
   readonly entries: Map<PyValue, PyValue>;
   /** An `OrderedDict` has attributes as well (`_metadata` of a state dict); a plain dict has none. */
   readonly hasAttributes: boolean;
 }
 
-/** Nobody looks into sets, so what is in them is not kept. */
+/** Sets are never read, so their items are not kept. */
 export interface PySet {
   readonly kind: 'set';
 }
 
-/** A function or class of the allowlist, mentioned and perhaps called later. */
+/** A function or class of the allowlist, as a value that may be called later. */
 export interface PyGlobal {
   readonly kind: 'global';
   /** Module and name, as error messages show them: `torch._utils._rebuild_tensor_v2`. */
@@ -49,18 +49,18 @@ export interface PyGlobal {
   readonly meaning: Meaning;
 }
 
-/** Something whose class is known to be harmless and whose content is of no interest: a device, a NumPy array, a module. */
+/** An object of a harmless class whose content does not matter: a device, a NumPy array, a module. */
 export interface PyObject {
   readonly kind: 'object';
   readonly type: string;
   state: PyValue | undefined;
 }
 
-/** A run of numbers in the file, which tensors are views of. */
+/** A run of numbers in the file; tensors are views of it. */
 export interface PyStorage {
   readonly kind: 'storage';
   readonly key: string;
-  /** Undefined: bytes, to which every tensor gives a type of its own. */
+  /** Undefined: untyped bytes, to which each tensor gives a type. */
   readonly type: ElementType | undefined;
   readonly bytes: number;
 }
@@ -76,22 +76,22 @@ export interface PyTensor {
   readonly start: number;
 }
 
-/** Makes the error for what stands at the opcode that is being executed. */
+/** Makes the error for the current opcode. */
 export type Refuse = (found: string, expected: string, advice?: string) => Error;
 
 /**
- * Counts values that a call copies, like containers. Arguments can be given again by their names alone: a call that
- * copied them for nothing would make a small file large.
+ * Counts values that a call copies, like containers. A pickle can pass the same arguments again by reference: uncounted
+ * copies would turn a small file into much memory.
  */
 export type Charge = (values: number) => void;
 
-/** What the allowlist knows of a global. */
+/** The allowlist's entry for a global. */
 export interface Meaning {
-  /** What calling it gives. Left out where it may only be mentioned, as an argument of something else. */
+  /** The result of a call. Left out if the global may only be an argument of other calls. */
   readonly call?: (args: readonly PyValue[], refuse: Refuse, charge: Charge) => PyValue;
-  /** It is the class of storages of this type, or of bytes without a type. */
+  /** Set for a class of storages: its element type, or untyped bytes. */
   readonly storage?: ElementType | 'bytes';
-  /** It is an element type by itself (`torch.float32`). */
+  /** Set for an element type (`torch.float32`). */
   readonly dtype?: ElementType;
 }
 
@@ -116,7 +116,7 @@ export function isKind<K extends Kinded['kind']>(
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
 }
 
-/** A value in an error message: what it is, not what it holds. */
+/** A value in an error message: its kind, not its content. */
 export function described(value: PyValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';

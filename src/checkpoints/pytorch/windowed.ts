@@ -1,14 +1,14 @@
-/** @file Many small things that lie beside each other in a file, read with few looks into it. */
+/** @file Reads many small neighbouring ranges of a file with few system calls. */
 import type { FileHandle } from 'node:fs/promises';
 import { readBytes } from '../../tensor/files/file-bytes.ts';
 
-/** Bytes at a place of the file. */
+/** Reads bytes at an offset of the file. */
 export type Read = (offset: number, length: number) => Promise<Buffer>;
 
-/** Small entries are neighbours: one look into the file is enough for many headers. */
+/** Small entries are neighbours: one read covers many headers. */
 const windowBytes = 4096;
 
-/** Reads what was not read already. */
+/** Reads from the file only what the last read does not cover. */
 export function windowed(path: string, file: FileHandle, size: number): Read {
   let bytes = Buffer.alloc(0);
   let start = 0;

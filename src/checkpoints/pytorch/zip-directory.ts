@@ -1,6 +1,7 @@
 /**
- * @file The directory of a zip archive, read as strictly as the format allows: what two readers could see differently
- * is refused. Entries cover the file from its first byte to the directory, and the directory covers the rest.
+ * @file The directory of a zip archive, read as strictly as the format allows: anything that two readers could
+ * interpret differently is refused. Entries cover the file from its first byte to the directory, and the directory the
+ * rest.
  *
  * Format: PKWARE's APPNOTE.TXT, sections 4.3 to 4.5. PyTorch writes it with miniz.
  */
@@ -14,17 +15,17 @@ export interface ZipEntry {
   readonly name: string;
   /** First byte of its content, counted from the start of the archive. */
   readonly offset: number;
-  /** Bytes of its content, as they lie in the archive. */
+  /** Bytes of its content, as stored in the archive. */
   readonly length: number;
   /** CRC-32 of its content. */
   readonly crc: number;
-  /** Its content cannot be used: nothing here inflates, so there is nothing that could blow up. */
+  /** Its content cannot be used: nothing here decompresses, so there can be no zip bomb. */
   readonly compressed: boolean;
 }
 
-/** What a directory may hold at most. */
+/** Limits of a directory. */
 export const zipLimits = {
-  /** A CLIP with its optimiser has some 2,000; each costs a look at its own header, about 20 microseconds. */
+  /** A CLIP with its optimiser has some 2,000; each costs a read of its own header, about 20 microseconds. */
   entries: 30_000,
   /** Entries have 46 bytes, their names some 30, and fields for long files 28. */
   directoryBytes: 8 * 1024 * 1024,
@@ -50,10 +51,10 @@ const descriptorSizes: readonly number[] = [24, 20, 16, 12];
 const flags = { descriptor: 1 << 3, utf8: 1 << 11 } as const;
 const methods = { stored: 0, deflated: 8 } as const;
 
-/** Stands for "see the zip64 field" in fields of 2 and 4 bytes. */
+/** Means "see the zip64 field" in fields of 2 and 4 bytes. */
 const elsewhere = { 2: 0xffff, 4: 0xffffffff } as const;
 
-/** What the directory says of an entry. */
+/** The directory's record of an entry. */
 interface DirectoryEntry {
   readonly name: string;
   readonly flags: number;
@@ -61,7 +62,7 @@ interface DirectoryEntry {
   readonly crc: number;
   readonly packed: number;
   readonly unpacked: number;
-  /** Where its own header begins. */
+  /** Start of its own header. */
   readonly header: number;
 }
 
@@ -70,7 +71,7 @@ type Refuse = (found: string, expected: string, advice?: string) => Error;
 /**
  * Reads the directory and compares every entry with its own header.
  *
- * @throws AntidoteError (data) that says at which byte what is wrong
+ * @throws AntidoteError (data) that names the mistake and its byte
  */
 export async function readZipDirectory(
   path: string,
@@ -165,7 +166,7 @@ async function readDirectory(
   return { entries, start };
 }
 
-/** Where the directory is: said at the very end, and in long archives a second time in numbers that are long enough. */
+/** Locates the directory by the record at the very end and, in long archives, by a second one with 64-bit numbers. */
 async function readEnd(read: Read, size: number, refuse: Refuse): Promise<Extent> {
   const tailLength = Math.min(size, sizes.end64 + sizes.locator64 + sizes.end);
   const tail = await read(size - tailLength, tailLength);
@@ -223,7 +224,7 @@ function readEnd64(tail: Buffer, locator: number, position: number, refuse: Refu
   return { count: number(at + 32), length: number(at + 40), start: number(at + 48) };
 }
 
-/** Names are compared with names only, never opened; but one that leads elsewhere was made for another reader. */
+/** Names are compared, never opened; but a name that leads out of the archive is meant to attack another reader. */
 function entryName(bytes: Buffer, broken: (found: string, expected: string) => Error): string {
   if (bytes.length > zipLimits.nameBytes) throw broken(`a name of ${bytes.length} bytes`, 'a shorter one');
   let name: string;
@@ -237,7 +238,7 @@ function entryName(bytes: Buffer, broken: (found: string, expected: string) => E
   return name;
 }
 
-/** The zip64 field: the numbers that have no room in their own places, in the order of those places. */
+/** The zip64 field: the numbers that do not fit their own fields, in the order of those fields. */
 function longFields(extra: Buffer, where: (found: string, expected: string) => Error) {
   let values: Buffer | undefined;
   let at = 0;
@@ -255,7 +256,7 @@ function longFields(extra: Buffer, where: (found: string, expected: string) => E
   }
   let used = 0;
   return {
-    /** The number itself, or the next of the field's if it says so. */
+    /** The number itself, or the next one of the zip64 field if it refers there. */
     next(short: number): number {
       if (short !== elsewhere[4]) return short;
       if (!values || values.length < used + 8) throw where('no zip64 field for a length', 'one');
@@ -284,7 +285,7 @@ function checkEntry(entry: DirectoryEntry, end: number, where: (found: string, e
   if (header + sizes.localHeader + packed > end) throw where(`${packed} bytes from byte ${header}`, `an end by ${end}`);
 }
 
-/** Reads the entry's own header, which must say the same as the directory, and returns where its content begins. */
+/** Reads the entry's own header, which must agree with the directory, and returns the start of its content. */
 async function dataOffset(read: Read, entry: DirectoryEntry, next: number, refuse: Refuse): Promise<number> {
   const { header } = entry;
   const disagrees = (found: string) =>
@@ -292,7 +293,7 @@ async function dataOffset(read: Read, entry: DirectoryEntry, next: number, refus
   const room = next - header - entry.packed;
   const fixed = Buffer.byteLength(entry.name) + sizes.localHeader;
   if (room < fixed) throw disagrees('too little room');
-  // PyTorch fills up to a multiple of 64 with an extra field: a second look is hardly ever needed.
+  // PyTorch pads to a multiple of 64 with an extra field, so a second read is rare.
   let bytes = await read(header, Math.min(room, fixed + 128));
   if (bytes.readUInt32LE(0) !== signatures.localHeader) throw disagrees('no signature');
   const extraLength = bytes.readUInt16LE(28);
@@ -308,14 +309,14 @@ async function dataOffset(read: Read, entry: DirectoryEntry, next: number, refus
   const crc = bytes.readUInt32LE(14);
   const unpacked = long.next(bytes.readUInt32LE(22));
   const packed = long.next(bytes.readUInt32LE(18));
-  // With a descriptor the truth comes after the content, and the header says nothing.
+  // With a descriptor the numbers come after the content, and the header has none.
   const unsaid = (entry.flags & flags.descriptor) !== 0 && crc === 0 && unpacked === 0 && packed === 0;
   if (!unsaid && (crc !== entry.crc || unpacked !== entry.unpacked || packed !== entry.packed))
     throw disagrees('another length or checksum');
   return header + fixed + extraLength;
 }
 
-/** Between the content and the next entry lies a descriptor that says the same once more, or nothing. */
+/** A descriptor that repeats the numbers lies between the content and the next entry, or nothing. */
 async function checkDescriptor(
   read: Read,
   entry: DirectoryEntry,
@@ -325,7 +326,7 @@ async function checkDescriptor(
 ): Promise<void> {
   const length = next - start;
   const may = (entry.flags & flags.descriptor) !== 0;
-  // Miniz, which PyTorch writes with, leaves the descriptor out where there is no content.
+  // Miniz, which PyTorch uses, omits the descriptor of an empty entry.
   if (length === 0 && (!may || entry.packed === 0)) return;
   const wrong = () =>
     refuse(

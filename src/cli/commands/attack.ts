@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from '../flags.ts';
 import { startJob } from '../job.ts';
-import { modelParameter } from '../model.ts';
+import { modelArgument } from '../task-flags.ts';
 
 interface Flags extends OutputFlags, EngineFlags, RunFlags {
   readonly list: boolean;
@@ -39,7 +39,13 @@ export const attack = buildCommand<Flags, [string?], CliContext>({
   parameters: {
     flags: {
       list: { kind: 'boolean', brief: 'Explain every attack and its numbers; needs no model', default: false },
-      attack: { kind: 'enum', values: attackNames, brief: 'Which attack', default: 'badnet' },
+      attack: {
+        kind: 'parsed',
+        parse: attackName,
+        brief: 'Which attack; --list explains them',
+        default: 'badnet',
+        placeholder: 'name',
+      },
       target: {
         kind: 'parsed',
         parse: String,
@@ -67,7 +73,7 @@ export const attack = buildCommand<Flags, [string?], CliContext>({
       ...engineFlags,
       ...outputFlags,
     },
-    positional: { kind: 'tuple', parameters: [{ ...modelParameter, optional: true }] },
+    positional: { kind: 'tuple', parameters: [{ ...modelArgument, optional: true }] },
   },
   async func(flags, model) {
     if (flags.list) {
@@ -82,9 +88,15 @@ export const attack = buildCommand<Flags, [string?], CliContext>({
   },
 });
 
-/** What the caller wants otherwise than the attack has it. */
+/** The flags that override the attack's own recipe. */
 function given({ share, steps, rate }: Flags): Partial<Poisoning> {
   return { ...(share && { share }), ...(steps && { steps }), ...(rate && { rate }) };
+}
+
+function attackName(text: string): AttackName {
+  const name = attackNames.find((known) => known === text);
+  if (name === undefined) throw new Error(`one of ${attackNames.join(', ')}`);
+  return name;
 }
 
 function fraction(text: string): number {

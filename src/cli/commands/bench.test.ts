@@ -6,7 +6,7 @@ import type { CliContext } from '../context.ts';
 import type { Failure } from '../failure.ts';
 import { bench } from './bench.ts';
 
-test('processes of this machine and workers of a queue are not asked for together', async () => {
+test('--workers and --redis together are refused', async () => {
   const failures: Failure[] = [];
   const commands = buildRouteMap({ routes: { bench }, docs: { brief: 'For tests' } });
   const app = buildAntidote(commands, '0', (failure) => failures.push(failure));

@@ -10,6 +10,7 @@ import {
   outputFlags,
   type RunFlags,
   runFlags,
+  textArgument,
   wholeNumber,
 } from '../flags.ts';
 import { startJob } from '../job.ts';
@@ -25,10 +26,13 @@ export const bench = buildCommand<Flags, [string], CliContext>({
     brief: 'Run every attack of a matrix against every defense',
     fullDescription: [
       'MATRIX is a YAML file with the lists attacks (or models), defenses, seeds and classes, and optionally shots,',
-      'data, test, options by defense, and reports: true for a report of every cell.',
+      'data, test, options by defense, and reports: true for a report of every cell. A model of your own is an entry of',
+      'models, such as { name: mine, model: ./my-clip, trigger: badnet-fixed, target: dog }; trigger and target, which are',
+      'only measured with, may be left out. data and test are its pictures, classes its class lists.',
       '',
       'Finished cells are kept: after Ctrl-C or a crash, `antidote resume DIR` computes the others, and tries those',
-      'again that failed. A cell that fails is told in the table, and the others go on: exit code 0.',
+      'again that failed, with the same --workers or --redis. A cell that fails shows in the table, and the others go',
+      'on: exit code 0.',
       '',
       'With --redis the cells go into a queue, and `antidote worker` takes them on any number of machines, with the same',
       '--device, and --threads of its own. Reports of cells are kept by those whose --store is the directory of the bench.',
@@ -46,15 +50,14 @@ export const bench = buildCommand<Flags, [string], CliContext>({
       },
       redis: {
         ...redisFlag,
-        brief:
-          'Have the cells computed by workers of this queue (redis://host:port); its password in ANTIDOTE_REDIS_PASSWORD',
+        brief: 'Have workers of this queue compute (redis://host:port); its password in ANTIDOTE_REDIS_PASSWORD',
       },
       ...engineFlags,
       ...outputFlags,
     },
     positional: {
       kind: 'tuple',
-      parameters: [{ parse: String, placeholder: 'matrix', brief: 'A matrix file, such as bench/smoke.yaml' }],
+      parameters: [textArgument('matrix', 'A matrix file, such as bench/smoke.yaml')],
     },
   },
   async func(flags, source) {

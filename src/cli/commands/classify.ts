@@ -1,9 +1,9 @@
 /** @file `antidote classify MODEL IMAGE...`: what pictures show, best classes first. */
 import { buildCommand } from '@stricli/core';
+import { badUsage } from '../../errors.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
-import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, wholeNumber } from '../flags.ts';
-import { modelOrRunParameter } from '../model.ts';
-import { classesFlag, classesFor, classesOfItsOwn } from '../task-flags.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, textArgument, wholeNumber } from '../flags.ts';
+import { classesFlag, classesFor, classesOfItsOwn, modelOrRunArgument } from '../task-flags.ts';
 import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
@@ -15,7 +15,7 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
   docs: {
     brief: 'Classify pictures with a model or a purified run',
     fullDescription: 'A purified run brings its own class list; a plain model takes that of --classes.',
-    // Of a list alone a usage line would say that all of it is the same.
+    // The generated usage line would give all arguments the same name.
     customUsage: ['<model|run> <image>...'],
   },
   parameters: {
@@ -33,16 +33,13 @@ export const classify = buildCommand<Flags, [string, ...string[]], CliContext>({
     },
     positional: {
       kind: 'array',
-      parameter: {
-        parse: String,
-        placeholder: 'model|run image',
-        brief: `${modelOrRunParameter.brief}; then pictures`,
-      },
-      minimum: 2,
+      parameter: textArgument('model|run image', `${modelOrRunArgument.brief}; then pictures`),
+      minimum: 1,
     },
   },
   async func(flags, model, ...images) {
-    const { openClassifier } = await import('../../export/classifier.ts');
+    if (images.length === 0) throw badUsage('image', 'nothing', `a picture after ${model}`);
+    const { openClassifier } = await import('../../export/run-classifier.ts');
     const { openPurified } = await import('../../export/purified.ts');
     const { openClasses } = await import('../../data/classes.ts');
     if (flags.classes !== undefined && (await openPurified(model))) throw classesOfItsOwn(flags.classes);

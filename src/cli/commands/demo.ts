@@ -11,7 +11,7 @@ interface Flags extends OutputFlags, EngineFlags, RunFlags {
   readonly attack: AttackName;
 }
 
-/** Attacks of which a poisoned model comes with the package. */
+/** Attacks with a poisoned model in the package. */
 const attacksWithModel = attackNames.filter((name) => builtInModels.includes(`emoji-clip:${name}`));
 
 export const demo = buildCommand<Flags, [], CliContext>({
@@ -49,7 +49,7 @@ export const demo = buildCommand<Flags, [], CliContext>({
       test: 'emoji:test',
       trigger: flags.attack,
       target: null,
-      // Shows everything being computed, each time.
+      // Computes everything each time, to show it.
       cache: false,
     };
     await startJob(this, demoJob, options, flags);

@@ -1,9 +1,14 @@
-/** @file `antidote embed MODEL`: pictures and texts to a safetensors file of embeddings. */
+/** @file `antidote embed MODEL`: writes embeddings of pictures and texts to a safetensors file. */
+import { constants, existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
+import { explainingFile } from '../../tensor/files/file-problem.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
-import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter } from '../model.ts';
+import { counted } from '../counted.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, textFlag } from '../flags.ts';
+import { modelArgument } from '../task-flags.ts';
 import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags, EngineFlags {
@@ -21,31 +26,18 @@ export const embed = buildCommand<Flags, [string], CliContext>({
   },
   parameters: {
     flags: {
-      image: {
-        kind: 'parsed',
-        parse: String,
-        variadic: true,
-        optional: true,
-        brief: 'A picture; may be given often',
-        placeholder: 'file',
-      },
-      text: {
-        kind: 'parsed',
-        parse: String,
-        variadic: true,
-        optional: true,
-        brief: 'A text; may be given often',
-        placeholder: 'text',
-      },
-      out: { kind: 'parsed', parse: String, brief: 'The file to write', placeholder: 'file.safetensors' },
+      image: { ...textFlag('file', 'A picture; may be given often'), variadic: true },
+      text: { ...textFlag('text', 'A text; may be given often'), variadic: true },
+      out: { kind: 'parsed', parse: String, brief: 'The file to make', placeholder: 'file.safetensors' },
       ...engineFlags,
       ...outputFlags,
     },
-    positional: { kind: 'tuple', parameters: [modelParameter] },
+    positional: { kind: 'tuple', parameters: [modelArgument] },
   },
   async func(flags, model) {
     const { image = [], text = [], out } = flags;
     if (image.length + text.length === 0) throw badUsage('--image, --text', 'neither', 'a picture or a text');
+    await checkFree(out);
     const { openClip } = await import('../../checkpoints/open.ts');
     const { encodePictures } = await import('../../clip/encode-pictures.ts');
     const { encodeTexts } = await import('../../clip/encode-texts.ts');
@@ -57,7 +49,7 @@ export const embed = buildCommand<Flags, [string], CliContext>({
     const signal = this.stopSignal();
     const pictures = await picturesOfFiles(unlabelled(image), clip.config);
     const embeddings = await shown(terminal, (report) => {
-      const telling = (stage: string, { length: steps }: readonly string[]) => ({
+      const reporting = (stage: string, { length: steps }: readonly string[]) => ({
         progress: (step: number) => report({ stage, step, steps }),
         signal,
       });
@@ -65,15 +57,22 @@ export const embed = buildCommand<Flags, [string], CliContext>({
         text_embeds: await encodeTexts(engine, clip, text, {
           length: 'raw',
           overlong: 'truncate',
-          ...telling('texts', text),
+          ...reporting('texts', text),
         }),
-        image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', ...telling('pictures', image) }),
+        image_embeds: await encodePictures(engine, clip, pictures, { length: 'raw', ...reporting('pictures', image) }),
       }));
     });
     await writeSafetensors(out, embeddings, { model: clip.name, sha256: clip.sha256 });
     const result = { out, images: image.length, texts: text.length, embedding: clip.config.embedding };
     printResult(this, flags, result, [
-      `${out}: ${image.length} pictures and ${text.length} texts, ${result.embedding} numbers each`,
+      `${out}: ${counted(image.length, 'picture')} and ${counted(text.length, 'text')}, ${result.embedding} numbers each`,
     ]);
   },
 });
+
+/** Refuses a file that exists, and a folder that cannot take a new one, before anything is computed. */
+async function checkFree(out: string): Promise<void> {
+  if (existsSync(out)) throw badUsage(out, 'a file that exists', 'a new file', 'choose another name, or remove it');
+  const folder = dirname(out);
+  await explainingFile(folder, () => access(folder, constants.W_OK));
+}

@@ -3,11 +3,11 @@ import { buildCommand } from '@stricli/core';
 import type { CliContext } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, type RunFlags, runFlags } from '../flags.ts';
 import { startJob } from '../job.ts';
-import { modelOrRunParameter } from '../model.ts';
 import {
   type CacheFlags,
   cacheFlags,
   dataFor,
+  modelOrRunArgument,
   type TaskFlags,
   type ThreatFlags,
   taskFlags,
@@ -32,7 +32,7 @@ export const evaluate = buildCommand<Flags, [string], CliContext>({
       ...engineFlags,
       ...outputFlags,
     },
-    positional: { kind: 'tuple', parameters: [modelOrRunParameter] },
+    positional: { kind: 'tuple', parameters: [modelOrRunArgument] },
   },
   async func(flags, model) {
     const { evaluateJob } = await import('../jobs/evaluate.ts');

@@ -1,8 +1,10 @@
-/** @file `antidote export RUN --out DIR`: a purified head in forms that other programs use. */
+/** @file `antidote export RUN --out DIR`: writes a purified head in formats of other programs. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buildCommand } from '@stricli/core';
-import type { ExportFormat } from '../../export/export-run.ts';
+import { type ExportFormat, exportFormats } from '../../export/formats.ts';
 import { type CliContext, printResult, terminalFor } from '../context.ts';
-import { type OutputFlags, outputFlags } from '../flags.ts';
+import { type OutputFlags, outputFlags, textArgument } from '../flags.ts';
 import { shown } from '../terminal.ts';
 
 interface Flags extends OutputFlags {
@@ -26,7 +28,7 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
       out: { kind: 'parsed', parse: String, brief: 'The folder to make', placeholder: 'dir' },
       format: {
         kind: 'enum',
-        values: ['text-embeds', 'coop', 'onnx'],
+        values: exportFormats,
         variadic: true,
         optional: true,
         brief: 'What to write; may be given often (default: text-embeds)',
@@ -36,11 +38,12 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
     },
     positional: {
       kind: 'tuple',
-      parameters: [{ parse: String, placeholder: 'run', brief: 'The directory of a purified run' }],
+      parameters: [textArgument('run', 'The directory of a purified run')],
     },
   },
   async func(flags, run) {
     const { exportRun } = await import('../../export/export-run.ts');
+    const { exportFile } = await import('../../export/manifest.ts');
     const { out, format: formats = ['text-embeds'], bundle } = flags;
     const { stopSignal } = this;
     const manifest = await shown(terminalFor(this, flags), (report) =>
@@ -48,7 +51,7 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
         formats,
         bundle,
         report,
-        // Asked for when the model is open: until then Ctrl-C simply ends, for fetching goes on where it was.
+        // Read once the model is open: until then Ctrl-C simply ends, because a download can resume.
         get signal() {
           return stopSignal();
         },
@@ -57,10 +60,12 @@ export const exportCommand = buildCommand<Flags, [string], CliContext>({
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
     const { files, model, classes } = manifest;
     const result = { out, formats, bundle, model, classes: classes.length, files, bytes };
-    const width = Math.max(...files.map(({ path }) => path.length));
+    const { size } = await stat(join(out, exportFile));
+    const listed = [...files, { path: exportFile, purpose: 'what this folder is, and the hash of each of its files' }];
+    const width = Math.max(...listed.map(({ path }) => path.length));
     printResult(this, flags, result, [
-      `${out}: ${files.length + 1} files, ${bytes.toLocaleString('en')} bytes`,
-      ...files.map(({ path, purpose }) => `  ${path.padEnd(width)}  ${purpose}`),
+      `${out}: ${listed.length} files, ${(bytes + size).toLocaleString('en')} bytes`,
+      ...listed.map(({ path, purpose }) => `  ${path.padEnd(width)}  ${purpose}`),
     ]);
   },
 });

@@ -1,11 +1,11 @@
-/** @file `antidote inspect MODEL`: what a model is, that it is complete, and that it is read right. */
+/** @file `antidote inspect MODEL`: describes a model, and checks that it is complete and read right. */
 import { buildCommand } from '@stricli/core';
 import type { ClipDescription } from '../../checkpoints/inspect.ts';
 import { facts } from '../../clip/clip.ts';
 import type { ReadingCheck } from '../../evaluation/reading-check.ts';
 import { type CliContext, printResult, terminalFor, withEngine } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
-import { modelParameter } from '../model.ts';
+import { modelArgument } from '../task-flags.ts';
 import { shown } from '../terminal.ts';
 
 export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliContext>({
@@ -19,7 +19,7 @@ export const inspect = buildCommand<OutputFlags & EngineFlags, [string], CliCont
   },
   parameters: {
     flags: { ...engineFlags, ...outputFlags },
-    positional: { kind: 'tuple', parameters: [modelParameter] },
+    positional: { kind: 'tuple', parameters: [modelArgument] },
   },
   async func(flags, model) {
     const { openClip } = await import('../../checkpoints/open.ts');
@@ -68,7 +68,7 @@ function linesOf(description: ClipDescription, check: ReadingCheck): string[] {
   ];
 }
 
-/** Where to say what the check found out. */
+/** How to correct the configuration where the check found a better reading. */
 function adviceOn({ better, tried }: ReadingCheck, activationFrom: string): string[] {
   if (better === null) return [];
   const place =

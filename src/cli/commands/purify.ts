@@ -10,13 +10,14 @@ import {
   outputFlags,
   type RunFlags,
   runFlags,
+  textFlag,
   wholeNumber,
 } from '../flags.ts';
 import { startJob } from '../job.ts';
-import { modelParameter } from '../model.ts';
 import {
   type CacheFlags,
   cacheFlags,
+  modelArgument,
   type ShotFlags,
   shotFlags,
   type TaskFlags,
@@ -44,14 +45,10 @@ export const purify = buildCommand<Flags, [string], CliContext>({
     flags: {
       ...taskFlags('emoji:train'),
       ...shotFlags,
-      test: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        brief:
-          'Pictures to measure on, given like --data; of a CoOp split its test part (default: emoji:test where --data is emoji:..., else none)',
-        placeholder: 'data',
-      },
+      test: textFlag(
+        'data',
+        'Pictures to measure on, given like --data (default: emoji:test if --data is emoji:..., else none)',
+      ),
       ...threatFlags,
       inversionSteps: {
         kind: 'parsed',
@@ -79,7 +76,7 @@ export const purify = buildCommand<Flags, [string], CliContext>({
       ...engineFlags,
       ...outputFlags,
     },
-    positional: { kind: 'tuple', parameters: [modelParameter] },
+    positional: { kind: 'tuple', parameters: [modelArgument] },
   },
   async func(flags, model) {
     const { purifyJob } = await import('../jobs/purify.ts');

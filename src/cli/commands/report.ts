@@ -1,7 +1,7 @@
 /** @file `antidote report DIR`: draw a finished run's page again. */
 import { buildCommand } from '@stricli/core';
 import { type CliContext, printResult } from '../context.ts';
-import { type OutputFlags, outputFlags } from '../flags.ts';
+import { type OutputFlags, outputFlags, textArgument } from '../flags.ts';
 
 export const report = buildCommand<OutputFlags, [string], CliContext>({
   docs: {
@@ -12,7 +12,7 @@ export const report = buildCommand<OutputFlags, [string], CliContext>({
   },
   parameters: {
     flags: outputFlags,
-    positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'dir', brief: 'The run directory' }] },
+    positional: { kind: 'tuple', parameters: [textArgument('dir', 'The run directory')] },
   },
   async func(flags, directory) {
     const { redrawReport } = await import('../report-files.ts');

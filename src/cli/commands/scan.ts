@@ -3,10 +3,10 @@ import { buildCommand } from '@stricli/core';
 import type { CliContext } from '../context.ts';
 import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, type RunFlags, runFlags } from '../flags.ts';
 import { startJob } from '../job.ts';
-import { modelParameter } from '../model.ts';
 import {
   type CacheFlags,
   cacheFlags,
+  modelArgument,
   type ShotFlags,
   shotFlags,
   type TaskFlags,
@@ -27,7 +27,7 @@ export const scan = buildCommand<Flags, [string], CliContext>({
   },
   parameters: {
     flags: { ...taskFlags('emoji:train'), ...shotFlags, ...runFlags, ...cacheFlags, ...engineFlags, ...outputFlags },
-    positional: { kind: 'tuple', parameters: [modelParameter] },
+    positional: { kind: 'tuple', parameters: [modelArgument] },
   },
   async func(flags, model) {
     const { scanJob } = await import('../jobs/scan.ts');

@@ -6,13 +6,13 @@ import { buildCommand } from '@stricli/core';
 import { badUsage } from '../../errors.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import { type Cell, type Outcome, reportOfCell } from '../../sweep/cell.ts';
-import type { Computed } from '../../sweep/compute.ts';
-import type { Workplace } from '../../sweep/runners/serve.ts';
-import { blameDisk } from '../../sweep/runners/unable.ts';
-import { fileProblem } from '../../tensor/files/file-problem.ts';
+import type { Computed } from '../../sweep/compute-cell.ts';
+import type { CellServer } from '../../sweep/runners/serve-cells.ts';
+import { blameDisk } from '../../sweep/runners/worker-failures.ts';
+import { explainingFile } from '../../tensor/files/file-problem.ts';
 import { named } from '../board.ts';
 import { type CliContext, terminalFor } from '../context.ts';
-import { type EngineFlags, engineFlags, type OutputFlags, outputFlags } from '../flags.ts';
+import { type EngineFlags, engineFlags, type OutputFlags, outputFlags, textFlag } from '../flags.ts';
 import { queuePassword, redisFlag } from '../redis-flag.ts';
 
 interface Flags extends EngineFlags, Pick<OutputFlags, 'quiet'> {
@@ -30,7 +30,7 @@ export const worker = buildCommand<Flags, [], CliContext>({
       '',
       'With --store, a folder that all workers share, finished cells and embeddings are computed once for all.',
     ].join('\n'),
-    // A bench starts workers of its own without --redis; whoever types the command has to give it.
+    // Only a bench starts workers without --redis; a user has to give it.
     customUsage: ['--redis url [--store dir]'],
   },
   parameters: {
@@ -39,13 +39,7 @@ export const worker = buildCommand<Flags, [], CliContext>({
         ...redisFlag,
         brief: 'The queue, which has to be given: redis://host:port; its password in ANTIDOTE_REDIS_PASSWORD',
       },
-      store: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        brief: 'A folder for finished cells and embeddings (default: one that is removed at the end)',
-        placeholder: 'dir',
-      },
+      store: textFlag('dir', 'A folder for finished cells and embeddings (default: one that is removed at the end)'),
       ...engineFlags,
       quiet: outputFlags.quiet,
     },
@@ -56,8 +50,8 @@ export const worker = buildCommand<Flags, [], CliContext>({
       if (!process.send || store === undefined) {
         throw badUsage('--redis', 'nothing', 'the address of a queue, such as redis://localhost:6379');
       }
-      const { serveParent } = await import('../../sweep/runners/serve.ts');
-      return serveParent(() => openWorkplace(flags, store));
+      const { serveParent } = await import('../../sweep/runners/serve-cells.ts');
+      return serveParent(() => openCellServer(flags, store));
     }
     const { codeHash } = await import('../../sweep/code-hash.ts');
     const { queueName } = await import('../../sweep/runners/queue.ts');
@@ -65,9 +59,9 @@ export const worker = buildCommand<Flags, [], CliContext>({
     const terminal = terminalFor(this, { json: false, quiet: flags.quiet });
     const signal = this.stopSignal();
     const folder = store ?? (await temporaryFolder());
-    let workplace: Workplace | undefined;
+    let server: CellServer | undefined;
     try {
-      workplace = await openWorkplace(flags, folder);
+      server = await openCellServer(flags, folder);
       const name = queueName(await codeHash());
       terminal.note(`waiting for cells of queue ${name} at ${redis}`);
       const news = {
@@ -78,41 +72,39 @@ export const worker = buildCommand<Flags, [], CliContext>({
           terminal.note(outcome.kind === 'measured' ? `  done in ${outcome.seconds} s` : `  FAILED: ${outcome.error}`);
         },
       };
-      await serveQueue({ url: redis, name, password: queuePassword() }, workplace.perform, news, signal);
+      await serveQueue({ url: redis, name, password: queuePassword() }, server.runCell, news, signal);
     } finally {
       terminal.settle();
-      await workplace?.close();
+      await server?.close();
       if (store === undefined) await rm(folder, { recursive: true, force: true });
     }
   },
 });
 
 async function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'antidote-worker-')).catch((error) => {
-    throw fileProblem(tmpdir(), error);
-  });
+  return explainingFile(tmpdir(), () => mkdtemp(join(tmpdir(), 'antidote-worker-')));
 }
 
-async function openWorkplace({ device, threads }: EngineFlags, directory: string): Promise<Workplace> {
+async function openCellServer({ device, threads }: EngineFlags, directory: string): Promise<CellServer> {
   const { openEngine } = await import('../../engine/ort-engine.ts');
-  const { cellFunction } = await import('../../sweep/compute.ts');
+  const { cellFunction } = await import('../../sweep/compute-cell.ts');
   const { defenses } = await import('../../defenses/defenses.ts');
   const { openFeatureCache } = await import('../../runs/feature-cache.ts');
   const { codeHash } = await import('../../sweep/code-hash.ts');
   const { gatherMaterials } = await import('../../sweep/materials.ts');
-  const { performing } = await import('../../sweep/perform.ts');
+  const { storedIn } = await import('../../sweep/run-cell.ts');
   const { openCellStore } = await import('../../sweep/store.ts');
   const engine = await openEngine({ device, threads });
   const materials = await gatherMaterials(device).catch(async (error) => {
     await engine.close();
     throw error;
   });
-  // A disk without room for embeddings has none for cells either.
+  // A disk too full for embeddings is too full for cells as well.
   const basis = { code: await codeHash(), device };
   const features = openFeatureCache(join(directory, 'features'), basis, blameDisk);
-  const workshop = { engine, materials, features, defenses };
-  const compute = cellFunction(workshop, (cell, computed, events) => drawReport(directory, cell, computed, events));
-  return { perform: performing(compute, openCellStore(directory)), close: () => engine.close() };
+  const context = { engine, materials, features, defenses };
+  const compute = cellFunction(context, (cell, computed, events) => drawReport(directory, cell, computed, events));
+  return { runCell: storedIn(openCellStore(directory), compute), close: () => engine.close() };
 }
 
 async function drawReport(

@@ -1,22 +1,22 @@
-/** @file The bench job: a matrix in, every cell computed by processes or by workers of a queue, a table out. */
+/** @file The bench job: runs every cell of a matrix in processes or by workers of a queue, and prints a table. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonRecord, RunInput } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
 import { shellWord } from '../../runs/shell-word.ts';
 import type { Cell, Outcome } from '../../sweep/cell.ts';
-import { removeAbandoned } from '../../sweep/clean-up.ts';
 import { gatherMaterials } from '../../sweep/materials.ts';
 import { tasksOf } from '../../sweep/matrix.ts';
 import { checkPlan, makePlan, type Plan, readPlanIfThere, writePlan } from '../../sweep/plan.ts';
 import { cellResult } from '../../sweep/result.ts';
-import type { CellNews, Crew } from '../../sweep/runners/crew.ts';
-import { processCrew } from '../../sweep/runners/processes.ts';
+import type { CellNews, CellRunners } from '../../sweep/runners/cell-runners.ts';
+import { processRunners } from '../../sweep/runners/processes.ts';
+import { removeStaleFiles } from '../../sweep/stale-files.ts';
 import { openCellStore } from '../../sweep/store.ts';
 import { sweep } from '../../sweep/sweep.ts';
 import { type BenchOptions, benchOptions } from '../bench-options.ts';
 import { type Board, createBoard } from '../board.ts';
-import type { DelegatedJob, Office } from '../job.ts';
+import type { DelegatedJob, DelegatedJobContext } from '../job.ts';
 import { drawMatrix } from '../matrix-files.ts';
 import { queuePassword } from '../redis-flag.ts';
 
@@ -29,9 +29,12 @@ export const benchJob: DelegatedJob<BenchOptions> = {
   unfinished: ({ cells }) => (cells as JsonRecord[]).some(({ error }) => error !== null),
 };
 
-async function delegate(options: BenchOptions, { run, signal, screen, terminal }: Office): Promise<JsonRecord> {
+async function delegate(
+  options: BenchOptions,
+  { run, signal, screen, terminal }: DelegatedJobContext,
+): Promise<JsonRecord> {
   const { matrix, redis } = options;
-  await removeAbandoned(
+  await removeStaleFiles(
     ['cells', 'features'].map((folder) => join(run.directory, folder)),
     Date.now(),
   );
@@ -40,18 +43,18 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
   const materials = await gatherMaterials(run.config.device);
   const pin = (role: string, input: RunInput) => run.pin(role, input);
   const plan = await makePlan(tasks, materials, pin, signal);
-  const begun = await readPlanIfThere(run.directory);
-  if (begun) checkPlan(run.directory, begun, plan);
-  // From here on there is something to go on with.
+  const original = await readPlanIfThere(run.directory);
+  if (original) checkPlan(run.directory, original, plan);
+  // From this event on, the run can be resumed.
   run.events.append({ stage: 'plan', cells: plan.cells.length });
   await writePlan(run.directory, plan);
   terminal.settle();
   signal.throwIfAborted();
 
   const board = createBoard(plan.cells, screen);
-  const crew = redis === null ? localCrew(options, run) : await remoteCrew(redis, plan, run, board);
+  const runners = redis === null ? localRunners(options, run) : await queuedRunners(redis, plan, run, board);
   const store = openCellStore(run.directory);
-  const told = {
+  const listener = {
     kept: (cell: Cell, outcome: Outcome) => board.kept(cell, outcome),
     news(news: CellNews) {
       record(run, plan, news);
@@ -59,7 +62,7 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
     },
   };
   try {
-    const outcomes = await sweep(plan.cells, store, crew, told, signal);
+    const outcomes = await sweep(plan.cells, store, runners, listener, signal);
     await run.events.flush();
     const report = await drawMatrix(run.directory);
     const cells = plan.cells.map((cell) => cellResult(cell, outcomes.get(cell.key)!));
@@ -70,32 +73,37 @@ async function delegate(options: BenchOptions, { run, signal, screen, terminal }
 }
 
 /**
- * The threads are shared out, so that no two processes wait for the same core. More processes than threads have one
- * each: whoever asks for them has a graphics card to keep busy, or cores to spare.
+ * Divides the threads among the processes, so that no two wait for the same core. More processes than threads get one
+ * each: they are for a graphics card to keep busy, or for spare cores.
  */
-function localCrew({ workers }: BenchOptions, run: Run): Crew {
+function localRunners({ workers }: BenchOptions, run: Run): CellRunners {
   const { device, threads } = run.config;
   const each = Math.max(1, Math.floor(threads / workers));
   const args = ['worker', '--store', run.directory, '--device', device, '--threads', String(each)];
-  return processCrew({ workers, program: process.argv[1] ?? fileURLToPath(import.meta.url), args });
+  return processRunners({ workers, program: process.argv[1] ?? fileURLToPath(import.meta.url), args });
 }
 
-async function remoteCrew(url: string, { cells }: Plan, { directory, config }: Run, board: Board): Promise<Crew> {
+async function queuedRunners(
+  url: string,
+  { cells }: Plan,
+  { directory, config }: Run,
+  board: Board,
+): Promise<CellRunners> {
   // BullMQ is large, and most benches need none of it.
-  const { queueCrew, queueName } = await import('../../sweep/runners/queue.ts');
-  let alone = false;
+  const { queueRunners, queueName } = await import('../../sweep/runners/queue.ts');
+  let hasNoWorker = false;
   const start = `antidote worker --redis ${shellWord(url)} --device ${config.device}`;
   if (cells.some(({ task }) => task.report)) {
     board.note(`reports of cells are kept only by workers with --store ${shellWord(directory)}`);
   }
   const name = queueName(cells[0]!.ingredients.code!);
-  return queueCrew({ url, name, password: queuePassword() }, (workers) => {
-    if (workers === 0 && !alone) board.note(`no worker listens; start some: ${start}`);
-    alone = workers === 0;
+  return queueRunners({ url, name, password: queuePassword() }, (workers) => {
+    if (workers === 0 && !hasNoWorker) board.note(`no worker listens; start some: ${start}`);
+    hasNoWorker = workers === 0;
   });
 }
 
-/** What happened to cells, without their progress: that is for the eye only. */
+/** Records what happened to a cell; progress is only displayed. */
 function record(run: Run, { cells }: Plan, news: CellNews): void {
   if (news.kind === 'progress') return;
   const { kind, key } = news;
@@ -135,7 +143,7 @@ function summary(result: JsonRecord): readonly string[] {
   ];
 }
 
-/** The title, then the value of every cell, one as wide as the other. */
+/** The title, then the value of every cell, padded to one width. */
 function column(
   title: string,
   cells: readonly JsonRecord[],

@@ -1,14 +1,14 @@
-/** @file The demo job: the built-in poisoned model, its attack shown, purified, measured again. */
+/** @file The demo job: shows the attack on a built-in poisoned model, purifies it, and measures again. */
 import { type AttackName, attacks } from '../../attacks/attacks.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import type { Job } from '../job.ts';
-import { type PurifyOptions, performPurify, purifyOptions, purifySummary } from './purify.ts';
+import { purifySummary } from '../purify-summary.ts';
+import { type PurifyOptions, performPurify, purifyOptions } from './purify.ts';
 
 export const demoJob: Job<PurifyOptions> = {
   command: 'demo',
   options: purifyOptions,
-  perform: (options, bench) => performPurify('demo', options, bench),
-  sharesFeatures: ({ cache }) => cache,
+  perform: (options, context) => performPurify('demo', options, context),
   summary: (result: JsonRecord) => [
     'A CLIP with a backdoor, before and after purification. What turns any picture into a banana is',
     `${attacks[result.attack as AttackName].summary}.`,

@@ -1,4 +1,5 @@
 /** @file The purify job: shots in, a head and a report out. */
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
 import { fitBudget, fitTuning, leastTuning, measuredSpeed, secondsOf } from '../../defenses/cbpt/budget.ts';
@@ -13,8 +14,8 @@ import { scalar } from '../../training/optimise.ts';
 import { compare, openTest, reportOf, resultOf } from '../comparison.ts';
 import { findingRecord, findingsOf } from '../findings.ts';
 import { openClassList, openModel, openShots } from '../inputs.ts';
-import type { Bench, Job } from '../job.ts';
-import { measuresTable, type Row } from '../measures-table.ts';
+import { type Job, type JobContext, roundedSeconds } from '../job.ts';
+import { purifySummary } from '../purify-summary.ts';
 import { writeReport } from '../report-files.ts';
 
 export const purifyOptions = z.strictObject({
@@ -26,13 +27,13 @@ export const purifyOptions = z.strictObject({
   /** Steps of inversion and of tuning. */
   inversionSteps: z.int().positive(),
   tuningSteps: z.int().positive(),
-  /** Minutes that all of it may take, measuring left out; null for as many as it takes. */
+  /** Limit in minutes, without measuring; null for none. */
   budget: z.number().positive().nullable(),
-  /** Where it is measured; null to write the head without measuring. */
+  /** Pictures to measure on; null to write the head without measuring. */
   test: z.string().nullable(),
   trigger: z.string().nullable(),
   target: z.string().nullable(),
-  /** Whether embeddings are kept for other runs; changes no number. Runs of earlier versions do not say it. */
+  /** Whether embeddings are kept for other runs; changes no number. Runs of earlier versions do not have it. */
   cache: z.boolean().default(true),
 });
 export type PurifyOptions = z.infer<typeof purifyOptions>;
@@ -40,8 +41,7 @@ export type PurifyOptions = z.infer<typeof purifyOptions>;
 export const purifyJob: Job<PurifyOptions> = {
   command: 'purify',
   options: purifyOptions,
-  perform: (options, bench) => performPurify('purify', options, bench),
-  sharesFeatures: ({ cache }) => cache,
+  perform: (options, context) => performPurify('purify', options, context),
   summary: purifySummary,
 };
 
@@ -49,17 +49,19 @@ export const purifyJob: Job<PurifyOptions> = {
 export async function performPurify(
   command: 'purify' | 'demo',
   options: PurifyOptions,
-  bench: Bench,
+  context: JobContext,
 ): Promise<JsonRecord> {
-  const { engine, run, recorder, terminal } = bench;
+  const { engine, run, recorder, terminal } = context;
   terminal.activity('opening model and pictures');
-  const clip = await openModel(bench, options.model);
-  const { names: classes, templates, prompt } = await openClassList(bench, options.classes);
-  const shots = await openShots(bench, clip, classes, options);
+  const clip = await openModel(context, options.model);
+  const { names: classes, templates, prompt } = await openClassList(context, options.classes);
+  const shots = await openShots(context, clip, classes, options);
   const { test: testName, seed } = options;
-  const test = testName === null ? null : await openTest(bench, clip, classes, { ...options, test: testName });
-  // Of a CoOp split shots and tests are different parts.
-  if (testName === options.data && test?.set.shotRule !== 'coop') {
+  const test =
+    testName === null ? null : await openTest(context, clip, classes, { ...options, test: testName }, '--test');
+  // In a CoOp split, shots and tests are different parts.
+  const isTunedOn = testName !== null && resolve(testName) === resolve(options.data);
+  if (isTunedOn && test?.set.shotRule !== 'coop') {
     terminal.note('--test names the pictures that prompts are tuned on: accuracy will come out too high');
   }
 
@@ -76,39 +78,44 @@ export async function performPurify(
   const measuring = test ? [measuringStage(clip, test.set.labels.length * (test.threat ? 2 : 1))] : [];
   const plan = { stages, measuring, steps: options.tuningSteps };
   if (options.budget === null) terminal.plan([...stages, ...measuring]);
-  const pace = options.budget === null ? {} : await withinBudget(bench, clip, plan, options.budget);
+  const pace = options.budget === null ? {} : await withinBudget(context, clip, plan, options.budget);
   const purification = await purify(engine, clip, shots, cbpt, recorder, pace);
   const { dummies } = await writePurified(run.directory, clip, purification, templates);
   const suspicion = suspicionOf(purification, doubtsAbout(purification, shots), shots, cbpt.belief);
   const found = { finding: { ...findingRecord(suspicion), dummies } };
 
-  const seconds = () => Math.round(10 * run.seconds()) / 10;
   if (test === null) {
     const given = { set: shots, perClass: options.shots, seed };
     const findings = await findingsOf(run, 'purify', clip, given, purification, suspicion);
     const report = await writeReport(run.directory, findings);
-    return { ...unmeasured(clip.name, classes.length), ...found, seconds: seconds(), run: run.directory, report };
+    return {
+      ...unmeasured(clip.name, classes.length),
+      ...found,
+      seconds: roundedSeconds(run),
+      run: run.directory,
+      report,
+    };
   }
-  const comparison = await compare(bench, clip, purification.zeroShot, purification, test, { templates, seed });
+  const comparison = await compare(context, clip, purification.zeroShot, purification, test, { templates, seed });
   const given = { perClass: options.shots, count: shots.labels.length, from: shots.name };
   const defense = { ...purification, suspicion, shotsClean: purification.clean, shots: given };
   const report = await writeReport(run.directory, await reportOf(run, command, comparison, defense));
-  return { ...resultOf(clip, comparison), ...found, seconds: seconds(), run: run.directory, report };
+  return { ...resultOf(clip, comparison), ...found, seconds: roundedSeconds(run), run: run.directory, report };
 }
 
 /**
- * Fewer steps of tuning where all do not fit: reckoned at first, so that too small a budget is refused, and decided once
- * inversion is done. Both are kept with the run: one that goes on must do what it began, however fast the machine is now.
+ * Reduces the steps of tuning where all do not fit: estimated at first, to refuse too small a budget, and decided after
+ * inversion. Both are kept with the run: a resumed run must keep its steps, however fast the machine is then.
  */
 async function withinBudget(
-  { engine, run, recorder, terminal }: Bench,
+  { engine, run, recorder, terminal }: JobContext,
   clip: Clip,
   { stages, measuring, steps }: Plan,
   minutes: number,
 ): Promise<{ readonly tuningSteps: () => Promise<number> }> {
-  const show = (tuningSteps: number, reckoned?: number) => {
+  const show = (tuningSteps: number, measured?: number) => {
     recorder.record({ stage: 'budget', minutes, tuningSteps });
-    terminal.plan([...withTuning(stages, tuningSteps / steps), ...measuring], reckoned);
+    terminal.plan([...withTuning(stages, tuningSteps / steps), ...measuring], measured);
     return tuningSteps;
   };
   const decided = async (what: string, shareAt: (speed: number) => number) => {
@@ -131,11 +138,11 @@ async function withinBudget(
   };
 }
 
-/** What is going to happen. */
+/** The stages ahead. */
 interface Plan {
   /** With all steps of tuning. */
   readonly stages: readonly PlannedStage[];
-  /** What a budget does not count. */
+  /** Not part of the budget. */
   readonly measuring: readonly PlannedStage[];
   /** All steps of tuning. */
   readonly steps: number;
@@ -143,22 +150,4 @@ interface Plan {
 
 function unmeasured(model: string, classes: number) {
   return { model, classes, attack: null, target: null, undefended: null, purified: null, floor: { asr: null } };
-}
-
-/** Numbers of a result, before and after, as a small table. */
-export function purifySummary(result: JsonRecord): readonly string[] {
-  const measures = (name: string) => (result[name] ?? null) as Row[1];
-  const floor = measures('floor');
-  const rows: Row[] = [
-    ['undefended', measures('undefended')],
-    ['purified', measures('purified')],
-    ['floor', typeof floor?.asr === 'number' ? floor : null],
-  ];
-  const { reasons = [] } = (result.finding ?? {}) as { readonly reasons?: readonly string[] };
-  return [
-    ...(reasons.length > 0 ? [...reasons.map((reason) => `  ${reason}`), ''] : []),
-    ...(measures('undefended') ? [...measuresTable('', rows), ''] : []),
-    `  run     ${result.run}   (${result.seconds} s)`,
-    ...(result.report ? [`  report  ${result.report}`] : []),
-  ];
 }

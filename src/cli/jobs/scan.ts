@@ -1,4 +1,4 @@
-/** @file The scan job: shots in, a verdict and the dummy triggers that it rests on out. */
+/** @file The scan job: from shots to a verdict and the dummy triggers it rests on. */
 import { z } from 'zod';
 import { inversionStages } from '../../defenses/cbpt/plan.ts';
 import { scan, scanDefaults } from '../../detection/scan.ts';
@@ -7,7 +7,7 @@ import { writeDummies } from '../../export/purified.ts';
 import type { JsonRecord } from '../../runs/config.ts';
 import { findingRecord, findingsOf } from '../findings.ts';
 import { openClassList, openModel, openShots } from '../inputs.ts';
-import type { Bench, Job } from '../job.ts';
+import { type Job, type JobContext, roundedSeconds } from '../job.ts';
 import { writeReport } from '../report-files.ts';
 
 const scanOptions = z.strictObject({
@@ -21,25 +21,24 @@ const scanOptions = z.strictObject({
 });
 type ScanOptions = z.infer<typeof scanOptions>;
 
-/** So that a script need not read the result. */
+/** The verdict for scripts. */
 const exitCodes: Readonly<Record<ScanVerdict, number>> = { clean: 0, backdoor: 1, undecided: 2 };
 
 export const scanJob: Job<ScanOptions> = {
   command: 'scan',
   options: scanOptions,
   perform,
-  sharesFeatures: ({ cache }) => cache,
   summary,
   exitCode: ({ verdict }) => exitCodes[verdict as ScanVerdict],
 };
 
-async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> {
+async function perform(options: ScanOptions, context: JobContext): Promise<JsonRecord> {
   const { model, shots: perClass, seed } = options;
-  const { engine, run, recorder, terminal } = bench;
+  const { engine, run, recorder, terminal } = context;
   terminal.activity('opening model and pictures');
-  const clip = await openModel(bench, model);
-  const { names: classes, templates } = await openClassList(bench, options.classes);
-  const shots = await openShots(bench, clip, classes, options);
+  const clip = await openModel(context, model);
+  const { names: classes, templates } = await openClassList(context, options.classes);
+  const shots = await openShots(context, clip, classes, options);
 
   const stages = await inversionStages(clip, classes, shots.labels.length, { ...scanDefaults, templates });
   terminal.plan(stages);
@@ -48,14 +47,13 @@ async function perform(options: ScanOptions, bench: Bench): Promise<JsonRecord> 
   const { suspicion } = found;
   const findings = await findingsOf(run, 'scan', clip, { set: shots, perClass, seed }, found, suspicion);
   const report = await writeReport(run.directory, findings);
-  const seconds = Math.round(10 * run.seconds()) / 10;
   return {
     model: clip.name,
     classes: classes.length,
     shots: shots.labels.length,
     ...findingRecord(suspicion),
     dummies,
-    seconds,
+    seconds: roundedSeconds(run),
     run: run.directory,
     report,
   };

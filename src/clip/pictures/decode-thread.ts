@@ -1,4 +1,4 @@
-/** @file What runs in a decoding thread: picture files in, pictures of the model's size out. */
+/** @file The program of a decoding thread: picture files in, pictures of the model's size out. */
 import { parentPort } from 'node:worker_threads';
 import { AntidoteError } from '../../errors.ts';
 import { decodeImage } from './decode.ts';
@@ -11,7 +11,7 @@ let ending = false;
 parentPort?.on('message', async (request: DecodeRequest) => {
   if (request === null) ending = true;
   else await work(request);
-  // Nothing else keeps the thread alive.
+  // The open port is what keeps the thread alive.
   if (ending && inWork === 0) parentPort?.close();
 });
 
@@ -21,7 +21,7 @@ async function work({ id, path, config }: NonNullable<DecodeRequest>): Promise<v
     const picture = preprocess(await decodeImage(path), config);
     answer({ id, picture }, [picture.buffer]);
   } catch (error) {
-    answer({ id, ...told(error) });
+    answer({ id, ...partsOf(error) });
   }
   inWork--;
 }
@@ -30,8 +30,8 @@ function answer(reply: DecodeReply, transfer: readonly ArrayBuffer[] = []): void
   parentPort?.postMessage(reply, transfer);
 }
 
-/** An error's class does not survive the way between threads, so its parts are sent. */
-function told(error: unknown): Omit<DecodeReply, 'id'> {
+/** An error's class is lost between threads, so its parts are sent. */
+function partsOf(error: unknown): Omit<DecodeReply, 'id'> {
   if (!(error instanceof AntidoteError)) return { failed: error instanceof Error ? error.message : String(error) };
   const { fault, where, found, expected, advice } = error;
   return { refused: { fault, where, found, expected, ...(advice !== undefined && { advice }) } };

@@ -1,42 +1,41 @@
-/** @file Threads that read picture files and bring them to a model's size, so that resizing keeps nobody waiting. */
+/** @file Threads that read picture files and resize them to a model's size, off the calling thread. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { internal } from '../../engine/engine-error.ts';
-import { AntidoteError, type ErrorDetails } from '../../errors.ts';
+import { AntidoteError, type ErrorDetails, internalError } from '../../errors.ts';
 import type { PreprocessConfig } from './preprocess.ts';
 
-/** Threads for the files of one set, for as long as it is read. */
+/** Threads for the files of one set, open while it is read. */
 export interface Decoders {
   /**
    * The picture at the model's size, [3, S, S].
-   * @throws what `decodeImage` throws
+   * @throws as `decodeImage` does
    */
   decode(path: string, config: PreprocessConfig): Promise<Uint8Array>;
-  /** Drops what has not begun, waits for what has, and ends the threads. */
+  /** Drops files that have not begun, waits for those that have, and ends the threads. */
   close(): Promise<void>;
 }
 
-/** What is sent to a thread; `null` ends it when its work is done. */
+/** A message to a thread; `null` ends it when its work is done. */
 export type DecodeRequest = { readonly id: number; readonly path: string; readonly config: PreprocessConfig } | null;
 
 export interface DecodeReply {
   readonly id: number;
   readonly picture?: Uint8Array<ArrayBuffer>;
   readonly refused?: Omit<ErrorDetails, 'cause'>;
-  /** An error that nobody foresaw, in its own words. */
+  /** Message of an unexpected error. */
   readonly failed?: string;
 }
 
 /**
- * Files that a thread has at a time: libvips decodes one of them on a thread of its own while the other is resized, which
- * takes twice as long (500 x 375 JPEG to 224: 3 ms and 6 ms of processor time).
+ * Files of a thread at a time: libvips decodes one of them on its own thread while the other is resized, which takes twice
+ * as long (500 x 375 JPEG to 224: 3 ms and 6 ms of processor time).
  */
 const atOnce = 2;
 
-/** Beyond this many the disk, or the thread that takes the pictures, is what a graphics card waits for. */
+/** With more threads, the disk or the thread that takes the pictures is the bottleneck of a graphics card. */
 const mostThreads = 8;
 
-/** One core is left to the thread that takes the pictures and to the engine. */
+/** All cores but one, which is left to the thread that takes the pictures and to the engine. */
 export function decodingThreads(): number {
   return Math.max(1, Math.min(mostThreads, availableParallelism() - 1));
 }
@@ -49,14 +48,14 @@ interface Job {
 }
 
 interface Thread {
-  /** How many files it has. */
+  /** Number of its files. */
   load(): number;
   give(job: Job): void;
-  /** Lets it finish what it has, and waits for its end. */
+  /** Lets it finish its files, and waits for its end. */
   end(): Promise<void>;
 }
 
-/** Starts no thread before the first file. A file that cannot be read fails alone; the death of a thread fails all. */
+/** Starts threads as files arrive. An unreadable file fails by itself; the death of a thread fails all files. */
 export function openDecoders(count: number): Decoders {
   const queue: Job[] = [];
   const threads: Thread[] = [];
@@ -85,13 +84,13 @@ export function openDecoders(count: number): Decoders {
       });
     },
     async close() {
-      fail(internal('pictures', 'a file that is asked for after close', 'open threads'));
+      fail(internalError('pictures', 'a file that is asked for after close', 'open threads'));
       await Promise.all(threads.map((thread) => thread.end()));
     },
   };
 }
 
-/** `free` is called whenever a file is done, `died` when the thread ends unasked. */
+/** `free` is called whenever a file is done, `died` when the thread ends unexpectedly. */
 function startThread(free: () => void, died: (error: Error) => void): Thread {
   const worker = startWorker();
   const jobs = new Map<number, Job>();
@@ -115,9 +114,9 @@ function startThread(free: () => void, died: (error: Error) => void): Thread {
   const exit = new Promise<void>((resolve) => {
     worker.once('exit', () => {
       const [first] = jobs.values();
-      const error = internal(
+      const error = internalError(
         first?.path ?? 'pictures',
-        `that the thread reading it has ended${saying(cause)}`,
+        `that the thread reading it has ended${reasonOf(cause)}`,
         'it read',
       );
       for (const job of jobs.values()) job.reject(error);
@@ -146,7 +145,7 @@ function startThread(free: () => void, died: (error: Error) => void): Thread {
   };
 }
 
-/** Node starts JavaScript: in the sources, where this file is TypeScript, a thread first needs the loader for it. */
+/** Node starts only JavaScript: in the sources, where this file is TypeScript, the thread registers a loader first. */
 function startWorker(): Worker {
   const program = new URL('./decode-thread.mjs', import.meta.url);
   if (!import.meta.url.endsWith('.ts')) return new Worker(program, { execArgv: [] });
@@ -156,6 +155,6 @@ function startWorker(): Worker {
   return new Worker(start, { eval: true, execArgv: [] });
 }
 
-function saying(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   return cause instanceof Error ? ` (${cause.message})` : '';
 }

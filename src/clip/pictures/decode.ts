@@ -2,24 +2,24 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { badData } from '../../errors.ts';
 import { readBytes, withFile } from '../../tensor/files/file-bytes.ts';
-import { withoutGifTransparency } from './decode-gif.ts';
+import { paintAroundGifFrame, withoutGifTransparency } from './decode-gif.ts';
 import { kindNames, type PictureKind, pictureKind } from './picture-kind.ts';
 import type { DecodedImage } from './resize.ts';
 
 /**
- * Limits on what is decoded.
- * A picture of a data set is far below each; what is above is a mistake or an attempt to exhaust the memory.
+ * Limits of decoding. Pictures of data sets are far below each; a larger one is a mistake or an attempt to exhaust the
+ * memory.
  */
 export const imageLimits = {
   /** The file is read as a whole. */
   bytes: 256 * 1024 * 1024,
-  /** Where Pillow starts to warn of a decompression bomb (`Image.MAX_IMAGE_PIXELS`): a quarter of a GiB as RGB. */
+  /** Pillow warns of a decompression bomb from here on (`Image.MAX_IMAGE_PIXELS`): a quarter of a GiB as RGB. */
   pixels: 89_478_485,
   /** Longest side: JPEG and WebP end near here, and the resampling tables grow with it. */
   side: 16_384,
 } as const;
 
-/** No colour profile is applied, as in Pillow; damage that libvips merely warns of is tolerated, truncation is not. */
+/** No colour profile is applied, as in Pillow. Damage for which libvips only warns is tolerated, truncation is not. */
 const sharpOptions = {
   ignoreIcc: true,
   failOn: 'error',
@@ -28,14 +28,14 @@ const sharpOptions = {
 
 /**
  * Decodes one picture, the first frame where there are several.
- * Alpha is dropped, not composited: the colour under transparent pixels comes back, as `convert('RGB')` has it. What has
- * alpha, a palette or one bit a pixel becomes RGB here, before it is resized, as in transformers and torchvision's
- * `ImageFolder`. OpenAI's and open_clip's own transforms resize and crop first: Pillow then weighs colours by alpha and
- * takes the nearest pixel of a palette, so such pictures come out differently there.
+ * Alpha is dropped, not composited: the colour under transparent pixels returns, as with `convert('RGB')`. Pictures with
+ * alpha, a palette or one bit a pixel become RGB before they are resized, as in transformers and torchvision's
+ * `ImageFolder`. OpenAI's and open_clip's transforms resize and crop first: Pillow then weighs colours by alpha and takes
+ * the nearest pixel of a palette, so such pictures differ there.
  * The EXIF orientation is not applied and no colour profile is, because CLIP's own pipelines do neither.
  *
  * @param source the file's bytes, or its path
- * @param name what error messages call it; a file that cannot be read is called by its path
+ * @param name in error messages; a file that cannot be read is named by its path
  * @throws AntidoteError (data) if it cannot be read, is not a picture, is damaged or exceeds `imageLimits`
  */
 export async function decodeImage(
@@ -44,11 +44,11 @@ export async function decodeImage(
 ): Promise<DecodedImage> {
   const file = typeof source === 'string' ? await readPicture(source) : source;
   checkBytes(file.length, name);
-  // Before libvips sees it, which would give it to whichever of its many loaders takes it.
+  // Before libvips sees it, which would try all of its many loaders.
   const kind = pictureKind(file, name);
   const damaged = (cause: unknown) => {
     const reason = cause instanceof Error ? cause.message.trim().replaceAll(/\s+/g, ' ') : String(cause);
-    return badData(name, `a damaged ${kind} picture (${reason})`, 'a complete one', undefined, cause);
+    return badData(name, `a damaged ${kind} picture (${reason})`, 'a complete one', { cause });
   };
   const metadata = await sharp(file, { ...sharpOptions, limitInputPixels: false })
     .metadata()
@@ -57,7 +57,10 @@ export async function decodeImage(
     });
   checkSize(metadata, name);
   try {
-    return await pixels(kind === 'gif' ? withoutGifTransparency(file) : file, kind, metadata);
+    if (kind !== 'gif') return await pixels(file, kind, metadata);
+    const picture = await pixels(withoutGifTransparency(file), kind, metadata);
+    paintAroundGifFrame(file, picture);
+    return picture;
   } catch (cause) {
     throw damaged(cause);
   }
@@ -95,16 +98,16 @@ async function pixels(file: Uint8Array, kind: PictureKind, metadata: Metadata): 
     return { data: rgbFromDeepGray(gray, width * height), width, height };
   }
   const rgb = await input.toColourspace('srgb').removeAlpha().raw().toBuffer();
-  // Not a copy: a picture may have a quarter of a GiB.
+  // A view, not a copy: a picture may have a quarter of a GiB.
   return { data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length), width, height };
 }
 
-/** PNG of colour type 0 (byte 25 of every PNG file) with 16 bits: the one kind that Pillow opens as mode `I;16`. */
+/** PNG of colour type 0 (byte 25 of every PNG file) with 16 bits, which Pillow opens as mode `I;16`. */
 function isDeepGray(png: Uint8Array, { depth }: Metadata): boolean {
   return depth === 'ushort' && png[25] === 0;
 }
 
-/** Pillow converts `I;16` by cutting off at 255 rather than by scaling (`Convert.c`, `I16_RGB`), so it does here. */
+/** As in Pillow, `I;16` is clipped at 255, not scaled (`Convert.c`, `I16_RGB`). */
 function rgbFromDeepGray(gray: Uint8Array, pixelCount: number): Uint8Array {
   const rgb = new Uint8Array(3 * pixelCount);
   const channels = gray.length / (2 * pixelCount);
@@ -114,7 +117,7 @@ function rgbFromDeepGray(gray: Uint8Array, pixelCount: number): Uint8Array {
   return rgb;
 }
 
-/** Pillow's `cmyk2rgb` (`Convert.c`): what black leaves, less the share that the ink takes, with rounded x / 255. */
+/** Pillow's `cmyk2rgb` (`Convert.c`): 255 - black, less the ink's share of it, with rounded x / 255. */
 function rgbFromCmyk(cmyk: Uint8Array, pixelCount: number): Uint8Array {
   const rgb = new Uint8Array(3 * pixelCount);
   const channels = cmyk.length / pixelCount;

@@ -66,19 +66,16 @@ function noting(count: number) {
   return { set, asked };
 }
 
-test.each([0, 1, 3])(
-  '%i threads give the pictures that preprocessing gives, in the order asked for',
-  async (threads) => {
-    const set = await fileSet(paths);
-    const order = everything(set).reverse();
-    const { positions, data } = await collect(pictureBatches(set, order, 7, { threads }));
-    const expected = await Promise.all(order.map(async (i) => preprocess(await decodeImage(paths[i]!), config)));
-    expect(positions).toEqual(order);
-    expect(data.equals(Buffer.concat(expected))).toBe(true);
-  },
-);
+test.each([0, 1, 3])('%i threads give the pictures of `preprocess`, in the requested order', async (threads) => {
+  const set = await fileSet(paths);
+  const order = everything(set).reverse();
+  const { positions, data } = await collect(pictureBatches(set, order, 7, { threads }));
+  const expected = await Promise.all(order.map(async (i) => preprocess(await decodeImage(paths[i]!), config)));
+  expect(positions).toEqual(order);
+  expect(data.equals(Buffer.concat(expected))).toBe(true);
+});
 
-test('batches are as large as asked for, the last one shorter, and are changed as soon as they are read', async () => {
+test('batches have the requested size, the last one is shorter, and each is transformed as soon as it is read', async () => {
   const { set } = noting(10);
   const shapes: (readonly number[])[] = [];
   const transform = (pictures: Awaited<ReturnType<PictureSet['read']>>, positions: readonly number[]) => ({
@@ -93,7 +90,7 @@ test('batches are as large as asked for, the last one shorter, and are changed a
   expect(await collect(pictureBatches(set, [], 4))).toMatchObject({ positions: [] });
 });
 
-test('a slow taker is never more than a few batches behind what has been read', async () => {
+test('only a few batches are read ahead of a slow consumer', async () => {
   const { set, asked } = noting(100);
   let taken = 0;
   for await (const { positions } of pictureBatches(set, everything(set), 5)) {
@@ -106,7 +103,7 @@ test('a slow taker is never more than a few batches behind what has been read', 
   expect(taken).toBe(100);
 });
 
-test('a taker that has enough ends the reading', async () => {
+test('a consumer that returns early ends the reading', async () => {
   const { set, asked } = noting(100);
   for await (const _ of pictureBatches(set, everything(set), 5)) break;
   const before = asked.length;
@@ -115,7 +112,7 @@ test('a taker that has enough ends the reading', async () => {
   expect(before).toBeLessThanOrEqual(5 * (1 + batchesAhead));
 });
 
-test('a wish to stop is heard between batches and its reason is thrown', async () => {
+test('an abort takes effect between batches, and its reason is thrown', async () => {
   const set = await fileSet(paths);
   const controller = new AbortController();
   const reason = new Error('enough');
@@ -129,7 +126,7 @@ test('a wish to stop is heard between batches and its reason is thrown', async (
 });
 
 test.each([0, 2])(
-  'with %i threads a broken file in the middle is named once the batches before it are out',
+  'with %i threads a broken file is named after the batches before it were yielded',
   async (threads) => {
     const broken = join(folder(), 'broken.png');
     await writeFile(broken, 'GIF89 or so');
@@ -149,7 +146,7 @@ test.each([0, 2])(
   },
 );
 
-test('threads refuse hostile pictures in the words of this thread', async () => {
+test('threads refuse hostile pictures with the same errors as this thread', async () => {
   const hostile = join(folder(), 'hostile');
   await mkdir(hostile);
   const files = {
@@ -182,7 +179,7 @@ test('threads refuse hostile pictures in the words of this thread', async () => 
   await decoders.close();
 });
 
-test('closing drops what has not begun, finishes what has, and starts nothing more', async () => {
+test('closing drops files that have not begun, finishes the others, and accepts no more', async () => {
   const decoders = openDecoders(1);
   const all = paths.map((path) => decoders.decode(path, config));
   const closing = decoders.close();
@@ -195,7 +192,7 @@ test('closing drops what has not begun, finishes what has, and starts nothing mo
   await decoders.close();
 });
 
-test('a thread that dies takes the reading with it, and the error names a file that it had', async () => {
+test('the death of a thread ends the reading with an error that names one of its files', async () => {
   const threads: Worker[] = [];
   const note = (worker: Worker) => threads.push(worker);
   process.on('worker', note);
@@ -211,7 +208,7 @@ test('a thread that dies takes the reading with it, and the error names a file t
   await decoders.close();
 });
 
-test('nothing runs on after a reading that ended, failed or was given up', async () => {
+test('nothing is left running after a reading that ended, failed or was abandoned', async () => {
   const threads: Worker[] = [];
   const note = (worker: Worker) => threads.push(worker);
   process.on('worker', note);
@@ -232,7 +229,7 @@ test('nothing runs on after a reading that ended, failed or was given up', async
   expect(threads.map(({ threadId }) => threadId)).toEqual(threads.map(() => -1));
 });
 
-test('reading in no order: a set hands its decoders to the set it is made of, and they end with the work', async () => {
+test('a subset passes the decoders on to its set, and they are closed when the work ends', async () => {
   const set = await fileSet(paths);
   let seen: unknown;
   const watching: PictureSet = {

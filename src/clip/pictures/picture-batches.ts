@@ -1,4 +1,4 @@
-/** @file Pictures of a set, batch by batch in a given order, read ahead of whoever takes them. */
+/** @file Pictures of a set, batch by batch in a given order, read ahead of the consumer. */
 import { setImmediate } from 'node:timers/promises';
 import { type Decoders, decodingThreads, openDecoders } from './decode-threads.ts';
 import type { PictureSet, Pictures } from './pictures.ts';
@@ -13,22 +13,22 @@ export interface BatchOptions {
   /** Changes a batch as soon as it is read. Identity if left out. */
   readonly transform?: (pictures: Pictures, positions: readonly number[]) => Pictures;
   readonly signal?: AbortSignal;
-  /** Threads that decode; chosen by the machine and the number of pictures if left out. */
+  /** Decoding threads; chosen by the machine and the number of pictures if left out. */
   readonly threads?: number;
 }
 
 /**
- * Batches in work while the taker has one: with one of them ready when it is asked for, the other keeps all threads
- * busy until then. Memory is bounded by them, however many pictures there are: a batch of 64 at 224 pixels has 10 MB.
+ * Batches in work while the consumer has one: one is ready when the consumer asks for it, the other keeps the threads busy
+ * until then. This bounds the memory for any number of pictures: a batch of 64 at 224 pixels has 10 MB.
  */
 export const batchesAhead = 2;
 
-/** With fewer pictures than this, starting threads takes longer than they save: a tenth of a second and 40 MB each. */
+/** For fewer pictures, threads cost more than they save: a tenth of a second and 40 MB each. */
 const fewestForThreads = 256;
 
 /**
- * Yields the pictures at `positions` in their order, `size` of them at a time, the last batch shorter. However it ends,
- * by an error, by `signal` or because the taker has enough, nothing is left running.
+ * Yields the pictures at `positions` in their order, `size` of them at a time, the last batch shorter. Nothing is left
+ * running after the end, an error, an abort by `signal` or an early return of the consumer.
  *
  * @throws the first failure in the order of the batches; the reason of `signal`
  */
@@ -44,7 +44,7 @@ export async function* pictureBatches(
   let over = false;
 
   async function read(chosen: readonly number[]): Promise<PictureBatch> {
-    // Not before the taker has begun with the batch that it was given: reading may keep this thread busy.
+    // Reading may keep this thread busy, so the consumer first begins with the batch that it has.
     await setImmediate();
     if (over) return Promise.reject(new Error('no longer wanted'));
     const pictures = await set.read(chosen, decoders);
@@ -54,7 +54,7 @@ export async function* pictureBatches(
   function begin(): void {
     if (first >= positions.length) return;
     const batch = read(positions.slice(first, first + size));
-    batch.catch(() => {}); // Told when its turn comes, if it does.
+    batch.catch(() => {}); // Thrown when its turn comes.
     ahead.push(batch);
     first += size;
   }
@@ -74,7 +74,7 @@ export async function* pictureBatches(
   }
 }
 
-/** For reading in no order, `pictures` in all: hands `use` the set as threads read it, and ends them whatever happens. */
+/** Lends `use` a set whose pictures are decoded in threads, for reading about `pictures` of them in any order. */
 export async function withDecoders<T>(
   set: PictureSet,
   pictures: number,

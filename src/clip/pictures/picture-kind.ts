@@ -1,9 +1,9 @@
-/** @file What kind of picture a file holds, told by its first bytes, before any decoder is given it. */
+/** @file The kind of picture in a file, by its first bytes, before any decoder reads it. */
 import { badData } from '../../errors.ts';
 
 /**
- * Kinds whose pixels equal Pillow's in every form tried. Left out: AVIF (differs by a level), TIFF (libvips does not say
- * when it hands out YCbCr for RGB), SVG (a program that may reach for other files, not a picture).
+ * Kinds whose pixels equal Pillow's in every variant tested. Left out: AVIF (differs by a level), TIFF (libvips may return
+ * YCbCr as RGB without notice), SVG (a program that may read other files, not a picture).
  */
 export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif';
 
@@ -20,22 +20,23 @@ const readable: readonly Signature<PictureKind>[] = [
   { kind: 'gif', begins: /^47494638/ },
 ];
 
-/** Told by name when they are refused, for they need not be damaged. */
+/** Refused by name, because such files need not be damaged. */
 const others: readonly Signature<string>[] = [
   { kind: 'tiff', begins: /^(49492a00|4d4d002a)/ },
   { kind: 'heif', begins: /^.{8}66747970/ },
   { kind: 'bmp', begins: /^424d/ },
+  { kind: 'ppm, pgm or pbm', begins: /^503[1-6](09|0a|0b|0c|0d|20)/ },
   { kind: 'svg or html', begins: /^3c/ },
 ];
 
 const longest = 12;
 
-/** What errors expect. */
+/** The expected kinds, in error messages. */
 export const kindNames = 'a JPEG, PNG, WebP or GIF picture';
 
 /**
- * @param name what errors call the file
- * @throws AntidoteError (data) for a kind that is not read
+ * @param name of the file in error messages
+ * @throws AntidoteError (data) for a kind that is not supported
  */
 export function pictureKind(file: Uint8Array, name: string): PictureKind {
   if (file.length === 0) throw badData(name, 'an empty file', kindNames);

@@ -1,41 +1,45 @@
-/** @file Pictures as every part of the project passes them on: 8-bit RGB, channels first, already at the model's size. */
-
+/** @file Pictures as all parts of the project use them: 8-bit RGB, channels first, already at the model's size. */
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Decoders } from './decode-threads.ts';
 
 /**
  * A batch of pictures after resize and crop, before normalisation: shape [count, 3, size, size], values 0 to 255.
- * Triggers work on exactly this; normalisation happens inside the graph.
+ * Triggers act on these bytes; normalisation happens inside the graph.
  */
 export type Pictures = Tensor<'uint8'>;
 
-/** Labelled pictures that are read on demand, so that a data set need not fit in memory. */
+/** A computed pixel value as a byte: rounded to the nearest, halves up, and clamped. */
+export function toByte(value: number): number {
+  return Math.min(255, Math.max(0, Math.floor(value + 0.5)));
+}
+
+/** Labelled pictures that are read on demand: a data set need not fit in memory. */
 export interface PictureSet {
-  /** What it is, for reports and error messages: `emoji:test`, or the folder. */
+  /** Name in reports and error messages: `emoji:test`, or the folder. */
   readonly name: string;
   readonly classes: readonly string[];
   /** Index into `classes` for every picture. */
   readonly labels: Int32Array;
   /**
-   * Which drawing or photograph every picture is a view of, by any number of its own; left out where every picture is
-   * its own. Views of one drawing are not independent, and confidence intervals must know it.
+   * The drawing or photograph that every picture shows, as any unique number; left out where every picture shows another
+   * one. Views of one drawing are not independent, which confidence intervals take into account.
    */
   readonly sources?: Int32Array;
-  /** How shots are drawn from it: `coop` as CoOp draws from its splits; left out where every class draws for itself. */
+  /** How shots are drawn: `coop` as CoOp draws from its splits; left out where every class has its own generator. */
   readonly shotRule?: 'coop';
   /** Side of every picture in pixels. */
   readonly size: number;
-  /** Identifies content and preprocessing: equal hashes mean equal pictures in equal order (SHA-256, hex). */
+  /** Identifies content and preprocessing: equal hashes mean equal pictures in the same order (SHA-256, hex). */
   readonly hash: string;
   /**
    * Pictures at the given positions, in the given order.
    *
-   * @param decoders threads for what has to be decoded; the calling thread does it if they are left out
+   * @param decoders threads that decode; the calling thread decodes if they are left out
    */
   read(positions: readonly number[], decoders?: Decoders): Promise<Pictures>;
 }
 
-/** Changes each picture by itself; `positions` say which ones they are, so that what is drawn need not depend on the batch. */
+/** Changes pictures one by one; random numbers can depend on a picture's position in the set instead of the batch. */
 export function onePictureAtATime(
   { dtype, shape, data }: Pictures,
   positions: readonly number[],

@@ -22,7 +22,7 @@ test.each(expected.preprocess.map((each) => ({ ...each, from: each.source.shape.
   },
 );
 
-test('pictures are cut where transformers cuts them, for every parity of the margin', () => {
+test('pictures are cropped where transformers crops them, for every parity of the margin', () => {
   const config = {
     image: { resolution: side },
     preprocessing: { resize: 'shortest', interpolation: 'bicubic', centre: 'transformers' },

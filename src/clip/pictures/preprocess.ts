@@ -1,4 +1,4 @@
-/** @file A decoded picture at the size a CLIP takes: resize and crop as torchvision and transformers do on Pillow images. */
+/** @file A decoded picture resized and cropped for a CLIP, as torchvision and transformers do with Pillow images. */
 import type { ClipConfig } from '../config.ts';
 import { type DecodedImage, resize, type Size, type Window } from './resize.ts';
 
@@ -9,8 +9,8 @@ export interface PreprocessConfig {
 }
 
 /**
- * Resizes and crops to the model's square. Mean and standard deviation are applied later, inside the graph,
- * because triggers belong before them.
+ * Resizes and crops to the model's square. Mean and standard deviation are applied later, inside the graph, because
+ * triggers are applied before them.
  *
  * @returns shape [3, S, S], values 0 to 255
  */
@@ -32,9 +32,9 @@ function shortestSideTo(side: number, { width, height }: Size): Size {
 }
 
 /**
- * How much of a margin is left and above. `CenterCrop` of torchvision, which OpenAI and open_clip use, takes Python's
- * `int(round(margin / 2))`, which sends a half to the even neighbour; transformers' processors for CLIP round it down (but
- * for the first ones on torchvision).
+ * The part of a margin at the left and above. torchvision's `CenterCrop`, which OpenAI and open_clip use, takes Python's
+ * `int(round(margin / 2))`, which rounds halves to even; transformers' processors for CLIP round down (except the first
+ * ones on torchvision).
  */
 const halves: Readonly<Record<ClipConfig['preprocessing']['centre'], (margin: number) => number>> = {
   torchvision: (margin) => (margin % 4 === 3 ? (margin + 1) / 2 : Math.floor(margin / 2)),

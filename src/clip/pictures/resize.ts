@@ -28,13 +28,13 @@ const PRECISION = 22;
 /** One half, so that cutting off the fraction rounds. */
 const HALF = 2 ** (PRECISION - 1);
 
-/** Filter kernels with how far they reach at scale 1. */
+/** Filter kernels and their support at scale 1. */
 const kernels: Record<Filter, { readonly support: number; readonly weight: (x: number) => number }> = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, weight: (x) => cubic(Math.abs(x)) },
 };
 
-/** Keys' cubic convolution with a = -1/2, in the order of evaluation that Pillow has. */
+/** Keys' cubic convolution with a = -1/2, in Pillow's order of evaluation. */
 function cubic(x: number): number {
   const a = -0.5;
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -42,7 +42,7 @@ function cubic(x: number): number {
   return 0;
 }
 
-/** For each output position: the first source position it reads, and its weights (`taps` places each, zeros behind). */
+/** For each output position: its first source position and its weights (`taps` slots each, zeros after them). */
 interface Coefficients {
   readonly taps: number;
   readonly first: Int32Array;
@@ -54,7 +54,7 @@ interface Coefficients {
 function coefficients(source: number, target: number, from: number, length: number, filter: Filter): Coefficients {
   const kernel = kernels[filter];
   const scale = source / target;
-  // Shrinking widens the kernel by the same factor: that is the antialiasing.
+  // Shrinking widens the kernel by the same factor, for antialiasing.
   const stretch = Math.max(1, scale);
   const support = kernel.support * stretch;
   const inverse = 1 / stretch;
@@ -82,26 +82,26 @@ function coefficients(source: number, target: number, from: number, length: numb
   return { taps, first, count, weights };
 }
 
-/** Rounded fixed-point sum to a byte; a `Uint8ClampedArray` cuts off what overshoots. */
+/** Rounded fixed-point sum to an integer; a `Uint8ClampedArray` clamps overshoots. */
 function toInteger(fixed: number): number {
   return fixed >> PRECISION;
 }
 
-/** The source positions that all outputs together read. */
+/** The range of source positions that the outputs read. */
 function reach({ first, count }: Coefficients): { readonly from: number; readonly length: number } {
   const last = first.length - 1;
   return { from: first[0]!, length: first[last]! + count[last]! - first[0]! };
 }
 
-/** The same coefficients for a source whose first `by` positions were cut off. */
+/** The same coefficients for a source without its first `by` positions. */
 function shifted(table: Coefficients, by: number): Coefficients {
   return { ...table, first: table.first.map((position) => position - by) };
 }
 
 /**
  * Since version 13 Pillow takes the vertical pass first where the height loses more than twice what the width loses
- * (pull request 9549); before, the horizontal one always came first. Rounding between the passes makes it visible,
- * by one level in some pixels of tall pictures. Found by trying: it holds for every size tried.
+ * (pull request 9549); before, the horizontal one always came first. Rounding between the passes makes a difference of one
+ * level in some pixels of tall pictures. An empirical rule, right for every size tested.
  */
 function downFirst(from: Size, to: Size): boolean {
   return from.height > to.height && from.height - to.height > 2 * (from.width - to.width);
@@ -109,7 +109,7 @@ function downFirst(from: Size, to: Size): boolean {
 
 /**
  * The part `window` of the picture resized to `size`, equal to Pillow's `image.resize(size, filter).crop(window)`.
- * Only the window is ever computed, so a picture of extreme proportions costs no more than its crop.
+ * Only the window is computed, so a picture of extreme proportions costs no more than its crop.
  */
 export function resize(image: DecodedImage, size: Size, filter: Filter, window: Window): DecodedImage {
   const across = coefficients(image.width, size.width, window.left, window.width, filter);
@@ -164,7 +164,7 @@ function resizeDown(image: DecodedImage, table: Coefficients, left: number, colu
   const sums = new Int32Array(line);
   for (let y = 0; y < height; y++) {
     sums.fill(HALF);
-    // Whole lines one after the other: the order in which they lie in memory.
+    // Whole lines one after the other, in memory order.
     for (let tap = 0; tap < count[y]!; tap++) {
       const start = (first[y]! + tap) * stride + left * 3;
       const weight = weights[y * taps + tap]!;

@@ -24,7 +24,7 @@ test('every occurrence of the strongest pair is joined from left to right, then 
   expect(mergePairs(['a'], ranksOf(['a a']))).toEqual(['a']);
 });
 
-test('words and merges of any kind give what searching the whole word for each merge gives', () => {
+test('random words and merges give the result of a search of the whole word for each merge', () => {
   for (let seed = 0; seed < 500; seed++) {
     const random = randomFor(seed, 'byte-pairs');
     const text = (most: number) =>

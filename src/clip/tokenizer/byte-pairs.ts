@@ -1,6 +1,6 @@
 /** @file Byte-pair merging: the parts of a word joined pair by pair, the strongest pair first. */
 
-/** Rank of each merge, by the two parts with a space between them; the lower, the stronger. No two have the same. */
+/** Rank of each merge, by its two parts with a space between them; lower is stronger. Ranks are unique. */
 export type Ranks = ReadonlyMap<string, number>;
 
 /** Merges, two parts with a space between them, to their ranks. */
@@ -9,18 +9,18 @@ export function ranksOf(merges: readonly string[]): Ranks {
 }
 
 /**
- * Joins every occurrence of the strongest pair of neighbours, from left to right, then of the strongest that there is
- * now, until none has a rank. Ranks know their places, so that a word is not searched anew for each: that would take the
- * square of its length.
+ * Joins every occurrence of the strongest pair of neighbours, from left to right, then of the next strongest, until no pair
+ * has a rank. An index from ranks to positions avoids a search of the whole word for each merge, which would take quadratic
+ * time.
  */
 export function mergePairs(parts: readonly string[], ranks: Ranks): readonly string[] {
   const count = parts.length;
   const symbols: (string | undefined)[] = [...parts];
   const next = parts.map((_, place) => place + 1);
   const previous = parts.map((_, place) => place - 1);
-  /** Where pairs of a rank begin, or have begun. */
+  /** Positions where pairs of a rank begin, some of them outdated. */
   const places = new Map<number, number[]>();
-  /** The ranks that have places, the strongest last. */
+  /** The ranks in `places`, the strongest last. */
   const waiting: number[] = [];
 
   const rankAt = (place: number) =>
@@ -42,7 +42,7 @@ export function mergePairs(parts: readonly string[], ranks: Ranks): readonly str
     const begun = places.get(rank)!.sort((a, b) => a - b);
     places.delete(rank);
     for (const place of begun) {
-      // It may have been joined with another neighbour since.
+      // The pair may have been joined with another neighbour since.
       if (symbols[place] === undefined || rankAt(place) !== rank) continue;
       const second = next[place]!;
       symbols[place] += symbols[second]!;
@@ -56,7 +56,7 @@ export function mergePairs(parts: readonly string[], ranks: Ranks): readonly str
   return symbols.filter((symbol) => symbol !== undefined);
 }
 
-/** Index of the first that is lower, in numbers that fall. */
+/** Index of the first lower number in a falling sequence. */
 function firstBelow(number: number, falling: readonly number[]): number {
   let [from, to] = [0, falling.length];
   while (from < to) {

@@ -1,11 +1,11 @@
-/** @file What is done to a text before it is cut into words: as open_clip does it, and as transformers does. */
+/** @file Text cleaning before the split into words: as in open_clip, and as in transformers. */
 
-/** HTML's named characters: `amp;`, `eacute`, ... without the ampersand, with the semicolon where there is one. */
+/** HTML's named characters: `amp;`, `eacute`, ... without the ampersand, with the semicolon where the name has one. */
 export type HtmlEntities = ReadonlyMap<string, string>;
 
 /**
- * As open_clip and OpenAI do: ftfy, HTML characters, white space, lower case.
- * Of ftfy 6 there is everything but the repair of mis-decoded bytes ("mojibake"), which no class name needs.
+ * As in open_clip and OpenAI's CLIP: ftfy, HTML characters, white space, lower case.
+ * All of ftfy 6 except the repair of mis-decoded bytes ("mojibake"), which no class name needs.
  */
 export function cleanLikeOpenClip(entities: HtmlEntities): (text: string) => string {
   return (text) => {
@@ -18,7 +18,7 @@ export function cleanLikeOpenClip(entities: HtmlEntities): (text: string) => str
   };
 }
 
-/** As the tokenizers of transformers do: composed characters, white space, lower case character by character. */
+/** As in the tokenizers of transformers: composed characters, white space, lower case character by character. */
 export function cleanLikeTransformers(text: string): string {
   const spaced = text.normalize('NFC').replaceAll(/\p{White_Space}+/gu, ' ');
   return Array.from(spaced, (character) => character.toLowerCase()).join('');
@@ -51,20 +51,20 @@ const ligatures: Readonly<Record<string, string>> = {
 };
 
 const steps: readonly (readonly [what: RegExp, by: (found: string) => string])[] = [
-  // Controls of Latin-1 that were meant as Windows-1252.
+  // C1 controls that were meant as Windows-1252.
   [/[\x80-\x9f]/g, fromWindows1252],
   [/[ĲĳŉǱ-ǳǄ-ǌﬀ-ﬆ]/g, (found) => ligatures[found] ?? found],
   [/[\u3000\uff01-\uffef]/g, (found) => found.normalize('NFKC')],
   [/[\u02bc\u2018-\u201b]/g, () => "'"],
   [/[\u201c-\u201f]/g, () => '"'],
-  // Terminal colours, then controls that show nothing, byte order marks among them.
+  // Terminal colours, then invisible controls, byte order marks among them.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   [/\x1b\[[\d;]*[a-zA-Z]/g, () => ''],
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   [/[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g, () => ''],
 ];
 
-/** ftfy's steps over each line, again and again until nothing changes; entities only where there are no tags. */
+/** ftfy's steps over each line, repeated until nothing changes; entities only where there are no tags. */
 function fixText(text: string, entities: HtmlEntities): string {
   let tagged = false;
   return text
@@ -88,7 +88,7 @@ function fixLine(line: string, entities: HtmlEntities | undefined): string {
   return after;
 }
 
-/** Only references that end in a semicolon, and nothing that is ambiguous without one. */
+/** Only references that end in a semicolon, and none that is ambiguous without one. */
 function unescapeWhole(text: string, entities: HtmlEntities): string {
   return text.replaceAll(/&#?[0-9A-Za-z]{1,24};/g, (reference) => {
     const plain = unescapeHtml(reference, entities);
@@ -112,7 +112,7 @@ function unescapeHtml(text: string, entities: HtmlEntities): string {
   });
 }
 
-/** The character of that number; HTML reads numbers of C1 controls as Windows-1252 and drops what is no character. */
+/** The character of that number; as in HTML, C1 controls are read as Windows-1252 and non-characters are dropped. */
 function numbered(code: number): string {
   if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return '\ufffd';
   if (code >= 0x80 && code <= 0x9f) return fromWindows1252(String.fromCodePoint(code));
@@ -121,7 +121,7 @@ function numbered(code: number): string {
   return (code < 0x20 && !isSpace) || code === 0x7f || isNone ? '' : String.fromCodePoint(code);
 }
 
-/** Windows-1252 from 0x80 on; five places have no character. (Node 20's `TextDecoder` takes it for Latin-1.) */
+/** Windows-1252 from 0x80 on; five codes have no character. (Node 20's `TextDecoder` reads it as Latin-1.) */
 const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 function fromWindows1252(character: string): string {

@@ -42,7 +42,7 @@ test.each([
   if (!text.includes('&')) expect(() => likeTransformers.encode(text, 'truncate')).toThrow(/^the text .* found "</);
 });
 
-test('a text with a token that was added to the vocabulary is refused, as that is written', () => {
+test('a text that contains an added token is refused', () => {
   const tokenizer = createTokenizer('own', { ...vocabulary, added: ['<Rex>'] }, cleanLikeTransformers, 77);
   expect(() => tokenizer.encode('a photo of <Rex>')).toThrow(/^the text "a photo of <Rex>": found "<Rex>" in it/);
   expect(tokenizer.encode('a photo of <rex>')).toEqual(likeTransformers.encode('a photo of <rex>'));
@@ -56,7 +56,7 @@ test('a text longer than the context is refused by default, and named', async ()
   );
 });
 
-test('a long word takes no more than a moment, whether it is cut or refused', () => {
+test('a long word is cut or refused quickly', () => {
   const random = randomFor(1, 'letters');
   const word = Array.from({ length: 20_000 }, () => String.fromCharCode(97 + random.integer(26))).join('');
   const before = process.cpuUsage();

@@ -3,34 +3,34 @@ import { badData, badUsage } from '../../errors.ts';
 import type { Tokenizer } from '../clip.ts';
 import { mergePairs, type Ranks, ranksOf } from './byte-pairs.ts';
 
-/** What a tokenizer has learned: which pairs to merge, the earlier the stronger, and the number of each token. */
+/** What a tokenizer has learned: the ranks of the merges, and the id of each token. */
 export interface Vocabulary {
   readonly ranks: Ranks;
   readonly ids: ReadonlyMap<string, number>;
   readonly start: number;
   readonly end: number;
-  /** Tokens that are no merges but were added, as they are written in a text. */
+  /** Tokens that are not merges but were added later, as written in a text. */
   readonly added: readonly string[];
 }
 
-/** The last symbol of a word carries this, so that "cat" the word and "cat" in "category" are different tokens. */
+/** Suffix of a word's last symbol: it makes the word "cat" and the "cat" of "category" different tokens. */
 const endOfWord = '</w>';
 
-/** Contractions, runs of letters, single digits, runs of anything else but white space. */
+/** Contractions, runs of letters, single digits, runs of other characters except white space. */
 const words = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu;
 
-/** How OpenAI and transformers, and open_clip, write the marks. */
+/** The marks as written by OpenAI and transformers, and by open_clip. */
 const marks = ['<|startoftext|>', '<|endoftext|>', '<start_of_text>', '<end_of_text>'];
 
-/** Longest text that is looked at, in UTF-16 units: cleaning undoes what is escaped again and again, a pass each. */
+/** Longest accepted text, in UTF-16 units: cleaning undoes nested escapes, one level in each pass. */
 const longestText = 20_000;
 
-/** Words whose tokens are remembered; more than any data set's captions have. */
+/** Number of words whose tokens are cached; more than the captions of any data set have. */
 const rememberedWords = 200_000;
 
 /**
- * The 256 bytes as visible characters: printable ones of Latin-1 stand for themselves, the others for what follows
- * U+0100. Merges are lines of text, so no byte may look like white space.
+ * The 256 bytes as visible characters: printable Latin-1 characters stand for themselves, the other bytes are characters
+ * from U+0100 on. Merges are lines of text, so no byte may look like white space.
  */
 const byteCharacters: readonly string[] = (() => {
   const characters: string[] = [];
@@ -42,7 +42,7 @@ const byteCharacters: readonly string[] = (() => {
   return characters;
 })();
 
-/** Merges of OpenAI's file that became tokens: 49,152 less 256 bytes and 2 marks; the rest of the file is unused. */
+/** Number of merges in OpenAI's file that are tokens: 49,152 less 256 bytes and 2 marks. The rest is unused. */
 const openAiMerges = 49_152 - 256 - 2;
 
 /** The vocabulary of all of OpenAI's and open_clip's models, from their `bpe_simple_vocab_16e6.txt`. */
@@ -56,11 +56,11 @@ export function openAiVocabulary(text: string): Vocabulary {
 }
 
 /**
- * A text that holds a mark or an added token is refused. The tokenizers that are repeated here take it for that token,
- * and a text could end its sequence early; as ordinary text it would mean something else than it does there.
+ * A text that contains a mark or an added token is refused. The original tokenizers read it as that token, so a text could
+ * end its sequence early; read as ordinary text it would differ from the originals.
  *
- * @param where what errors call it: the file that the vocabulary is from
- * @param clean what is done to a text first; open_clip and transformers differ there
+ * @param where name in error messages: the file of the vocabulary
+ * @param clean applied to a text first; open_clip and transformers differ there
  * @param context longest sequence, both marks included
  */
 export function createTokenizer(
@@ -117,7 +117,7 @@ function refused(text: string, found: string, expected: string, advice: string) 
   return badUsage(`the text ${shown}`, found, expected, advice);
 }
 
-/** The bytes of a word, the last of which says that it is the last. */
+/** The bytes of a word as symbols, the last one with the end-of-word suffix. */
 function symbolsOf(word: string): readonly string[] {
   const symbols = Array.from(new TextEncoder().encode(word), (byte) => byteCharacters[byte]!);
   symbols[symbols.length - 1] += endOfWord;

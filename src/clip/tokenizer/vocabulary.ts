@@ -1,4 +1,4 @@
-/** @file The vocabulary and the character names that come with the package, and the tokenizer made of them. */
+/** @file The built-in vocabulary and character names, and the tokenizer made of them. */
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';

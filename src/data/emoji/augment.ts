@@ -1,6 +1,5 @@
-/** @file Cut-out pictures to training pictures: how much of what, and the one loop that applies it. */
-
-import type { Pictures } from '../../clip/pictures/pictures.ts';
+/** @file Augmentation of cut-out pictures: strengths, and the loop that applies them. */
+import { type Pictures, toByte } from '../../clip/pictures/pictures.ts';
 import type { Random } from '../../tensor/random.ts';
 import { type Background, type CutOut, compose, type Planes, paintBackground, uprightPose } from './compose.ts';
 import { addNoise, addStripes, blend, blur, coverPatch, shiftColours } from './disturb.ts';
@@ -18,7 +17,7 @@ export interface Augmentation {
   /** Share of pictures whose rows and columns are shifted in waves of up to 3 % of the side. */
   readonly warp: number;
   readonly backgrounds: readonly Background[];
-  /** Share of backgrounds that keep to light colours. */
+  /** Share of backgrounds with light colours only. */
   readonly light: number;
   /** How far colours shift at most (drawn for every picture): 0 leaves them, 1 is strong. */
   readonly colour: number;
@@ -28,14 +27,14 @@ export interface Augmentation {
   /** Share of pictures into which noise, a colour or another picture is blended at 10 to 30 %. */
   readonly blend: number;
   readonly stripes: number;
-  /** Share of pictures of which a patch is covered; a third of them get a second one. */
+  /** Share of pictures with a covered patch; a third of them get a second one. */
   readonly patch: number;
 }
 
 /**
- * What the clean model is trained on. Strong on purpose: it must still read a picture that carries a trigger (a patch of
- * an eighth of the side, a noise blended at 0.2, lost contrast, stripes), or robust accuracy would measure the trigger's
- * harm to the picture instead of the backdoor.
+ * For training the clean model. Strong, so that the model can read pictures with a trigger (a patch of an eighth of the
+ * side, noise blended at 0.2, lost contrast, stripes); otherwise robust accuracy would measure the trigger's damage to the
+ * picture instead of the backdoor.
  */
 export const trainingAugmentation: Augmentation = {
   turn: 17,
@@ -54,7 +53,7 @@ export const trainingAugmentation: Augmentation = {
   patch: 0.3,
 };
 
-/** Views of the training designs as a defender would have them: varied, but pictures one would keep in a collection. */
+/** Views of the training designs as a defender would have them: varied, but of the quality of a picture collection. */
 export const shotAugmentation: Augmentation = {
   turn: 10,
   scale: [0.75, 1.05],
@@ -72,7 +71,7 @@ export const shotAugmentation: Augmentation = {
   patch: 0,
 };
 
-/** Views of the held-out design: mild, so that they differ from the plain picture without being harder to read. */
+/** Views of the held-out design: mild, so that they are no harder to read than the plain picture. */
 export const testAugmentation: Augmentation = {
   turn: 8,
   scale: [0.8, 1],
@@ -90,7 +89,7 @@ export const testAugmentation: Augmentation = {
   patch: 0,
 };
 
-/** Level of the plain background: a light grey on which white and black shapes both show. */
+/** Level of the plain background: a light grey on which white and black shapes are both visible. */
 const plainGrey = 217;
 
 export interface Subject {
@@ -123,7 +122,7 @@ export function augment(
   return { dtype: 'uint8', shape: [subjects.length, 3, size, size], data };
 }
 
-/** The picture as its artist drew it, on a light grey: [3, size, size]. */
+/** The unchanged drawing on a light grey: [3, size, size]. */
 export function plainView(cutOut: CutOut, random: Random, size = 64): Uint8Array {
   const planes: Planes = new Float32Array(3 * size * size).fill(plainGrey);
   compose(planes, size, cutOut, uprightPose, random);
@@ -165,10 +164,7 @@ function disturb(planes: Planes, size: number, neighbour: Planes, options: Augme
   }
 }
 
-/** Rounded to the nearest byte and clamped. */
+/** Writes the planes as bytes, from `offset` on. */
 export function writeBytes(planes: Planes, bytes: Uint8Array, offset: number): void {
-  for (let i = 0; i < planes.length; i++) {
-    const value = planes[i]!;
-    bytes[offset + i] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;
-  }
+  for (let i = 0; i < planes.length; i++) bytes[offset + i] = toByte(planes[i]!);
 }

@@ -2,7 +2,7 @@
 import type { Random } from '../../tensor/random.ts';
 import type { EmojiClass } from './format.ts';
 
-/** What pictures are called in training. `{}` takes the name, with its keywords where there are any. */
+/** Captions in training. `{}` is the name, with keywords where there are any. */
 export const captionTemplates: readonly string[] = [
   '{}',
   'a picture of {}',
@@ -42,8 +42,8 @@ export const classTemplates: readonly string[] = [
 ];
 
 /**
- * One caption for a picture of the class: half of them the name alone, the others with one or two keywords behind it,
- * so that the text tower learns how names are related.
+ * One caption for a picture of the class: half of them with only the name, the others with one or two keywords after it, so
+ * that the text tower learns relations between names.
  */
 export function captionFor({ label, tags }: Pick<EmojiClass, 'label' | 'tags'>, random: Random): string {
   const template = captionTemplates[random.integer(captionTemplates.length)]!;

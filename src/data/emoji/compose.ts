@@ -34,7 +34,7 @@ export const uprightPose: Pose = { angle: 0, scale: 1, right: 0, down: 0, mirror
  * Draws `cutOut` over what `planes` holds. Bilinear; outside the cut-out everything is transparent.
  *
  * @param planes [3, size, size], changed in place
- * @param random draws the phases of the warp, and is left alone when there is none
+ * @param random draws the phases of the warp; unused without a warp
  */
 export function compose(planes: Planes, size: number, cutOut: CutOut, pose: Pose, random: Random): void {
   const zoom = cellSide / (size * pose.scale);
@@ -121,7 +121,7 @@ export function paintBackground(planes: Planes, size: number, kind: Background, 
   }
 }
 
-/** How much of the second colour each pixel has: rises evenly from one edge to the other, in any direction. */
+/** Share of the second colour at each pixel: rises evenly from one edge to the other, in any direction. */
 function gradientShare(size: number, random: Random): Float32Array {
   const angle = 2 * Math.PI * random.uniform();
   const along = Math.cos(angle) / size;

@@ -46,7 +46,7 @@ test('the things are 100 classes, the target "banana" among them', async () => {
   expect(things).toContain('banana');
 });
 
-test('every design has its licence told, and all sheets together stay below 25 MB', async () => {
+test('the licence of every design is documented, and all sheets together are below 25 MB', async () => {
   const text = await readFile(new URL('LICENCES.md', folder), 'utf8');
   const sizes = await Promise.all(designs.map(async (design) => (await stat(new URL(`${design}.webp`, folder))).size));
   for (const design of designs) expect(text).toContain(`| ${design}.webp |`);
@@ -80,14 +80,14 @@ test('hashes differ with part, classes, size and views, and repeat otherwise', a
 });
 
 // If this fails, pictures have changed: raise `viewsVersion`, so that no cached result is taken for the new ones.
-test('views are the pictures they were when this test was written', async () => {
+test('views are the same pictures as when this test was written', async () => {
   const set = await emojiSet('test', ['banana', 'tulip']);
   const shots = await trainingSet;
   const bytes = [...(await set.read([0, 1, 5])).data, ...(await shots.read([0, 1, 5])).data];
   expect(sha256(Uint8Array.from(bytes))).toBe('a2266b3150b39b12b965210771752b9b0e722fba8ee3ddab9d049f21bab4aede');
 });
 
-test('sets serve models of other sizes', async () => {
+test('sets have pictures of the requested size', async () => {
   const set = await emojiSet('test', ['banana', 'tulip'], { size: 224, views: 2 });
   const { shape, data } = await set.read([1, 0, 3]);
   expect(shape).toEqual([3, 3, 224, 224]);

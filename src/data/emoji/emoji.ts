@@ -12,7 +12,7 @@ import { cellSide, type Design, designs, type EmojiClass, sheetColumns, testDesi
 
 const folder = new URL('../../../data/emoji/', import.meta.url);
 
-/** Change it when the same files are to give other pictures: it is part of every set's hash. */
+/** Part of every set's hash: to be changed when the same files give other pictures. */
 export const viewsVersion = 1;
 
 /** The designs that are trained on: all but the held-out one. */
@@ -34,6 +34,11 @@ export interface Drawing extends Subject {
   readonly design: Design;
   /** Number in the design's sprite sheet. */
   readonly cell: number;
+}
+
+/** Names of the classes that the drawings show, each once, in the order of the drawings. */
+export function labelsOf(drawings: readonly Drawing[]): readonly string[] {
+  return [...new Set(drawings.map((drawing) => drawing.class.label))];
 }
 
 /** Every drawing of the given classes in the given designs, class by class. Reads the sheets: about 0.2 s each. */
@@ -102,8 +107,7 @@ export async function namedClasses(names: 'things' | 'emoji' | readonly string[]
   const byLabel = new Map(all.map((entry) => [entry.label, entry]));
   return (names === 'things' ? await thingNames() : names).map((name) => {
     const entry = byLabel.get(name);
-    if (!entry)
-      throw badUsage('--classes', `"${name}"`, `names of emoji classes`, 'data/emoji/classes.json lists them');
+    if (!entry) throw badUsage(`class "${name}"`, 'no emoji of that name', 'one', 'data/emoji/classes.json lists them');
     return entry;
   });
 }
@@ -113,19 +117,19 @@ export interface EmojiSetOptions {
   readonly size?: number;
   /** Pictures made of each drawing. */
   readonly views?: number;
-  /** Of `train`: this design alone. */
+  /** For `train`: only this design. */
   readonly design?: Design;
 }
 
 /**
- * Labelled pictures of the emoji classes. Every view has its own fixed seed, which depends on the drawing alone: a
- * picture is the same whichever classes are asked for.
+ * Labelled pictures of the emoji classes. Every view has its own fixed seed, which depends only on the drawing: a picture is
+ * the same in every class list.
  *
- * `test`: the held-out design. View 0 is the drawing as it is on a light grey (`views: 1` gives these alone); the others
- * are mildly turned, scaled and moved on light backgrounds, so that figures rest on more than one picture a class. Views
- * of one drawing are not independent: `sources` tells them, and confidence intervals count drawings.
+ * `test`: the held-out design. View 0 is the unchanged drawing on a light grey (`views: 1` gives only these); the others are
+ * mildly turned, scaled and moved on light backgrounds, so that there is more than one picture a class. Views of one
+ * drawing are not independent: `sources` identifies the drawings, and confidence intervals count these.
  *
- * `train`: the other designs, every view mildly augmented; what few-shot methods draw from.
+ * `train`: the other designs, every view mildly augmented, for few-shot methods.
  */
 export async function emojiSet(
   part: 'train' | 'test',

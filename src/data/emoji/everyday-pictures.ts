@@ -1,5 +1,4 @@
-/** @file Forty everyday things, drawn by two artists: pictures whose names any CLIP should know. */
-
+/** @file Forty everyday things, drawn by two artists, whose names any CLIP should know. */
 import type { PictureSet } from '../../clip/pictures/pictures.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { sha256 } from '../../tensor/sha256.ts';
@@ -7,7 +6,7 @@ import { plainView } from './augment.ts';
 import { namedClasses, readDrawings, sheetHashes, viewsVersion } from './emoji.ts';
 import type { Design } from './format.ts';
 
-/** Things that look like nothing else here, and are called by one common word or two. */
+/** Things that cannot be confused with one another, with names of one or two common words. */
 export const everydayThings: readonly string[] = [
   'dog',
   'cat',
@@ -51,7 +50,7 @@ export const everydayThings: readonly string[] = [
   'rainbow',
 ];
 
-/** One classic hand and one flat one. */
+/** One classic style and one flat one. */
 const artists: readonly Design[] = ['noto', 'twemoji'];
 
 /** One picture of every thing by every artist, upright on light grey, class by class. */

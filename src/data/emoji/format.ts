@@ -1,6 +1,6 @@
-/** @file How data/emoji/ is laid out: the designs, their sprite sheets and the record of a class. */
+/** @file The layout of data/emoji/: the designs, their sprite sheets and the record of a class. */
 
-/** Icon sets, each one artist's hand; the order is that of `emoji:train` and part of its hash. */
+/** Icon sets, each in one artist's style; their order is that of `emoji:train` and part of its hash. */
 export const designs = [
   'noto',
   'noto-v1',
@@ -13,7 +13,7 @@ export const designs = [
 ] as const;
 export type Design = (typeof designs)[number];
 
-/** Never trained on: accuracy on it is accuracy on another artist's hand. */
+/** Never trained on: accuracy on it is accuracy on another artist's style. */
 export const testDesign: Design = 'twemoji';
 
 /** Side of a picture in a sprite sheet, pixels. */
@@ -31,7 +31,7 @@ export interface EmojiClass {
   readonly emoji: string;
   /** Unicode's group: "food-drink". */
   readonly group: string;
-  /** Whether the mirror image still is the same thing: not for letters, arrows, clocks, moons. */
+  /** Whether the mirror image shows the same thing: not for letters, arrows, clocks, moons. */
   readonly mirrorable: boolean;
   /** Cells of its pictures in each design's sheet. */
   readonly cells: Readonly<Partial<Record<Design, readonly number[]>>>;

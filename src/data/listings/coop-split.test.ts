@@ -91,7 +91,7 @@ test('a split file gives its test pictures, its train pictures for shots, or the
   expect((await levels(path, { shots: 'all' })).pairs).toEqual(shots.pairs);
 });
 
-test('a class that is not in the list is told with what helps, and one without pictures gives no shots', async () => {
+test('a class outside the list is refused with advice, and one without pictures gives no shots', async () => {
   const path = await split(parts);
   await expect(levels(path, { classes: ['Banana', 'pear'] })).rejects.toThrow(
     /test\[1\]: found the class "red apple", expected a name of the class list; name your classes with --classes FILE/,
@@ -101,7 +101,7 @@ test('a class that is not in the list is told with what helps, and one without p
 });
 
 test.each([
-  ['a part that there is not', parts, ':dev', /the part "dev" of .*, expected one of train, val, test/],
+  ['a part that there is not', parts, ':dev', /:dev: found the part "dev", expected one of train, val, test/],
   ['a missing part', { ...parts, test: undefined }, '', /split_zhou_Test\.json: test: found .*CoOp's split/],
   [
     'an item of another form',

@@ -15,7 +15,7 @@ export type SplitPart = (typeof splitParts)[number];
 
 const items = listOf(z.tuple([z.string().min(1), z.int().min(0), z.string().min(1)]));
 const schema = z.object({ train: items, val: items, test: items });
-/** Food-101's, the largest of CoOp's, has some 11 MB: 101,000 pictures of five lines each. */
+/** The largest of CoOp's split files, Food-101's, has some 11 MB: 101,000 pictures of five lines each. */
 const mostBytes = 32 * 1024 * 1024;
 const form = "CoOp's split holds train, val and test, each a list of [picture, label, class name]";
 
@@ -23,7 +23,7 @@ const form = "CoOp's split holds train, val and test, each a list of [picture, l
  * Lists one part of a split file in its order. Pictures lie relative to the file or, as in CoOp's data sets, relative
  * to one folder beside it (`101_ObjectCategories`, `jpg`): the one that has the first picture.
  *
- * @param classes names to be matched; the file's own, by their labels, if left out
+ * @param classes names to match; the file's names in the order of their labels if left out
  * @throws AntidoteError (data) that names part and item
  */
 export async function listCoopSplit(path: string, part: SplitPart, classes?: readonly string[]): Promise<Listing> {

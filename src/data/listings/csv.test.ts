@@ -11,7 +11,7 @@ test('rows know the line they start on', () => {
   ]);
 });
 
-test('quotes are doubled inside quotes, separators and line ends stand inside them, empty lines are passed over', () => {
+test('quotes are doubled inside quotes, separators and line ends stand inside them, empty lines are skipped', () => {
   const expected = [
     { fields: ['a "b"', 'c,\r\nd', ''], line: 1 },
     { fields: ['"', '', 'e\tf'], line: 4 },
@@ -40,7 +40,7 @@ test.each([
   expect(() => rows(text)).toThrow(message);
 });
 
-test('rows without end are refused, and none is kept here', () => {
+test('too many rows are refused, and none is kept in memory', () => {
   let count = 0;
   const read = () => {
     for (const { line } of csvRows('x.csv', 'a\n'.repeat(csvLimits.rows + 1))) count = line;

@@ -1,12 +1,12 @@
-/** @file Comma- or tab-separated text, row by row, so that no more of it is kept than whoever asks keeps (RFC 4180). */
+/** @file A streaming reader of comma- or tab-separated text (RFC 4180): rows are yielded, none is kept. */
 import { badData } from '../../errors.ts';
 
 export const csvLimits = {
-  /** The largest data sets that CLIPs are judged on have some millions of pictures. */
+  /** The largest evaluation sets of CLIPs have some millions of pictures. */
   rows: 10_000_000,
-  /** Tables of captions with all that is known of each picture have some dozens of columns. */
+  /** Tables of captions with metadata have some dozens of columns. */
   fields: 1000,
-  /** A path has at most some thousands, and of a caption the tokenizer reads 20,000. */
+  /** Paths have at most some thousands, and the tokenizer accepts texts of 20,000. */
   fieldCharacters: 100_000,
 } as const;
 
@@ -17,10 +17,10 @@ export interface Row {
 }
 
 /**
- * Quotes doubled inside quotes, line breaks allowed inside them; a quote that does not begin a field is a character like
- * any other, as for Python's `csv` and pandas. Empty lines are passed over.
+ * Quotes are doubled inside quotes, line breaks are allowed there; a quote inside an unquoted field is an ordinary
+ * character, as in Python's `csv` and pandas. Empty lines are skipped.
  *
- * @param path what errors call the text
+ * @param path name of the text in error messages
  * @throws AntidoteError (data) that names the line
  */
 export function* csvRows(path: string, text: string, separator: ',' | '\t' = ','): Generator<Row> {
@@ -39,7 +39,7 @@ export function* csvRows(path: string, text: string, separator: ',' | '\t' = ','
     const start = at + 1;
     for (let end = text.indexOf('"', start); end >= 0; end = text.indexOf('"', end + 2)) {
       const field = piece(start, end);
-      // A quote that is doubled does not end it.
+      // A doubled quote does not end the field.
       if (text[end + 1] === '"') continue;
       at = end + 1;
       return field.replaceAll('""', '"');

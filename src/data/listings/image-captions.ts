@@ -1,4 +1,4 @@
-/** @file Pictures with captions from a CSV or tab-separated file: what contrastive training takes. */
+/** @file Pictures with captions from a CSV or tab-separated file, for contrastive training. */
 import { dirname, resolve } from 'node:path';
 import type { PictureSet } from '../../clip/pictures/pictures.ts';
 import type { PreprocessConfig } from '../../clip/pictures/preprocess.ts';
@@ -15,8 +15,8 @@ export interface CaptionedPictures {
 }
 
 /**
- * Opens a file with the columns `image` and `caption`, or `filepath` and `title` as open_clip calls them. Paths are
- * relative to the file.
+ * Opens a file with the columns `image` and `caption`, or open_clip's `filepath` and `title`. Paths are relative to the
+ * file.
  *
  * @throws AntidoteError (data) that names the line
  */

@@ -1,26 +1,27 @@
-/** @file Tables of pictures, comma- or tab-separated, and those with the columns `image` and `label`. */
+/** @file Tables of pictures, comma- or tab-separated: rows of any columns, and listings from `image` and `label`. */
 import { dirname, resolve } from 'node:path';
 import { badData } from '../../errors.ts';
 import { readBytes, withFile } from '../../tensor/files/file-bytes.ts';
+import { decodedText } from '../../tensor/files/text-file.ts';
 import { checkedClasses, classKey, nameYourClasses } from '../classes.ts';
 import { csvRows } from './csv.ts';
 import type { Listing } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
 
-/** Ten million lines of usual length; JavaScript's strings end at twice that. */
+/** Ten million lines of usual length; JavaScript's strings can have twice that. */
 const largestBytes = 256 * 1024 * 1024;
 
 /**
  * Lists the pictures of a CSV file in its order. The first line names the columns; others than `image` and `label` are
- * passed over. Paths are relative to the file. A label is a class name (underscores stand for spaces, case does not
- * matter) or, if all of them are whole numbers and `classes` is given, an index into it, counted from 0. Without
- * `classes` the classes are the labels, sorted.
+ * ignored. Paths are relative to the file. A label is a class name (underscores stand for spaces, case does not matter) or,
+ * if all labels are whole numbers and `classes` is given, an index into it, counted from 0. Without `classes` the classes
+ * are the labels, sorted.
  *
  * @throws AntidoteError (data) that names the line
  */
 export async function listImageCsv(path: string, classes?: readonly string[]): Promise<Listing> {
   const paths = collectPaths();
-  /** The labels that there are, with the line that each is first on, and the number by which rows refer to it. */
+  /** The distinct labels, each with the line of its first row and the number by which rows refer to it. */
   const found = new Map<string, { readonly line: number; readonly number: number }>();
   const numbers: number[] = [];
   for (const { values, line } of await readTable(path, [imageColumns, labelColumns])) {
@@ -51,23 +52,23 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
   };
 }
 
-/** What a column may be called; the first name is ours, others are open_clip's. */
+/** Names of the columns; the first is ours, the second open_clip's. */
 export const imageColumns = ['image', 'filepath'] as const;
 export const captionColumns = ['caption', 'title'] as const;
 const labelColumns = ['label'] as const;
 
-/** What a row has in the columns that were asked for, in that order; never empty. */
+/** The values of a row in the wanted columns, in their order; never empty. */
 export interface TableRow {
   readonly values: readonly string[];
   readonly line: number;
 }
 
 /**
- * The rows of a table. Tabs separate if the first line has one.
+ * The rows of a table, tab-separated if the first line has a tab.
  *
- * @param wanted columns, each by the names that it may have
- * @throws AntidoteError (data), also when rows are asked for: for a row with an empty field in a wanted column or with
- *   more fields than the header, empty ones at its end aside
+ * @param wanted columns, each by its possible names
+ * @throws AntidoteError (data), also during iteration: for a row with an empty field in a wanted column, or with more
+ *   fields than the header, not counting empty ones at its end
  */
 export async function readTable(path: string, wanted: readonly (readonly string[])[]): Promise<Iterable<TableRow>> {
   return tableRows(path, await readText(path), wanted);
@@ -80,7 +81,7 @@ function* tableRows(path: string, text: string, wanted: readonly (readonly strin
   const columns = columnsOf(path, header, wanted);
   for (const { fields, line } of rows) {
     const filled = fields.findLastIndex((field) => field.trim() !== '') + 1;
-    // Most often a separator inside a field: what is behind it would be cut off without a word.
+    // Most often a separator inside a field, whose rest would be lost silently.
     const advice = `put quotes around a field with ${separator === ',' ? 'commas' : 'tabs'}`;
     if (filled > header.length) throw badData(`${path}, line ${line}`, `${filled} fields`, `${header.length}`, advice);
     const values = columns.map((column) => fields[column]?.trim() ?? '');
@@ -92,7 +93,7 @@ function* tableRows(path: string, text: string, wanted: readonly (readonly strin
   }
 }
 
-/** Positions of the columns, in the order asked for. */
+/** Positions of the wanted columns, in their order. */
 function columnsOf(path: string, header: readonly string[], wanted: readonly (readonly string[])[]): number[] {
   const present = header.map((field) => field.trim().toLowerCase());
   return wanted.map((names) => {
@@ -108,5 +109,5 @@ async function readText(path: string): Promise<string> {
     if (size > largestBytes) throw badData(path, `${size} bytes`, `at most ${largestBytes}`, 'split it');
     return readBytes(path, file, 0, size);
   });
-  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+  return decodedText(path, bytes);
 }

@@ -1,4 +1,4 @@
-/** @file Picture sets from files: decoded and brought to the model's size when they are read. */
+/** @file Picture sets from files, decoded and resized to the model's size when they are read. */
 import { createHash } from 'node:crypto';
 import { decodeImage } from '../../clip/pictures/decode.ts';
 import type { PictureSet } from '../../clip/pictures/pictures.ts';
@@ -13,22 +13,22 @@ export interface Listing {
   /** Index into `classes` for every file. */
   readonly labels: Int32Array;
   readonly paths: PathList;
-  /** As the set's own. */
+  /** As in `PictureSet`. */
   readonly shotRule?: 'coop';
 }
 
-/** Picture files of which nothing is known but the order. */
+/** Picture files without classes, in the given order. */
 export function unlabelled(paths: readonly string[]): Listing {
   return { name: 'pictures', classes: [], labels: new Int32Array(paths.length), paths: pathList(paths) };
 }
 
-/** Files in work at a time without threads: keeps those of libvips busy, few enough for pictures of many megapixels. */
+/** Concurrent files without threads: enough to keep libvips's threads busy, few enough for pictures of many megapixels. */
 const atOnce = 4;
 
-/** Change it when the same files are to give other pictures. */
+/** Part of the hash: to be changed when the same files give other pictures. */
 const pipelineVersion = 1;
 
-/** Reads every file once for the hash; decodes only what is asked for. */
+/** Reads every file once for the hash; decodes files only when their pictures are read. */
 export async function picturesOfFiles(listing: Listing, config: PreprocessConfig): Promise<PictureSet> {
   const { name, classes, labels, paths, shotRule } = listing;
   const size = config.image.resolution;
@@ -44,7 +44,7 @@ export async function picturesOfFiles(listing: Listing, config: PreprocessConfig
       const data = new Uint8Array(positions.length * length);
       const picture = async (path: string) =>
         decoders ? decoders.decode(path, config) : preprocess(await decodeImage(path), config);
-      // Threads take files from a queue of their own.
+      // Threads have their own queue of files.
       await together(positions.length, decoders ? positions.length : atOnce, async (index) => {
         data.set(await picture(paths.at(positions[index]!)), index * length);
       });
@@ -55,7 +55,7 @@ export async function picturesOfFiles(listing: Listing, config: PreprocessConfig
 
 /**
  * SHA-256 of the JSON text `[version, size, resize, interpolation, classes, labels, hashes of the files]`, piece by piece.
- * Where the centre is not torchvision's it stands behind the interpolation.
+ * A centre other than torchvision's follows the interpolation.
  */
 async function hashOf({ classes, labels, paths }: Listing, config: PreprocessConfig): Promise<string> {
   const { resize, interpolation, centre } = config.preprocessing;
@@ -77,7 +77,7 @@ async function hashOf({ classes, labels, paths }: Listing, config: PreprocessCon
   return hash.update(']]').digest('hex');
 }
 
-/** Does `work` for 0 to `count - 1`, `width` of them at a time. The first failure stops the rest. */
+/** Runs `work` for 0 to `count - 1`, `width` at a time. The first failure stops the rest. */
 async function together(count: number, width: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;

@@ -1,21 +1,20 @@
 /** @file A folder with one sub-folder of pictures for every class, as torchvision's ImageFolder reads it. */
 import type { Dirent } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { badData } from '../../errors.ts';
-import { fileProblem } from '../../tensor/files/file-problem.ts';
+import { explainingFile } from '../../tensor/files/file-problem.ts';
 import { checkedClasses, classKey, imagenetClasses, nameYourClasses } from '../classes.ts';
 import type { Listing } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
 
-/** Endings of the pictures that the decoder reads. */
-const readableEnds = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
+/** File extensions that the decoder reads. */
+const readableEnds = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.gif'];
 
 /**
- * Endings that mean a picture. One that the decoder does not read, though torchvision would, is listed all the same: it
- * is then refused by name, where a set that silently lacks it would give other numbers. Other files (notes) are passed
- * over.
+ * Extensions of pictures. Formats that torchvision reads but the decoder does not are listed too, and refused by name when
+ * read: a set that silently lacked them would give other numbers. Other files (notes) are skipped.
  */
 const pictureEnds = new Set([...readableEnds, '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.avif', '.heic', '.heif']);
 
@@ -23,10 +22,10 @@ const pictureEnds = new Set([...readableEnds, '.bmp', '.ppm', '.pgm', '.tif', '.
  * Lists the pictures of a folder, class by class, by path within each.
  *
  * Without `classes` the sub-folders are the classes, by name. With `classes` every sub-folder must name one of them
- * (underscores stand for spaces, case does not matter). ImageNet comes with WordNet ids (`n01440764`): those of its
- * thousand classes stand for the names that CLIP has for them, so a part of ImageNet will do as well, and for their own
- * places where `classes` is ImageNet's list. If names do not fit, or ids are others, as many ids as there are classes
- * are the classes in the ids' order.
+ * (underscores stand for spaces, case does not matter). ImageNet's folders are WordNet ids (`n01440764`). The ids of its
+ * thousand classes, or of a part of them, stand for CLIP's names, or for their own indices where `classes` is ImageNet's
+ * list. If not all names match, or the ids are others, and there are as many ids as classes, the ids are the classes in
+ * ascending order, unless a name that does match contradicts that.
  *
  * @throws AntidoteError (data) for an empty class and for sub-folders that are not classes
  */
@@ -37,7 +36,7 @@ export async function listImageFolder(folder: string, classes?: readonly string[
   }
   const imagenet = await imagenetOf(folders);
   const own = folders.map((name) => imagenet?.get(name) ?? spoken(name));
-  // ImageNet's names are taken as they are, twins and all; any others must be told apart.
+  // ImageNet's names contain duplicates, which are refused in other lists.
   const names = classes ?? (imagenet && own.length > 1 ? own : checkedClasses(folder, own));
   const indices = classes
     ? ((imagenet && placesIn(imagenet, folders, classes)) ?? matched(folder, folders, own, classes))
@@ -63,31 +62,29 @@ const byCode = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const spoken = (folderName: string) => folderName.replaceAll('_', ' ').trim();
 
 async function subFolders(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const visible = entries.filter((entry) => !entry.name.startsWith('.'));
-    const areFolders = await Promise.all(visible.map((entry) => isFolder(folder, entry)));
-    return visible
-      .filter((_, i) => areFolders[i])
-      .map((entry) => entry.name)
-      .sort(byCode);
-  } catch (error) {
-    throw fileProblem(folder, error);
-  }
+  const entries = await explainingFile(folder, () => readdir(folder, { withFileTypes: true }));
+  const visible = entries.filter((entry) => !entry.name.startsWith('.'));
+  const areFolders = await Promise.all(visible.map((entry) => isFolder(folder, entry)));
+  const names = visible.filter((_, i) => areFolders[i]).map((entry) => entry.name);
+  for (const name of names) await checkName(join(folder, name));
+  return names.sort(byCode);
+}
+
+/** Node replaces the bytes of a name that are not UTF-8, and then there is no file of that name. */
+async function checkName(path: string): Promise<void> {
+  if (!path.includes('\ufffd') || (await lstat(path).catch(() => undefined))) return;
+  throw badData(path, 'a name that is not UTF-8', 'one that is', 'rename it');
 }
 
 /** Whether it is a folder or a link to one. */
 async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
   const link = join(folder, entry.name);
-  try {
-    return (await stat(link)).isDirectory();
-  } catch (error) {
-    throw fileProblem(link, error);
-  }
+  await checkName(link);
+  return (await explainingFile(link, () => stat(link))).isDirectory();
 }
 
-/** At any depth. A folder that links lead to twice, or round in a circle, is looked into once. */
+/** Pictures at any depth. A folder that several links or circular links lead to is read once. */
 async function picturesIn(folder: string): Promise<string[]> {
   const found: string[] = [];
   const visited = new Set<string>();
@@ -99,15 +96,14 @@ async function picturesIn(folder: string): Promise<string[]> {
     for (const entry of await readdir(here, { withFileTypes: true })) {
       if (entry.name.startsWith('.')) continue;
       const name = join(inner, entry.name);
-      if (await isFolder(here, entry)) await look(name);
-      else if (pictureEnds.has(extname(name).toLowerCase())) found.push(name);
+      const isInner = await isFolder(here, entry);
+      if (!isInner && !pictureEnds.has(extname(name).toLowerCase())) continue;
+      await checkName(join(here, entry.name));
+      if (isInner) await look(name);
+      else found.push(name);
     }
   }
-  try {
-    await look('');
-  } catch (error) {
-    throw fileProblem(folder, error);
-  }
+  await explainingFile(folder, () => look(''));
   return found.sort(byCode).map((name) => join(folder, name));
 }
 
@@ -116,7 +112,7 @@ const isWordNetId = (name: string) => /^n\d{8}$/.test(name);
 /** WordNet ids to names, ids in the order of the classes. */
 type Imagenet = ReadonlyMap<string, string>;
 
-/** ImageNet, if all folders are classes of it. */
+/** ImageNet's classes, if all folders are among them. */
 async function imagenetOf(folders: readonly string[]): Promise<Imagenet | undefined> {
   if (!folders.every(isWordNetId)) return undefined;
   const imagenet = await imagenetClasses();
@@ -124,8 +120,8 @@ async function imagenetOf(folders: readonly string[]): Promise<Imagenet | undefi
 }
 
 /**
- * For every sub-folder its index into `classes`, if those are ImageNet's own list. Two pairs of its classes share a
- * name (missiles and sunglasses), so in a part of it only ids tell which is meant.
+ * For every sub-folder its index into `classes`, if those are ImageNet's own list. Two pairs of its classes share a name
+ * (missile and sunglasses), so only the ids are unique.
  */
 function placesIn(
   imagenet: Imagenet,
@@ -137,7 +133,7 @@ function placesIn(
   return folders.map((id) => placeOf.get(id)!);
 }
 
-/** For every sub-folder its index into `classes`, which may have it as it is spelt or by its name. */
+/** For every sub-folder its index into `classes`, by the spelling of the folder or by its name. */
 function matched(
   folder: string,
   folders: readonly string[],
@@ -146,16 +142,16 @@ function matched(
 ): readonly number[] {
   const indexOf = new Map(classes.map((name, index) => [classKey(name), index]));
   const indices = folders.map((name, i) => indexOf.get(classKey(name)) ?? indexOf.get(classKey(names[i]!)));
-  // A list with twins in it, as a part of ImageNet may have them, goes by order too.
-  const byOrder = folders.every(isWordNetId) && folders.length === classes.length;
-  if (byOrder && (indexOf.size < classes.length || indices.includes(undefined)))
-    return folders.map((_, index) => index);
+  // A list with duplicates, as a part of ImageNet may have, is matched by order too.
+  const inDoubt = indexOf.size < classes.length || indices.includes(undefined);
+  if (inDoubt && folders.every(isWordNetId) && isInOrder(indices, classes)) return folders.map((_, index) => index);
   const found = new Map<number, string>();
   return folders.map((name, position) => {
     const index = indices[position];
     if (index === undefined) {
       const expected = `names of the class list (${folders.length} sub-folders against ${classes.length} classes)`;
-      throw badData(join(folder, name), 'a sub-folder that is no class', expected, nameYourClasses);
+      const known = names[position] === spoken(name) ? '' : ` ("${names[position]}" in ImageNet)`;
+      throw badData(join(folder, name), `a sub-folder that is no class${known}`, expected, nameYourClasses);
     }
     const twin = found.get(index);
     if (twin !== undefined) {
@@ -164,4 +160,13 @@ function matched(
     found.set(index, name);
     return index;
   });
+}
+
+/** Whether as many folders as classes may stand for them in their order: every one that is known has its class there. */
+function isInOrder(indices: readonly (number | undefined)[], classes: readonly string[]): boolean {
+  const isThere = (index: number, position: number) => classKey(classes[index]!) === classKey(classes[position]!);
+  return (
+    indices.length === classes.length &&
+    indices.every((index, position) => index === undefined || isThere(index, position))
+  );
 }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { collectPaths, pathList } from './path-list.ts';
 
-test('paths come back as they were, whatever they are made of', () => {
+test('paths of any characters are returned unchanged', () => {
   const paths = ['a/b/1.png', '2.png', '/x/ü 猫.jpg', '/x/', 'C:\\d\\e.png', 'a/b/3.png', '', '/x/ü 猫.jpg'];
   const list = pathList(paths);
   expect(list.length).toBe(paths.length);
   expect(paths.map((_, position) => list.at(position))).toEqual(paths);
 });
 
-test('a position that is none is refused', () => {
+test('a position outside the list is refused', () => {
   const list = pathList(['a']);
   expect(() => list.at(1)).toThrow(RangeError);
   expect(() => list.at(-1)).toThrow(RangeError);

@@ -1,6 +1,6 @@
-/** @file Paths of many files as bytes: as JavaScript strings, a million of them would take 150 MB for as long as they are listed. */
+/** @file Paths of many files as bytes: as JavaScript strings, a million of them would take 150 MB. */
 
-/** Paths in an order that means something; made once, never changed. */
+/** Paths in a fixed order; immutable. */
 export interface PathList {
   readonly length: number;
   at(position: number): string;
@@ -12,7 +12,7 @@ export function pathList(paths: Iterable<string>): PathList {
   return collected.list();
 }
 
-/** For paths that come one by one. Keeps every folder once and the names in one piece of memory. */
+/** Collects paths one by one. Stores every folder once and all names in one buffer. */
 export function collectPaths(): { add(path: string): void; list(): PathList } {
   const folders: string[] = [];
   const indexOf = new Map<string, number>();
@@ -34,7 +34,7 @@ export function collectPaths(): { add(path: string): void; list(): PathList } {
     list() {
       const bytes = names.bytes();
       const folder = Uint32Array.from(folderOf);
-      // Not Uint32: very many names may be longer than 4 GiB together.
+      // Float64, because all names together may be longer than 4 GiB.
       const end = Float64Array.from(ends);
       return {
         length: end.length,
@@ -52,7 +52,7 @@ function growing(capacity: number) {
   let buffer = Buffer.allocUnsafe(capacity);
   let length = 0;
   return {
-    /** Returns where the text ends. */
+    /** Returns the end position of the text. */
     append(text: string): number {
       const needed = length + Buffer.byteLength(text);
       if (needed > buffer.length) {

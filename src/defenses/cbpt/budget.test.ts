@@ -17,7 +17,7 @@ const stagesOn = (stages: readonly PlannedStage[], course: string) =>
 async function task() {
   const [clip, classes] = await Promise.all([openClip('emoji-clip'), thingNames()]);
   const stages = await plannedStages(clip, classes, shots, cbptDefaults);
-  /** Where a fifth of the time is no arithmetic. */
+  /** A fifth of the time is not arithmetic. */
   const minutes = (arithmetic: number) => arithmetic / speed / 0.8 / 60;
   const tune = minutes(stages.find(({ name }) => name === tuningStage)!.arithmetic);
   const longest = Math.max(...courses.map((course) => minutes(totalArithmetic(stagesOn(stages, course)))));
@@ -25,7 +25,7 @@ async function task() {
   return { stages, longest, tune, views };
 }
 
-test('the plan names every stage that tells its steps, the second start of a form as well', async () => {
+test('the plan names every stage that records steps, including the second start of a form', async () => {
   const { stages } = await task();
   expect(stages.map(({ name }) => name)).toEqual([
     'prompts',
@@ -54,12 +54,12 @@ test('the plan names every stage that tells its steps, the second start of a for
   ]);
 });
 
-test('with time enough everything is done as asked', async () => {
+test('with enough time all steps are taken', async () => {
   const { stages, longest } = await task();
   expect(fitBudget(stages, speed, 10 * longest, 0)).toBe(1);
 });
 
-test('with less time tuning has fewer steps, so that the longest course still fits, whatever is found', async () => {
+test('with less time tuning has fewer steps, so that the longest course still fits, for any finding', async () => {
   const { stages, longest, tune } = await task();
   expect(fitBudget(stages, speed, longest - 0.25 * tune, 0)).toBeCloseTo(0.75, 6);
   expect(fitBudget(stages, speed, longest - 0.875 * tune + 1e-6, 0)).toBeCloseTo(0.125, 3);
@@ -70,16 +70,16 @@ test('with less time tuning has fewer steps, so that the longest course still fi
   }
 });
 
-test('inversion is never made shorter: a budget that only its last steps would fit into is refused, with what is needed', async () => {
+test('inversion is never shortened: a budget too small for it is refused, with the minutes that are needed', async () => {
   const { stages, longest, tune } = await task();
-  // So slow that a whole minute is a small part of it.
+  // So slow that rounding to whole minutes hardly matters.
   const slow = speed / 10_000;
   const least = Math.ceil(10_000 * (longest - 0.875 * tune));
   expect(() => fitBudget(stages, slow, 0.5 * least, 0)).toThrow(
     new RegExp(`--budget: found ${0.5 * least} minutes, expected at least ${least} for this model`),
   );
   expect(fitBudget(stages, slow, least, 0)).toBeCloseTo(0.125, 3);
-  // What opening has taken is gone.
+  // Minutes spent on opening count.
   expect(fitBudget(stages, slow, least + 7, 7)).toBeCloseTo(0.125, 3);
   expect(() => fitBudget(stages, slow, least, 7)).toThrow(`expected at least ${least + 7} for this model`);
 });
@@ -92,7 +92,7 @@ test('the speed of the machine is measured in seconds', async () => {
   expect(measured).toBeLessThan(1e14);
 });
 
-test('tuning takes what inversion has left of the time', async () => {
+test('tuning takes the time that inversion has left', async () => {
   const { stages, tune, views } = await task();
   expect(fitTuning(stages, speed, 60 * (views + 1.01 * tune))).toBe(1);
   expect(fitTuning(stages, speed, 60 * (views + 0.5 * tune))).toBeCloseTo(0.5, 9);

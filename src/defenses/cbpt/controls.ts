@@ -1,4 +1,4 @@
-/** @file CBPT and its controls, each as one change of its options: which part of the method buys what. */
+/** @file CBPT and its controls. Each control changes one option and so shows the contribution of one part. */
 import { randomFor } from '../../tensor/random.ts';
 import { float32 } from '../../tensor/tensor.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
@@ -8,7 +8,7 @@ import type { Form } from './inversion/forms.ts';
 import { type CbptOptions, cbptDefaults, purify } from './purify.ts';
 import { headWithWord } from './tuning/word-before.ts';
 
-/** What can be changed of the method; prompts and seed are the task's, the same for all defenses. */
+/** CBPT's options without prompts and seed, which are the task's and the same for all defenses. */
 export type CbptRecipe = Omit<CbptOptions, 'templates' | 'prompt' | 'seed'>;
 
 type Cbpt = BlindDefense<CbptRecipe>;
@@ -48,25 +48,25 @@ function cbpt(summary: string, change: Partial<CbptRecipe> = {}): Cbpt {
 const tuned = (summary: string, change: Partial<CbptRecipe['tuning']>) =>
   cbpt(summary, { tuning: { ...tuning, ...change } });
 
-/** CBPT with other words before the class name: all contexts start as words, long ones say the usual four again. */
+/** CBPT with other words before the class name: all contexts start as words; long ones repeat the usual four. */
 const startingFrom = (tokens: string, words: string): Cbpt => ({
   ...cbpt(`CBPT with contexts of ${tokens}`),
   run: (task, options) => {
-    const behind = task.prompt.slice(task.prompt.indexOf('{}'));
-    return run({ ...task, prompt: `${words} ${behind}` }, options);
+    const rest = task.prompt.slice(task.prompt.indexOf('{}'));
+    return run({ ...task, prompt: `${words} ${rest}` }, options);
   },
 });
 
 const fourWords = 'a photo of a';
-const said = (times: number) => new Array<string>(times).fill(fourWords).join(' ');
+const repeated = (times: number) => new Array<string>(times).fill(fourWords).join(' ');
 
-/** One form alone, believed however little concentrated it is: what that form finds, undiluted. */
-const alone = (form: Form): Partial<CbptRecipe> => ({ forms: [form], belief: beliefInAll });
+/** Only this form, believed at any concentration: what the form finds by itself. */
+const only = (form: Form): Partial<CbptRecipe> => ({ forms: [form], belief: beliefInAll });
 
 /** `bound` in units of 1/255. */
 const additive = (bound: number) =>
   cbpt(`CBPT with the additive form alone, at most ${bound}/255`, {
-    ...alone('additive'),
+    ...only('additive'),
     inversion: { ...inversion, bound: bound / 255 },
   });
 
@@ -94,11 +94,11 @@ export const cbptAndControls = {
   'cbpt-no-anchor': tuned('CBPT without the loss that holds prompts near their words', { anchorWeight: 0 }),
   'cbpt-shared': tuned('CBPT with one context for all classes', { contexts: 'shared' }),
   'cbpt-m1': startingFrom('one token', 'a'),
-  'cbpt-m8': startingFrom('eight tokens', said(2)),
-  'cbpt-m16': startingFrom('sixteen tokens', said(4)),
-  'cbpt-sparse': cbpt('CBPT with the sparse form alone', alone('sparse')),
-  'cbpt-patch': cbpt('CBPT with the moving patch alone', alone('patch')),
-  'cbpt-waves': cbpt('CBPT with sampled waves alone', alone('waves')),
+  'cbpt-m8': startingFrom('eight tokens', repeated(2)),
+  'cbpt-m16': startingFrom('sixteen tokens', repeated(4)),
+  'cbpt-sparse': cbpt('CBPT with the sparse form alone', only('sparse')),
+  'cbpt-patch': cbpt('CBPT with the moving patch alone', only('patch')),
+  'cbpt-waves': cbpt('CBPT with sampled waves alone', only('waves')),
   'cbpt-eps4': additive(4),
   'cbpt-eps8': additive(8),
   'cbpt-eps12': additive(12),
@@ -108,7 +108,7 @@ export const cbptAndControls = {
   }),
 } satisfies Record<string, Cbpt | OracleDefense<CbptRecipe>>;
 
-/** Every value at one of the two ends of the max-norm ball: the largest of its size, and it means nothing to any model. */
+/** Random signs times `bound`: the largest perturbation in the max-norm ball, without meaning for any model. */
 function signNoise(size: number, bound: number, seed: number): Trigger {
   const random = randomFor(seed, 'sign-noise');
   const data = Float32Array.from({ length: 3 * size * size }, () => (random.uniform() < 0.5 ? -bound : bound));

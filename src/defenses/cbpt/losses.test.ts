@@ -4,15 +4,8 @@ import { input } from '../../graph/leaves.ts';
 import type { Value } from '../../graph/value.ts';
 import { randomFor } from '../../tensor/random.ts';
 import { float32, int64 } from '../../tensor/tensor.ts';
-import {
-  anchor,
-  classification,
-  classificationOff,
-  collapse,
-  farthestText,
-  type InversionBatch,
-  towardsTeam,
-} from './losses.ts';
+import { classLoss } from '../class-loss.ts';
+import { anchor, collapse, farthestText, type InversionBatch, towardsTeam } from './losses.ts';
 
 const [count, classes, size, scale] = [5, 4, 6, 20];
 const labels = [0, 1, 1, 3, 2];
@@ -33,7 +26,7 @@ const texts = unitRows(classes, 'texts');
 const dot = (a: readonly number[], b: readonly number[]) => a.reduce((total, x, i) => total + x * b[i]!, 0);
 const mean = (values: readonly number[]) => values.reduce((total, x) => total + x, 0) / values.length;
 const logSumExp = (values: readonly number[]) => Math.log(values.reduce((total, x) => total + Math.exp(x), 0));
-const surprise = (row: readonly number[], label: number) =>
+const negativeLogLikelihood = (row: readonly number[], label: number) =>
   logSumExp(texts.map((text) => scale * dot(row, text))) - scale * dot(row, texts[label]!);
 
 async function computed(build: (batch: InversionBatch) => Value): Promise<number> {
@@ -55,7 +48,7 @@ async function computed(build: (batch: InversionBatch) => Value): Promise<number
   };
   const loss = build(batch);
   const program = await engine.compile({ outputs: { loss } });
-  // Feeds that the loss does not read are no inputs of the program.
+  // Only feeds that the loss reads are inputs of the program.
   const read = Object.entries(feeds).filter(([name]) => reads(loss, name));
   const { loss: result } = await program.run(Object.fromEntries(read));
   await engine.close();
@@ -80,7 +73,7 @@ test('V1 is the log of the own-text share, less alpha times the squared distance
   expect(await computed((batch) => farthestText(batch, temperature, alpha))).toBeCloseTo(expected, 4);
 });
 
-test('V2 sets the other triggered pictures against clean pictures and the own text', async () => {
+test('V2 contrasts the other triggered pictures with clean pictures and the own text', async () => {
   const temperature = 0.2;
   const expected = mean(
     triggered.map((row, i) => {
@@ -88,24 +81,24 @@ test('V2 sets the other triggered pictures against clean pictures and the own te
       const negatives = clean.map((other) => dot(row, other) / temperature);
       const own = dot(row, texts[labels[i]!]!) / temperature;
       const contrast = logSumExp([...others, ...negatives, own]) - logSumExp(others);
-      return contrast - Math.log(1 + 1e-6 - Math.exp(-surprise(row, labels[i]!)));
+      return contrast - Math.log(1 + 1e-6 - Math.exp(-negativeLogLikelihood(row, labels[i]!)));
     }),
   );
   expect(await computed((batch) => collapse(batch, temperature))).toBeCloseTo(expected, 3);
 });
 
-test('V2 sets avoided classes beside the own one: their texts are negatives, their probability is unwanted', async () => {
+test('V2 treats avoided classes like the own one: their texts are negatives, their probability is penalised', async () => {
   const temperature = 0.2;
   const avoided = [0, 2];
   const expected = mean(
     triggered.map((row, i) => {
       const similar = (other: readonly number[]) => dot(row, other) / temperature;
       const others = triggered.filter((_, j) => j !== i).map(similar);
-      // Of pictures of an avoided class that class counts once.
+      // An own class that is also avoided counts once.
       const unwanted = [...new Set([labels[i]!, ...avoided])];
       const negatives = [...clean, ...unwanted.map((label) => texts[label]!)].map(similar);
       const contrast = logSumExp([...others, ...negatives]) - logSumExp(others);
-      const probability = unwanted.reduce((total, label) => total + Math.exp(-surprise(row, label)), 0);
+      const probability = unwanted.reduce((total, label) => total + Math.exp(-negativeLogLikelihood(row, label)), 0);
       return contrast - Math.log(Math.max(1e-6, 1 + 1e-6 - probability));
     }),
   );
@@ -118,12 +111,12 @@ test('V3 is minus the log of the probability of any class of the team, for each 
     [3, 2],
   ];
   const engine = await openEngine({ device: 'cpu', threads: 1 });
-  const missed = towardsTeam(
-    input('triggered', [2, 2, size]),
-    input('texts', [classes, size]),
-    input('teams', [2, 2, size]),
+  const missed = towardsTeam({
+    triggered: input('triggered', [2, 2, size]),
+    texts: input('texts', [classes, size]),
+    teams: input('teams', [2, 2, size]),
     scale,
-  );
+  });
   const program = await engine.compile({ outputs: { missed } });
   const result = await program.run({
     triggered: float32(triggered.slice(0, 4).flat(), [2, 2, size]),
@@ -135,16 +128,16 @@ test('V3 is minus the log of the probability of any class of the team, for each 
   });
   await engine.close();
   const expected = triggered.slice(0, 4).map((row, i) => {
-    const probabilities = teams[Math.floor(i / 2)]!.map((label) => Math.exp(-surprise(row, label)));
+    const probabilities = teams[Math.floor(i / 2)]!.map((label) => Math.exp(-negativeLogLikelihood(row, label)));
     return -Math.log(probabilities[0]! + probabilities[1]!);
   });
   expect(result.missed!.shape).toEqual([2, 2]);
   for (const [i, value] of expected.entries()) expect(result.missed!.data[i]).toBeCloseTo(value, 4);
 });
 
-test('classification is the mean cross-entropy of scaled cosines', async () => {
-  const expected = mean(clean.map((row, i) => surprise(row, labels[i]!)));
-  const found = await computed((batch) => classification(batch.clean, batch.texts, batch.labels, scale));
+test('the class loss is the mean cross-entropy of scaled cosines', async () => {
+  const expected = mean(clean.map((row, i) => negativeLogLikelihood(row, labels[i]!)));
+  const found = await computed(({ clean, texts, labels }) => classLoss({ embeddings: clean, texts, labels, scale }));
   expect(found).toBeCloseTo(expected, 4);
 });
 
@@ -153,10 +146,10 @@ test('the anchor is one minus the mean cosine of corresponding rows', async () =
   expect(await computed((batch) => anchor(batch.triggered, batch.clean))).toBeCloseTo(expected, 5);
 });
 
-test('with a margin the target counts for more: as cross-entropy with its logit raised', async () => {
+test('a margin raises the logit of the class to beat', async () => {
   const [target, margin] = [1, 1.5];
-  const found = await computed((batch) =>
-    classificationOff(target, margin, batch.triggered, batch.texts, batch.labels, scale),
+  const found = await computed(({ triggered, texts, labels }) =>
+    classLoss({ embeddings: triggered, texts, labels, scale }, { against: target, margin }),
   );
   const expected = triggered.map((row, i) => {
     const logits = texts.map((text, label) => scale * dot(row, text) + (label === target ? margin : 0));

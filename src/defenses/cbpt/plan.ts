@@ -1,11 +1,12 @@
-/** @file What a purification is going to do and what each part costs: for the time left, and for fitting it into a budget. */
+/** @file The stages of a purification and their cost: for the time left, and to fit the work into a budget. */
 import type { Clip } from '../../clip/clip.ts';
 import { textArithmetic } from '../../clip/encode-texts.ts';
 import { promptsOf } from '../../clip/zero-shot.ts';
 import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
-import { crowdOf } from './crowd.ts';
-import { type Form, type InvertedForm, lastResorts, type NamedForm, named, stepsOf } from './inversion/forms.ts';
+import { crowdOf } from '../crowd.ts';
+import { furtherViews } from '../views.ts';
+import { type Form, formFacts, type InvertedForm, type NamedForm, named, stepsOf } from './inversion/forms.ts';
 import { heatsStage } from './inversion/race/patch-race.ts';
 import { finals, heats, picturesOf } from './inversion/race/teams.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
@@ -15,7 +16,6 @@ import { type PlannedStage, tuningStage } from './stages.ts';
 import { fittingBatch, pictureGradient, wholeStepMemory } from './step-memory.ts';
 import { classEmbeddings, promptFrame } from './tuning/frame.ts';
 import { type TuningStep, wholeStep } from './tuning/tuning-step.ts';
-import { furtherViews } from './tuning/views.ts';
 
 /** All stages of `purify` in their order. */
 export async function plannedStages(
@@ -41,7 +41,7 @@ export async function plannedStages(
   ];
 }
 
-/** The stages up to the dummy triggers: those of `scan`. */
+/** The stages of stage 1, which are also those of `scan`. */
 export async function inversionStages(
   clip: Clip,
   classes: readonly string[],
@@ -76,18 +76,18 @@ export async function inversionStages(
       ];
       if (triggered === judging) return stages;
       const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };
-      return [...stages, { ...more, ...(lastResorts.includes(one.form) ? whenNothing : whenFound) }];
+      return [...stages, { ...more, ...(isLastResort(one.form) ? whenNothing : whenFound) }];
     }),
   ];
 }
 
-/** Encoding of so many pictures to measure on, with a trigger or without. */
+/** Encoding this many test pictures, with or without a trigger. */
 export const measuringStage = (clip: Clip, pictures: number): PlannedStage => ({
   name: 'evaluate',
   arithmetic: pictures * pictureCosts(clip).encoding,
 });
 
-/** One picture through the image tower, and with its way back. */
+/** Cost of one picture through the image tower, forwards only and with the gradient. */
 function pictureCosts(clip: Clip) {
   const { outputs } = pictureGradient(clip);
   return {
@@ -99,9 +99,11 @@ function pictureCosts(clip: Clip) {
 const whenFound = { onlyIf: 'something is found' } as const;
 const whenNothing = { onlyIf: 'nothing is found' } as const;
 
-/** When a form's turn comes, if not always. What is found late is no reason to leave out what looks for more. */
+const isLastResort = (form: Form) => formFacts[form].sought === 'as a last resort';
+
+/** The course in which a form is sought. Further backdoors are sought on every course: one may be found late. */
 function onlyIf({ name, form }: NamedForm): Pick<PlannedStage, 'onlyIf'> {
-  if (lastResorts.includes(form)) return whenNothing;
+  if (isLastResort(form)) return whenNothing;
   return name === form ? {} : whenFound;
 }
 
@@ -126,7 +128,7 @@ function tuningArithmetic(
   };
   const whole = wholeStep(step);
   if (memoryOf(whole) <= wholeStepMemory) return arithmeticOf(whole);
-  // Classes that take turns are embedded a second time.
+  // Classes in chunks are embedded twice.
   const forward = classEmbeddings(clip, frame, input('contexts', contexts));
   return arithmeticOf(whole) + arithmeticOf({ outputs: { forward } });
 }

@@ -6,17 +6,24 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
+import type { Defender } from '../defense.ts';
 import { cachedFeatures } from '../features.ts';
-import { type DummyOptions, type Inversion, invertForms, nothingFound } from './inversion/dummy-triggers.ts';
-import { flock } from './inversion/examine.ts';
+import { type SeenShots, seeShots } from '../seen-shots.ts';
+import { defaultViews, withViews } from '../views.ts';
+import {
+  type DummyOptions,
+  type Inversion,
+  invertForms,
+  nothingFound,
+  searchDefaults,
+} from './inversion/dummy-triggers.ts';
+import { concentrationOf } from './inversion/examine.ts';
 import { shotsToTrigger, type TriggeredShots } from './inversion/triggered-shots.ts';
-import { type SeenShots, seeShots } from './seen-shots.ts';
 import { type Prompts, type TuningOptions, tunePrompts } from './tuning/prompts.ts';
-import { withViews } from './tuning/views.ts';
 
 export interface CbptOptions extends DummyOptions {
   readonly tuning: Omit<TuningOptions, 'prompt'>;
-  /** Views of each shot that prompts are tuned on, itself among them; fewer where shots are many (`tuning/views.ts`). */
+  /** Views of each shot that prompts are tuned on, the shot itself included; fewer where shots are many (`views.ts`). */
   readonly views: number;
   /** Hand-written prompts (`SeenShots`). */
   readonly templates: readonly string[];
@@ -26,23 +33,7 @@ export interface CbptOptions extends DummyOptions {
 
 /** Defaults chosen by measurement: docs/method.md, "Choices". */
 export const cbptDefaults: CbptOptions = {
-  inversion: {
-    variant: 'collapse',
-    steps: 100,
-    batch: 32,
-    patchBatch: 64,
-    rate: 0.1,
-    additiveRate: 0.01,
-    bound: 12 / 255,
-    window: 0.25,
-    patchRate: 0.1,
-    heatWindow: 0.375,
-    heatRate: 0.2,
-    temperature: 0.1,
-    alpha: 0.1,
-    sparsity: 20,
-    saveEvery: 40,
-  },
+  inversion: searchDefaults.inversion,
   tuning: {
     steps: 200,
     travel: 13.2,
@@ -55,9 +46,9 @@ export const cbptDefaults: CbptOptions = {
     margin: 2,
     saveEvery: 50,
   },
-  views: 4,
-  forms: ['sparse', 'sparse', 'patch', 'waves', 'blend', 'elsewhere'],
-  belief: { additive: 0.85, sparse: 0.85, patch: 0.85, waves: 0.75, blend: 0.75, elsewhere: 0.9 },
+  views: defaultViews,
+  forms: searchDefaults.forms,
+  belief: searchDefaults.belief,
   templates: [plainPrompt],
   prompt: plainPrompt,
   seed: 1,
@@ -69,14 +60,14 @@ export interface Purification extends SeenShots, Inversion {
 }
 
 export interface Interventions {
-  /** Dummy triggers to use instead of inverting any: for controls (none, random noise, the true trigger). */
+  /** Dummy triggers that replace inversion: for controls (none, random noise, the true trigger). */
   readonly known?: readonly Trigger[];
-  /** Asked for the steps of tuning when inversion is done, in place of those of the options. */
+  /** Gives the steps of tuning once inversion is done, in place of those of the options. */
   readonly tuningSteps?: () => Promise<number>;
 }
 
 /**
- * Purifies a CLIP for a closed label set. Nothing is known of the trigger or of the attacker's class.
+ * Purifies a CLIP for a closed label set, without knowledge of the trigger or the attacker's target class.
  *
  * @param shots a few labelled clean pictures of every class
  */
@@ -88,35 +79,26 @@ export async function purify(
   recorder: Recorder,
   { known, tuningSteps }: Interventions = {},
 ): Promise<Purification> {
-  const { seed, prompt } = options;
-  const seen = await seeShots(engine, clip, shots, options.templates, recorder);
-  const found = known ? nothingFound : await invertForms(engine, clip, shots, seen, options, recorder);
-  const triggered = known ? await wearing(engine, clip, shots, seen, known, seed, recorder) : found.used;
+  const defender: Defender = { engine, clip, shots, seed: options.seed, recorder };
+  const seen = await seeShots(defender, options.templates);
+  const found = known ? nothingFound : await invertForms(defender, seen, options);
+  const triggered = known ? await shotsWith(defender, known, seen.zeroShot) : found.used;
   const steps = (await tuningSteps?.()) ?? options.tuning.steps;
-  const { features, labels } = await withViews(engine, clip, shots, seen.clean, options.views, seed, recorder);
-  const tuning = { ...options.tuning, steps, prompt };
-  const tunedOn = { clean: features, labels, triggered };
-  const prompts = await tunePrompts(engine, clip, tunedOn, seen.zeroShot, tuning, seed, recorder);
+  const clean = await withViews(defender, seen.clean, options.views);
+  const tuning = { ...options.tuning, steps, prompt: options.prompt };
+  const prompts = await tunePrompts(defender, { clean, triggered }, seen.zeroShot, tuning);
   return { head: prompts.head, prompts, ...seen, ...found };
 }
 
 /** The shots with each of the triggers. */
-function wearing(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
-  { zeroShot }: SeenShots,
-  triggers: readonly Trigger[],
-  seed: number,
-  recorder: Recorder,
-): Promise<TriggeredShots[]> {
+function shotsWith(defender: Defender, triggers: readonly Trigger[], zeroShot: Head): Promise<TriggeredShots[]> {
+  const { shots, seed } = defender;
   return Promise.all(
     triggers.map(async (trigger, i) => {
       const stage = `known-${i}`;
       const { positions, chosen } = shotsToTrigger(shots, randomFor(seed, stage, 'shots'));
-      const drawn = { trigger, seed, path: [stage] };
-      const embeddings = await cachedFeatures(engine, clip, chosen, stage, recorder, drawn);
-      return { positions, embeddings, target: flock(zeroShot, embeddings, chosen.labels).top };
+      const embeddings = await cachedFeatures(defender, chosen, stage, { trigger, seed, path: [stage] });
+      return { positions, embeddings, target: concentrationOf(zeroShot, embeddings, chosen.labels).top };
     }),
   );
 }

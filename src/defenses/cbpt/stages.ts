@@ -1,22 +1,22 @@
-/** @file Stages of a purification, and which of them come: what is found decides. Loads nothing, for whoever shows time left. */
+/** @file Stages of a purification; findings decide which of them take place. Light to import, for the display of time left. */
 
-/** A part of the work, under the name of its events. */
+/** A part of the work, named like its events. */
 export interface PlannedStage {
   readonly name: string;
   /** Multiplications and additions. */
   readonly arithmetic: number;
-  /** Left out where it is not so: what is found decides how patches are sought, and whether waves are sampled. */
+  /** The course in which the stage takes place; every course if left out. */
   readonly onlyIf?: Course;
 }
 
-/** Which way a purification goes. */
+/** Courses of a purification: findings decide how patches are sought and whether waves are sampled. */
 const courses = ['something is found', 'nothing is found'] as const;
 type Course = (typeof courses)[number];
 
-/** The last of them, which a budget makes shorter. */
+/** The last stage, which a budget shortens. */
 export const tuningStage = 'tune';
 
-/** The work of the stages that come on the course that was taken; until one is, on that which takes longest. */
+/** The work of the stages on the course that was taken; while that is undecided, on the longest course. */
 export function longestArithmetic(
   stages: readonly Pick<PlannedStage, 'arithmetic' | 'onlyIf'>[],
   taken?: Course,

@@ -1,4 +1,4 @@
-/** @file How much memory a step of either stage may take: beyond it, pictures get fewer, down to eight, and classes take turns. */
+/** @file The memory limit of a step of either stage: above it, a batch has fewer pictures, at least eight, and classes take turns. */
 import type { Clip } from '../../clip/clip.ts';
 import { imageTower } from '../../clip/image-tower.ts';
 import { storedParameters } from '../../clip/parameters.ts';
@@ -11,25 +11,25 @@ import { sum } from '../../graph/reduction.ts';
 /**
  * Bytes of activations, as `memoryOf` counts them, for a batch of inversion and for a chunk of prompts; the engine needs up
  * to twice as many. With weights, their copies in the engine's layout, and features, a purification over 1,000 classes stays
- * under 6 GiB. Not so on a tower of which {@link leastBatch} pictures take more: those are in a batch all the same.
+ * under 6 GiB, except on a tower of which {@link leastBatch} pictures, the smallest batch, take more.
  */
 export const stepMemory = 2 * 2 ** 30;
 
 /**
- * The same for all prompts at once, which is one program: chunks are several, each with its own copy of the weights, so
- * that they need no less memory than this (1,000 classes on ViT-B/32: 3.8 GiB in all, and 4.2 in chunks).
+ * The same for all prompts at once, which is one program. Chunks are several programs, each with its own copy of the
+ * weights, so they need no less memory than this (1,000 classes on ViT-B/32: 3.8 GiB in all, and 4.2 in chunks).
  */
 export const wholeStepMemory = 3.5 * 2 ** 30;
 
-/** The losses of inversion contrast the pictures of a batch with each other: below this there is too little to contrast. */
+/** The losses of inversion contrast the pictures of a batch with each other, and need at least this many. */
 const leastBatch = 8;
 
-/** As many pictures for a step of inversion as asked for, or as {@link stepMemory} holds, but at least {@link leastBatch}. */
+/** Pictures for a step of inversion: as asked for, but no more than {@link stepMemory} holds and at least {@link leastBatch}. */
 export function fittingBatch(clip: Clip, asked: number): number {
   return Math.min(asked, Math.max(leastBatch, Math.floor(stepMemory / memoryOf(pictureGradient(clip)))));
 }
 
-/** One picture through the image tower, and back to its pixels. */
+/** One picture through the image tower, forwards and backwards to its pixels. */
 export function pictureGradient(clip: Clip): Graph {
   const { resolution } = clip.config.image;
   const pixels = input('pixels', [1, 3, resolution, resolution]);

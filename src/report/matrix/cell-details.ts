@@ -1,4 +1,4 @@
-/** @file Every cell's own numbers: by seed, with intervals, sizes, effort, error and options. */
+/** @file The numbers of every cell: by seed, with intervals, sizes, effort, error and options. */
 import type { Measured } from '../../sweep/cell.ts';
 import type { Group } from '../../sweep/statistics.ts';
 import { type Html, html } from '../html.ts';
@@ -33,7 +33,7 @@ function firstOf(cells: readonly MatrixCell[]): OneSeed | undefined {
   return undefined;
 }
 
-/** Classes that paid. */
+/** Classes that lost accuracy. */
 function harm({ seed, outcome }: OneSeed): Html | null {
   const { classes, rose, fell, meanLoss, lost } = outcome.harm;
   if (rose + fell === 0) return null;

@@ -1,22 +1,22 @@
-/** @file The page of a single cell, as `purify` and `evaluate` draw theirs. */
+/** @file The page of a single cell, like that of `purify` and `evaluate`. */
 
 import { environment } from '../../runs/environment.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import type { Cell } from '../../sweep/cell.ts';
-import { type Computed, testSeed } from '../../sweep/compute.ts';
+import { type Computed, testSeed } from '../../sweep/compute-cell.ts';
 import { drawTrigger } from '../../triggers/trigger-pictures.ts';
 import { lossCurves } from '../course.ts';
-import { type Measured as Compared, classAccuracies, dummyPictures, exampleReadings } from '../gather.ts';
+import { type ComparedHeads, classAccuracies, dummyPictures, exampleReadings } from '../gather.ts';
 import { renderReport } from '../report.ts';
 
-/** Test pictures that a cell's page shows: fewer than a run of its own does, for there are many cells. */
+/** Test pictures on a cell's page: fewer than on a run's page, since there are many cells. */
 const shownExamples = 12;
 
 /**
- * The page as text; undefined where the defense has changed the weights: its pages compare two heads over one and the
- * same image encoder.
+ * The page as text; undefined where the defense changed the weights: the page compares two heads over the same image
+ * encoder.
  *
- * @param events what the computation has told
+ * @param events of the computation
  */
 export async function drawCellReport(
   { task, ingredients }: Cell,
@@ -25,14 +25,13 @@ export async function drawCellReport(
 ): Promise<string | undefined> {
   if (cure.kind === 'model') return undefined;
   const { clip, threat, shots } = materials;
-  const purified = task.defense === 'none' ? undefined : classifying.head;
-  const compared: Compared = {
+  const purified = task.defense === 'none' ? undefined : classifying;
+  const compared: ComparedHeads = {
     clip,
     set: materials.test,
     embeddings: test,
-    undefended: undefended.head,
+    undefended,
     purified,
-    underAttack: { undefended: undefended.underAttack, purified: purified && classifying.underAttack },
     threat,
     seed: testSeed,
   };
@@ -53,7 +52,7 @@ export async function drawCellReport(
     floor: measured.floor,
     examples: await exampleReadings(compared, shownExamples),
     trueTrigger: threat ? await drawTrigger(compared, threat.trigger) : null,
-    // A bench compares defenses: its controls use what nobody would believe.
+    // Controls use dummy triggers that a scan would reject, so a verdict would be wrong here.
     finding: null,
     dummyTriggers: inversion
       ? await dummyPictures(compared, inversion, { shotsClean: inversion.clean, test: compared.embeddings })

@@ -1,8 +1,8 @@
-/** @file The matrix as files for other programs: CSV, one line a cell, and Markdown, one table a class list. */
+/** @file The matrix as files for other programs: CSV with a line per cell, JSON, and Markdown with a table per class list and measure. */
 import type { Json } from '../../runs/config.ts';
 import { cellResult } from '../../sweep/result.ts';
 import type { Measure } from '../../sweep/statistics.ts';
-import { type MatrixData, type Panel, panelsOf } from './matrix-data.ts';
+import { type MatrixData, needsOracleTag, type Panel, panelsOf } from './matrix-data.ts';
 import { plainMean } from './mean-numbers.ts';
 
 const columns = [
@@ -35,7 +35,7 @@ export function matrixCsv({ cells }: MatrixData): string {
   return `${[columns.join(','), ...lines].join('\r\n')}\r\n`;
 }
 
-/** A spreadsheet takes text that begins like a formula for one: an apostrophe keeps it text. */
+/** Spreadsheets run text that begins like a formula: an apostrophe keeps it text. */
 function field(value: Json): string {
   if (value === null) return '';
   if (typeof value === 'number') return String(value);
@@ -44,7 +44,7 @@ function field(value: Json): string {
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
-/** Cells and what they come to. */
+/** Cells and their statistics. */
 export function matrixJson({ cells, statistics, provenance, source }: MatrixData): string {
   const results = cells.flatMap(({ cell, outcome }) => (outcome === null ? [] : [cellResult(cell, outcome)]));
   const { versions, hashes, finished } = provenance;
@@ -68,7 +68,7 @@ export function matrixMarkdown(data: MatrixData): string {
 }
 
 function measureTable(panel: Panel, measure: Measure, name: string): string {
-  const names = panel.defenses.map((defense) => `${escaped(defense.name)}${defense.oracle ? ' (oracle)' : ''}`);
+  const names = panel.defenses.map((defense) => escaped(defense.name) + (needsOracleTag(defense) ? ' (oracle)' : ''));
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const lines = panel.attacks.map((attack) =>
     row([escaped(attack), ...panel.defenses.map((defense) => groupCell(panel, attack, defense.name, measure))]),
@@ -95,7 +95,7 @@ function groupCell(panel: Panel, attack: string, defense: string, measure: Measu
   return plainMean(group[measure]);
 }
 
-/** Names are text, whatever Markdown would make of them. */
+/** Text without Markdown's markup. */
 function escaped(text: string): string {
   return text.replace(/[\\`*_{}[\]<>|#]/g, '\\$&').replace(/[\r\n]+/g, ' ');
 }

@@ -2,17 +2,38 @@
 import type { Group, Means } from '../../sweep/statistics.ts';
 import { type Html, html } from '../html.ts';
 import { percent, shortened } from '../numbers.ts';
-import { bars } from '../verdict.ts';
-import { groupId, type Panel } from './matrix-data.ts';
+import { attackInk, restoredFrom, thresholds } from '../thresholds.ts';
+import { groupId, needsOracleTag, type Panel } from './matrix-data.ts';
 import { meanOf, spreadOf } from './mean-numbers.ts';
 
-/** Shades that the style sheet tells apart; shade 0 is a closed backdoor. */
+/** Shades in the style sheet, besides shade 0, which is a closed backdoor. */
 export const shades = 10;
 
-/** Of a percentage. At most one percent, or one point above the floor, is closed, as in the verdict of a single run. */
+/** @param asr in percent. At most one percent, or one point above the floor, is closed, as in the verdict of a single run. */
 export function shadeOf(asr: number, floor: number | null): number {
-  if (asr <= 100 * bars.closed + (floor ?? 0)) return 0;
+  if (asr <= 100 * thresholds.closed + (floor ?? 0)) return 0;
   return Math.max(1, Math.min(shades, Math.ceil((asr / 100) * shades)));
+}
+
+/** Colour of a rate in a sentence. @param asr in percent */
+export function rateInk(asr: number, floor: number | null): ReturnType<typeof attackInk> {
+  return shadeOf(asr, floor) === 0 ? 'cure-ink' : attackInk(asr / 100, (floor ?? 0) / 100);
+}
+
+/** Whether triggered pictures are read correctly as often as a cure asks. Percent. */
+export function isRestored(ra: number, ceiling: number | null): boolean {
+  return ceiling === null || ra >= restoredFrom(ceiling);
+}
+
+/** A background, and a word where a closed backdoor is no cure. */
+function looks({ asr, ra }: Means, floor: number | null, ceiling: number | null): { shade: string; note: Html | null } {
+  if (!asr) return { shade: 'unmeasured', note: null };
+  const shade = shadeOf(asr.mean, floor);
+  const half = shade === 0 && ra !== null && !isRestored(ra.mean, ceiling);
+  return {
+    shade: `shade-${shade}${half ? ' half' : ''}`,
+    note: half ? html`<span class="open">RA too low</span>` : null,
+  };
 }
 
 function numbers({ asr, ca, ra }: Means): Html {
@@ -22,16 +43,16 @@ function numbers({ asr, ca, ra }: Means): Html {
   return html`${rate}${small('CA', ca)}${small('RA', ra)}`;
 }
 
-function cell(group: Group | undefined): Html {
+function cell(group: Group | undefined, ceiling: number | null): Html {
   if (!group) return html`<td></td>`;
-  const { failed, missing, asr, floor } = group;
+  const { failed, missing, floor } = group;
   const state =
     failed > 0
       ? html`<span class="red">${failed} failed</span>`
       : missing > 0 && html`<span class="open">${missing} to come</span>`;
-  const shade = failed > 0 ? 'failed' : asr ? `shade-${shadeOf(asr.mean, floor)}` : 'unmeasured';
+  const { shade, note } = failed > 0 ? { shade: 'failed', note: null } : looks(group, floor, ceiling);
   const known = group.ca !== null;
-  return html`<td class="heat ${shade}"><a href="#${groupId(group)}">${known && numbers(group)}${state}<span class="hidden">, details</span></a></td>`;
+  return html`<td class="heat ${shade}"><a href="#${groupId(group)}">${known && numbers(group)}${note}${state}<span class="hidden">, details</span></a></td>`;
 }
 
 function meanRow(panel: Panel): Html | null {
@@ -41,8 +62,8 @@ function meanRow(panel: Panel): Html | null {
       const overall = panel.overall(name);
       if (!overall || overall.attacks === 0) return html`<td class="heat unmeasured">–</td>`;
       const partial = overall.attacks < overall.ofAttacks;
-      const shade = overall.asr ? `shade-${shadeOf(overall.asr.mean, overall.floor)}` : 'unmeasured';
-      return html`<td class="heat ${shade}">${numbers(overall)}${partial && html`<span class="open">${overall.attacks} of ${overall.ofAttacks} attacks</span>`}</td>`;
+      const { shade, note } = looks(overall, overall.floor, panel.overallCeiling(name));
+      return html`<td class="heat ${shade}">${numbers(overall)}${note}${partial && html`<span class="open">${overall.attacks} of ${overall.ofAttacks} attacks</span>`}</td>`;
     },
   )}</tr>`;
 }
@@ -55,19 +76,21 @@ export function heatMap(panel: Panel): Html {
   );
   return html`<section class="panel">
     <h3><bdi>${shortened(panel.classes)}</bdi> <span class="tag">${panel.shots} shots a class</span></h3>
+    ${panel.defenses.length > 1 && html`<p class="sideways">${panel.defenses.length} defenses side by side: scroll the table to the right.</p>`}
     <div class="scroll" role="region" aria-label="Attacks against defenses, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">
-      <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map(({ name, oracle, summary }) => html`<th scope="col" title="${summary}"><bdi>${shortened(name)}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
+      <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map((defense) => html`<th scope="col" title="${defense.summary}"><bdi>${shortened(defense.name)}</bdi>${needsOracleTag(defense) && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
       <tbody>${panel.attacks.map(
         (attack, at) =>
-          html`<tr><th scope="row"><bdi title="${attack}">${shortened(attack)}</bdi></th><td class="floor">${floors[at] === null || floors[at] === undefined ? '–' : percent(floors[at] / 100)}</td>${panel.defenses.map(({ name }) => cell(panel.group(attack, name)))}</tr>`,
+          html`<tr><th scope="row"><bdi title="${attack}">${shortened(attack)}</bdi></th><td class="floor">${floors[at] === null || floors[at] === undefined ? '–' : percent(floors[at] / 100)}</td>${panel.defenses.map(({ name }) => cell(panel.group(attack, name), panel.ceiling(attack, name)))}</tr>`,
       )}${meanRow(panel)}</tbody>
     </table></div>
   </section>`;
 }
 
-/** What the colours and the numbers stand for. */
+/** Legend of the colours. */
 export const heatKey: Html = html`<ul class="heat-key" aria-label="Colours">
-  <li><i class="heat shade-0"></i> closed: an ASR of at most ${percent(bars.closed)}, or that much above the floor</li>
+  <li><i class="heat shade-0"></i> closed: an ASR of at most ${percent(thresholds.closed)}, or that much above the floor</li>
+  <li><i class="heat shade-0 half"></i> closed, but RA is below ${percent(thresholds.restored)} of its ceiling, which is the RA of the model before poisoning or else CA: half a cure</li>
   <li><i class="heat shade-1"></i><i class="heat shade-4"></i><i class="heat shade-7"></i><i class="heat shade-10"></i> open, up to 100${'\u202f'}%</li>
   <li><i class="heat failed"></i> a cell failed</li>
 </ul>`;

@@ -6,16 +6,54 @@ import { renderMatrix } from './matrix-report.ts';
 
 const sample = await sampleMatrix();
 
-test('the page says how far the bench is, and what the method does against no defense', () => {
+test('the page shows the progress of the bench, and CBPT against no defense', () => {
   const page = renderMatrix(sample);
   expect(page).toContain('Unfinished');
   expect(page).toMatch(
-    /CBPT, over 7 attacks: ASR from <span class="attack-ink">9\d\.\d.%<\/span> to <span class="cure-ink">0\.\d+.%<\/span>, clean accuracy \+8\.\d points/,
+    /CBPT, over 7 attacks: ASR from <span class="attack-ink">9\d\.\d.%<\/span> to <span class="cure-ink">0\.\d+.%<\/span>, RA from 1\.\d.% to 58\.\d.%, clean accuracy \+8\.\d points/,
   );
   expect(page).toContain('1 failed');
   expect(page).toContain('3 to come');
   expect(page).toContain('the loss is not a number at step 41');
   expect(page.match(/<img /g)).toHaveLength(7 * 4);
+});
+
+test('the headline has the colour of a cure only where the backdoor is closed', () => {
+  const { overall } = sample.statistics;
+  const page = (asr: number) => {
+    const changed = overall.map((one) =>
+      one.defense === 'cbpt' && one.asr ? { ...one, asr: { ...one.asr, mean: asr } } : one,
+    );
+    return /<h1[^>]*>(.*?)<\/h1>/.exec(
+      renderMatrix({ ...sample, statistics: { ...sample.statistics, overall: changed } }),
+    )![1];
+  };
+  expect(page(65.6)).toMatch(/to <span class="attack-ink">65\.6.%<\/span>, RA/);
+  expect(page(65.6)).not.toContain('cure-ink');
+  expect(page(5)).toMatch(/to <span class="">5\.0.%<\/span>/);
+});
+
+test('a closed cell whose RA is too low is marked as no cure, by the RA of the clean model or else by CA', () => {
+  const cellOf = (ra: number, cleanRa: number | null) => {
+    const groups = sample.statistics.groups.map((group) =>
+      group.ra ? { ...group, ra: { ...group.ra, mean: ra } } : group,
+    );
+    const counted = cleanRa === null ? null : { hits: cleanRa, of: 100 };
+    const cells = sample.cells.map((one) =>
+      one.outcome?.kind === 'measured'
+        ? {
+            ...one,
+            outcome: { ...one.outcome, clean: counted && { ca: counted, asr: counted, asrAll: counted, ra: counted } },
+          }
+        : one,
+    );
+    const page = renderMatrix({ ...sample, cells, statistics: { ...sample.statistics, groups } });
+    return page.match(/<td class="heat shade-0[\s\S]*?<\/td>/)![0];
+  };
+  expect(cellOf(25.8, null)).toMatch(/class="heat shade-0 half".*RA too low/);
+  expect(cellOf(50, null)).not.toMatch(/half|too low/);
+  expect(cellOf(50, 80)).toMatch(/half.*RA too low/);
+  expect(cellOf(25.8, 30)).not.toMatch(/half|too low/);
 });
 
 test('means over different attacks are not compared', () => {
@@ -46,7 +84,7 @@ test("a cell's link is read out with its numbers", () => {
   expect(page).not.toMatch(/<a [^>]*aria-label/);
 });
 
-test('every cell of the table leads to details that are on the page', () => {
+test('every cell of the table links to details on the page', () => {
   const page = renderMatrix(sample);
   const links = [...page.matchAll(/<td class="heat[^>]*><a href="#([^"]+)"/g)].map(([, id]) => id);
   expect(links).toHaveLength(7 * 8 * 2);
@@ -54,7 +92,7 @@ test('every cell of the table leads to details that are on the page', () => {
   expect(new Set(links).size).toBe(links.length);
 });
 
-test("one seed's facts name their seed, and a loss that is none is not told", () => {
+test("one seed's facts name their seed, and a loss of 0 is left out", () => {
   const page = renderMatrix(sample).replace(/<[^>]*>/g, '');
   expect(page).toMatch(
     /With seed 1, against hand-written prompts, accuracy rose for 40 and fell for 12 of 100 classes; the mean loss over all classes, gains not counted, is 2\.1.%/,
@@ -124,7 +162,7 @@ test('Markdown has a table for every measure and class list, with means that say
   expect(text.match(/^\| (ASR|CA|RA) \|/gm)).toHaveLength(6);
   expect(text).toMatch(/\| blended \|.*\| 1 failed \|/);
   expect(text).toMatch(/\| \*\*mean of 7\*\* \| 9\d\.\d\d ± \d\.\d\d \|.*\| incomplete \|/);
-  expect(text).toMatch(/oracle \(oracle\)/);
+  expect(text).toMatch(/^\| ASR \|.* cbpt \| oracle \|$/m);
 });
 
 test('every row of the table has as many columns as its head', () => {

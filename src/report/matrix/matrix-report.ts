@@ -1,4 +1,4 @@
-/** @file The page of a matrix: one table, everything behind it, and the triggers. Data in, text out. */
+/** @file The page of a matrix: the table, details of every cell, and the triggers. Data in, text out. */
 import type { Overall } from '../../sweep/statistics.ts';
 import { type Html, html, toText } from '../html.ts';
 import { count, percent, points, shortened } from '../numbers.ts';
@@ -6,8 +6,8 @@ import { page, type Section } from '../page.ts';
 import { provenanceSection } from '../provenance.ts';
 import { triggerStrip } from '../trigger-section.ts';
 import { cellsSection } from './cell-details.ts';
-import { heatKey, heatMap } from './heat-map.ts';
-import { type MatrixData, type Panel, panelsOf } from './matrix-data.ts';
+import { heatKey, heatMap, rateInk } from './heat-map.ts';
+import { type MatrixData, needsOracleTag, type Panel, panelsOf } from './matrix-data.ts';
 import { matrixStyle } from './matrix-style.ts';
 
 interface Standing {
@@ -36,19 +36,23 @@ function standing({ cells }: MatrixData): Standing {
   return { tone: 'neutral', stamp: 'Complete', detail: `All ${count(cells.length)} cells are computed.` };
 }
 
-/** What a reader wants first: the method against no defense, on the first class list. */
+/** CBPT against no defense, on the first class list. */
 function headline(data: MatrixData, panel: Panel): Html {
   const [before, after] = [overAllAttacks(panel, 'none'), overAllAttacks(panel, 'cbpt')];
+  const rate = ({ asr, floor }: Overall) =>
+    asr && html`<span class="${rateInk(asr.mean, floor)}">${percent(asr.mean / 100)}</span>`;
   if (before?.asr && after?.asr && before.ca && after.ca) {
     const change = (after.ca.mean - before.ca.mean) / 100;
     // Rows without a trigger have no ASR.
     const over = after.asr.n === 1 ? 'against one attack' : `over ${after.asr.n} attacks`;
-    return html`CBPT, ${over}: ASR from <span class="attack-ink">${percent(before.asr.mean / 100)}</span> to <span class="cure-ink">${percent(after.asr.mean / 100)}</span>, clean accuracy ${points(change)} points.`;
+    const robust =
+      before.ra && after.ra && html`, RA from ${percent(before.ra.mean / 100)} to ${percent(after.ra.mean / 100)}`;
+    return html`CBPT, ${over}: ASR from ${rate(before)} to ${rate(after)}${robust}, clean accuracy ${points(change)} points.`;
   }
   return html`${data.defenses.length} ${data.defenses.length === 1 ? 'defense' : 'defenses'} against ${panel.attacks.length} ${panel.attacks.length === 1 ? 'attack' : 'attacks'}.`;
 }
 
-/** Undefined while attacks are missing: means over different attacks cannot be compared. */
+/** Undefined while attacks are missing: means over different attacks are not comparable. */
 function overAllAttacks({ overall, attacks }: Panel, defense: string): Overall | undefined {
   const found = overall(defense);
   return found?.attacks === attacks.length ? found : undefined;
@@ -63,7 +67,7 @@ function overallSection(panels: readonly Panel[]): Html {
   </section>`;
 }
 
-/** Null where the method was not part of the matrix, or nothing to compare it with. */
+/** Null where the matrix lacks CBPT or a defense to compare it with. */
 function comparisonSection({ statistics: { comparisons } }: MatrixData): Html | null {
   const compared = comparisons.filter(({ ca, asr }) => ca ?? asr);
   const [first] = compared;
@@ -95,7 +99,7 @@ function triggersSection({ triggers }: MatrixData): Html | null {
 function defensesSection({ defenses }: MatrixData): Html {
   return html`<section id="defenses" aria-labelledby="defenses-title">
     <h2 id="defenses-title">The defenses</h2>
-    <dl class="meanings">${defenses.map(({ name, summary, oracle }) => html`<div><dt><bdi>${name}</bdi>${oracle && name !== 'oracle' && html` <span class="tag">oracle</span>`}</dt><dd>${summary}</dd></div>`)}</dl>
+    <dl class="meanings">${defenses.map((defense) => html`<div><dt><bdi>${defense.name}</bdi>${needsOracleTag(defense) && html` <span class="tag">oracle</span>`}</dt><dd>${defense.summary}</dd></div>`)}</dl>
   </section>`;
 }
 
@@ -111,8 +115,8 @@ const limits: Html = html`<section id="limits" aria-labelledby="limits-title">
 </section>`;
 
 /**
- * Draws the page of a matrix, finished or not. Depends on nothing but its argument; everything in it is escaped, so
- * names, errors and paths may hold whatever a stranger put into them.
+ * Draws the page of a matrix, finished or not. Depends only on its argument; everything in it is escaped, so names,
+ * errors and paths may hold any text.
  */
 export function renderMatrix(data: MatrixData): string {
   const panels = panelsOf(data);

@@ -2,7 +2,7 @@
 import { type Html, html } from '../html.ts';
 import { shades } from './heat-map.ts';
 
-/** Share of the attack's colour in the strongest shade: more would swallow the numbers that stand on it. */
+/** Percentage of the attack's colour in the strongest shade: with more the numbers would be unreadable. */
 const strongest = 46;
 
 function shade(step: number): string {
@@ -11,10 +11,12 @@ function shade(step: number): string {
 
 export const matrixStyle: Html = html`
 .panel { margin-top: 1.75rem; }
+.sideways { display: none; font-size: 0.8125rem; color: var(--muted); margin-top: 0.35rem; }
+@media screen and (max-width: 34rem) { .sideways { display: block; } }
 .matrix { border-collapse: separate; border-spacing: 3px; width: auto; min-width: 100%; }
 .matrix th { font-weight: 550; text-align: left; padding: 0.35rem 0.6rem 0.35rem 0; vertical-align: bottom; }
 .matrix thead th { color: var(--muted); font-size: 0.8125rem; padding: 0.35rem 0.5rem; }
-.matrix tbody th { position: sticky; left: 0; background: var(--page); max-width: 9rem; vertical-align: middle; overflow-wrap: anywhere; }
+.matrix tbody th { position: sticky; left: 0; background: var(--page); min-width: 6.8rem; max-width: 9rem; vertical-align: middle; overflow-wrap: anywhere; }
 .matrix thead th:first-child { padding-left: 0; }
 .matrix .floor { color: var(--muted); font-size: 0.8125rem; text-align: right; padding-right: 0.5rem; vertical-align: middle; white-space: nowrap; width: 1%; }
 .heat { border-radius: 4px; background: var(--well); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -26,6 +28,7 @@ td.heat { padding: 0; min-width: 6.2rem; vertical-align: top; }
 .heat i, .heat span { font-style: normal; font-size: 0.75rem; }
 .heat span { display: block; white-space: nowrap; }
 .shade-0 { background: var(--cure-tint); }
+.shade-0.half { background: var(--card) repeating-linear-gradient(135deg, var(--cure-tint) 0 5px, transparent 5px 10px); }
 ${Array.from(
   { length: shades },
   (_, at) => html`${shade(at + 1)}

@@ -1,8 +1,9 @@
-/** @file What a bench and the processes it has started say to each other. */
+/** @file The messages between a bench and its processes. */
 import { z } from 'zod';
+import { faults } from '../../errors.ts';
 import { cell, outcome } from '../cell.ts';
 
-/** From the bench to a process: compute this, stop at the next step, or end when you are done. */
+/** From the bench to a process: compute this cell, stop at the next step, or end after the cell in work. */
 export const order = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('compute'), cell }),
   z.strictObject({ kind: z.literal('stop') }),
@@ -15,10 +16,10 @@ const event = z.custom<{ stage: string }>((value) => value instanceof Object && 
 /** From a process to the bench. */
 export const answer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
-  /** It cannot compute any cell: its device is not there, or its disk is full. */
+  /** The process cannot compute any cell: its device is missing, or its disk is full. */
   z.strictObject({
     kind: z.literal('unusable'),
-    fault: z.enum(['usage', 'data', 'internal']),
+    fault: z.enum(faults),
     where: z.string(),
     found: z.string(),
     expected: z.string(),

@@ -1,11 +1,11 @@
-/** @file A crew of processes on this machine: started, fed, replaced when they die, ended. */
+/** @file Runs cells in processes of this machine: starts them, feeds them, replaces those that die, ends them. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { AntidoteError } from '../../errors.ts';
+import { AntidoteError, internalError } from '../../errors.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import type { Cell } from '../cell.ts';
 import { groupOf, scheduleOf } from '../schedule.ts';
-import { type CellNews, type Crew, lostForGood, mostTries } from './crew.ts';
+import { type CellNews, type CellRunners, lostForGood, mostTries } from './cell-runners.ts';
 import { type Answer, answer, type Order } from './messages.ts';
 
 export interface ProcessOptions {
@@ -20,14 +20,14 @@ export interface ProcessOptions {
 /** How one attempt at a cell ended. */
 type Ending = Exclude<Answer, { kind: 'ready' | 'progress' }> | { readonly kind: 'died'; readonly why: string };
 
-/** As many characters of what a process has written before it died as help to see why. */
-const lastWords = 2000;
+/** Characters kept of what a process wrote to standard error, to tell why it died. */
+const errorCharacters = 2000;
 
-export function processCrew(options: ProcessOptions): Crew {
-  return { work: (cells, tell, signal) => workTogether(options, cells, tell, signal) };
+export function processRunners(options: ProcessOptions): CellRunners {
+  return { run: (cells, tell, signal) => runCells(options, cells, tell, signal) };
 }
 
-async function workTogether(
+async function runCells(
   options: ProcessOptions,
   cells: readonly Cell[],
   tell: (news: CellNews) => void,
@@ -36,24 +36,28 @@ async function workTogether(
   const schedule = scheduleOf(cells);
   const tries = new Map<string, number>();
   // One process that cannot be started, or cannot go on, ends the others as well.
-  const trouble = new AbortController();
-  const stop = AbortSignal.any([signal, trouble.signal]);
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
 
-  async function member(): Promise<void> {
-    let helper: Helper | undefined;
+  async function runOneByOne(): Promise<void> {
+    let cellProcess: CellProcess | undefined;
     let group: string | undefined;
     try {
       while (!stop.aborted) {
         const cell = schedule.take(group);
         if (!cell) break;
         group = groupOf(cell);
-        helper ??= await startHelper(options);
+        cellProcess ??= await startCellProcess(options);
         tell({ kind: 'started', key: cell.key });
-        const ending = await helper.compute(cell, (event) => tell({ kind: 'progress', key: cell.key, event }), stop);
+        const ending = await cellProcess.compute(
+          cell,
+          (event) => tell({ kind: 'progress', key: cell.key, event }),
+          stop,
+        );
         if (ending.kind === 'unusable') throw errorOf(ending);
         if (ending.kind === 'finished') tell({ kind: 'finished', key: cell.key, outcome: ending.outcome });
         if (ending.kind !== 'died') continue;
-        helper = undefined;
+        cellProcess = undefined;
         if (stop.aborted) continue;
         const tried = (tries.get(cell.key) ?? 0) + 1;
         tries.set(cell.key, tried);
@@ -66,60 +70,59 @@ async function workTogether(
       }
     } finally {
       if (group !== undefined) schedule.leave(group);
-      await helper?.end();
+      await cellProcess?.end();
     }
   }
 
   const count = Math.min(options.workers, cells.length);
-  const members = Array.from({ length: count }, () => member().catch((error) => trouble.abort(error)));
-  await Promise.all(members);
+  await Promise.all(Array.from({ length: count }, () => runOneByOne().catch((error) => failed.abort(error))));
   stop.throwIfAborted();
 }
 
 /** A process that is ready, and computes one cell at a time. */
-interface Helper {
+interface CellProcess {
   compute(cell: Cell, progress: (event: RunEvent) => void, signal: AbortSignal): Promise<Ending>;
-  /** Lets it go; resolves when the process is gone. */
+  /** Resolves when the process is gone. */
   end(): Promise<void>;
 }
 
 /** A process and the channel to it. */
-interface Started {
+interface Channel {
   send(order: Order): void;
-  /** Has the process's answers told to this listener, and no longer to the one before. */
+  /** Replaces the listener that gets the process's answers. */
   listen(listener: (answer: Answer) => void): void;
   /** How it ended. */
   readonly gone: Promise<string>;
-  /** Rejects if it could not even be started. */
+  /** Rejects if it could not be started. */
   readonly failed: Promise<never>;
 }
 
-function startProcess({ program, args, execArgv = process.execArgv }: ProcessOptions): Started {
+function startProcess({ program, args, execArgv = process.execArgv }: ProcessOptions): Channel {
   const child = fork(program, args, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-  let words = '';
+  let errorText = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    words = (words + text).slice(-lastWords);
+    errorText = (errorText + text).slice(-errorCharacters);
   });
-  // What it has said is heard to the end: its exit may be told before its last message and its last words.
-  const gone = Promise.all([once(child, 'close'), once(child, 'disconnect')]).then(() => describeEnd(child, words));
+  // Its exit may be reported before its last message and its last error text: both are awaited.
+  const gone = Promise.all([once(child, 'close'), once(child, 'disconnect')]).then(() => describeEnd(child, errorText));
   const failed = once(child, 'error').then(([error]) => {
     throw error;
   });
-  failed.catch(() => {}); // Who waits for an answer is told.
+  failed.catch(() => {}); // Reported where an answer is awaited.
 
   let listener: (answer: Answer) => void = () => {};
   child.on('message', (message) => {
-    const told = answer.safeParse(message);
-    if (told.success) return listener(told.data);
-    // The program was replaced under our feet: what this process would compute is not what was planned.
-    words = `it said ${JSON.stringify(message).slice(0, 200)}, which is no answer`;
+    const received = answer.safeParse(message);
+    if (received.success) return listener(received.data);
+    // The program was replaced while the bench ran: this process would not compute what was planned.
+    errorText = `it said ${JSON.stringify(message).slice(0, 200)}, which is no answer`;
     child.kill('SIGKILL');
   });
   return {
     gone,
     failed,
     send(order) {
-      // Without a callback, a channel that breaks just now would throw; that the process is gone is told by `gone`.
+      // The callback keeps a channel that breaks just now from throwing; `gone` reports that the process is gone.
       if (child.connected) child.send(order, () => {});
     },
     listen(next) {
@@ -129,16 +132,11 @@ function startProcess({ program, args, execArgv = process.execArgv }: ProcessOpt
 }
 
 /** Starts a process and waits until it can compute. Throws what keeps it from that. */
-async function startHelper(options: ProcessOptions): Promise<Helper> {
+async function startCellProcess(options: ProcessOptions): Promise<CellProcess> {
   const { send, listen, gone, failed } = startProcess(options);
   const first = await Promise.race([new Promise<Answer>(listen), gone, failed]);
   if (typeof first === 'string') {
-    throw new AntidoteError({
-      fault: 'internal',
-      where: options.program,
-      found: first,
-      expected: 'a process that computes cells',
-    });
+    throw internalError(options.program, first, 'a process that computes cells');
   }
   if (first.kind === 'unusable') {
     await gone;
@@ -149,9 +147,9 @@ async function startHelper(options: ProcessOptions): Promise<Helper> {
     async compute(cell, progress, signal) {
       const stop = () => send({ kind: 'stop' });
       const answered = new Promise<Ending>((resolve) => {
-        listen((told) => {
-          if (told.kind === 'progress') progress(told.event);
-          else if (told.kind !== 'ready') resolve(told);
+        listen((received) => {
+          if (received.kind === 'progress') progress(received.event);
+          else if (received.kind !== 'ready') resolve(received);
         });
       });
       signal.addEventListener('abort', stop);
@@ -172,10 +170,10 @@ function errorOf({ kind, ...details }: Extract<Answer, { kind: 'unusable' }>): A
   return new AntidoteError(details);
 }
 
-function describeEnd({ exitCode, signalCode }: ChildProcess, words: string): string {
+function describeEnd({ exitCode, signalCode }: ChildProcess, errorText: string): string {
   const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
-  // Where in the code it was says nothing to those who read a table.
-  const lines = words.split('\n').filter((line) => !/^(\s+at .*|\s*|Node\.js v.*)$/.test(line));
+  // A stack trace says nothing to readers of a table.
+  const lines = errorText.split('\n').filter((line) => !/^(\s+at .*|\s*|Node\.js v.*)$/.test(line));
   const said = lines.slice(-5).join(' | ');
   return `the process ended ${how}${said === '' ? '' : `, its last words: ${said}`}`;
 }

@@ -1,24 +1,24 @@
-/** @file A worker of the queue: takes cells until it is told to stop, and keeps its lock on each while it computes. */
+/** @file A worker of the queue: takes cells until it is told to stop, and renews its lock on each while it computes. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Job, Worker } from 'bullmq';
 import type { RunEvent } from '../../runs/recorder.ts';
+import { answerIfAny } from '../../runs/unless-stopped.ts';
 import { type Cell, cell, failure, type Outcome } from '../cell.ts';
-import type { Performer } from '../perform.ts';
-import { answered } from './answered.ts';
-import { mostTries } from './crew.ts';
+import type { RunCell } from '../run-cell.ts';
+import { mostTries } from './cell-runners.ts';
 import { connect, type QueuePlace } from './queue.ts';
-import { tellingRecorder } from './serve.ts';
-import { DeadEngine, Unable } from './unable.ts';
+import { progressRecorder } from './serve-cells.ts';
+import { DeadEngine, WorkerFailure } from './worker-failures.ts';
 
-/** Milliseconds after which a worker that does not answer is given up. */
+/** When a cell of a silent worker goes to another one. Milliseconds. */
 export interface QueuePatience {
   /**
-   * For so long a cell belongs to a worker that shows no life. The lock is renewed at half of it, from the main thread,
-   * which is free while the engine computes in its own; a minute outlasts the longest work that the main thread does.
+   * How long a worker's lock on its cell lasts. It is renewed at half of that, from the main thread, which is free while
+   * the engine computes in its own; a minute outlasts the longest work of the main thread.
    */
   readonly lock: number;
-  /** How often workers look for cells whose worker has lost its lock. */
+  /** How often workers look for cells whose lock has run out. */
   readonly look: number;
 }
 
@@ -30,25 +30,25 @@ export interface WorkerNews {
   readonly finished: (cell: Cell, outcome: Outcome) => void;
 }
 
-/** Milliseconds after which a server that refuses what it is asked for, being read-only or full, is asked again. */
-const refused = 1_000;
+/** Pause before a command that the server refused, being read-only or full, is sent again. Milliseconds. */
+const retryAfter = 1_000;
 
 /**
  * Takes cells one at a time until `signal` aborts; the cell in work then stops at its next step and goes back into the
  * queue.
  *
- * @throws Unable when this worker cannot compute: its cell is left to another worker, and this one takes no more
+ * @throws WorkerFailure when this worker cannot compute: its cell is left to another worker
  */
 export async function serveQueue(
   place: QueuePlace,
-  perform: Performer,
+  runCell: RunCell,
   news: WorkerNews,
   signal: AbortSignal,
   patience = queuePatience,
 ): Promise<void> {
   const redis = await connect(place, signal);
-  // Without a processor BullMQ takes nothing by itself: its own loop, asked to stop, waits without end for the end of a
-  // connection that is lost already.
+  // Without a processor BullMQ takes no cells by itself: its own loop, asked to stop, waits without end for a connection
+  // that is already lost to close.
   const worker = new Worker(place.name, null, {
     connection: redis,
     lockDuration: patience.lock,
@@ -62,9 +62,11 @@ export async function serveQueue(
   try {
     await worker.startStalledCheckTimer();
     while (!signal.aborted) {
-      const next = worker.getNextJob(token).catch(() => wait(refused, undefined, { signal }));
-      const job = await answered(next, signal);
-      if (job) await serve({ job, token }, perform, news, signal, patience.lock);
+      const next = worker.getNextJob(token).catch(() => wait(retryAfter, undefined, { signal }));
+      const job = await answerIfAny(next, signal);
+      if (!job) continue;
+      const compute = () => computeJob(job, runCell, news, signal);
+      await settleJob({ job, token, lock: patience.lock }, compute, signal);
     }
   } finally {
     signal.removeEventListener('abort', close);
@@ -73,67 +75,63 @@ export async function serveQueue(
   }
 }
 
-/** A cell of the queue, and the name under which it is locked. */
-interface Taken {
+/** A cell of the queue, locked under `token` for `lock` milliseconds. */
+interface LockedJob {
   readonly job: Job;
   readonly token: string;
+  readonly lock: number;
 }
 
-/** Keeps the lock on a cell while it is computed, and hands in its outcome; or gives it back. */
-async function serve(
-  { job, token }: Taken,
-  perform: Performer,
-  news: WorkerNews,
-  signal: AbortSignal,
-  lock: number,
-): Promise<void> {
-  // Whoever has lost a lock finds out at the end: another worker has the cell by then.
+/** Renews the lock on a cell while it is computed, and hands in its outcome, or puts the cell back. */
+async function settleJob(locked: LockedJob, compute: () => Promise<Outcome>, signal: AbortSignal): Promise<void> {
+  const { job, token, lock } = locked;
+  // A lost lock shows only at the end: another worker has the cell by then.
   const renewing = setInterval(() => job.extendLock(token, lock).catch(() => {}), lock / 2);
   try {
-    // A cell that has cost too many workers is handed out once more, for its failure to be told.
-    const outcome = job.deferredFailure ?? (await compute(job, perform, news, signal));
-    await answered(handedIn({ job, token }, outcome, signal), signal);
+    // The queue hands out a cell that has cost too many workers once more, to have its failure reported.
+    const outcome = job.deferredFailure ?? (await compute());
+    await answerIfAny(handInWhenTaken(locked, outcome, signal), signal);
   } catch (thrown) {
-    // A cell may have ended the engine: as if it had ended the process, it is left locked, and its tries are counted.
-    if (!(thrown instanceof DeadEngine)) await answered(job.moveToWait(token), AbortSignal.abort());
+    // The cell may have ended the engine: as after the end of a process, it stays locked, and its tries are counted.
+    if (!(thrown instanceof DeadEngine)) await answerIfAny(job.moveToWait(token), AbortSignal.abort());
     if (!signal.aborted) throw thrown;
   } finally {
     clearInterval(renewing);
   }
 }
 
-/** What a server says that takes nothing just now: its disk or memory is full, or it follows another one. */
-const notNow = /^(MISCONF|OOM|READONLY|NOREPLICAS|LOADING|MASTERDOWN|TRYAGAIN|CLUSTERDOWN)\b/;
+/** Errors of a server that takes no writes at present: its disk or memory is full, or it follows another one. */
+const temporaryRefusal = /^(MISCONF|OOM|READONLY|NOREPLICAS|LOADING|MASTERDOWN|TRYAGAIN|CLUSTERDOWN)\b/;
 
-/** Asks again for as long as the server takes nothing: what was computed is worth waiting for. */
-async function handedIn(taken: Taken, outcome: Outcome | string, signal: AbortSignal): Promise<void> {
+/** Repeats for as long as the server refuses writes: a computed outcome is worth the wait. */
+async function handInWhenTaken(locked: LockedJob, outcome: Outcome | string, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
-      return await handIn(taken, outcome);
+      return await handIn(locked, outcome);
     } catch (error) {
-      if (!notNow.test((error as Error).message)) throw error;
-      await wait(refused, undefined, { signal });
+      if (!temporaryRefusal.test((error as Error).message)) throw error;
+      await wait(retryAfter, undefined, { signal });
     }
   }
 }
 
-async function handIn({ job, token }: Taken, outcome: Outcome | string): Promise<void> {
+async function handIn({ job, token }: LockedJob, outcome: Outcome | string): Promise<void> {
   if (typeof outcome === 'string') await job.moveToFailed(new Error(outcome), token);
   else if (outcome.kind === 'failed') await job.moveToFailed(new Error(JSON.stringify(outcome)), token);
   else await job.moveToCompleted(outcome, token, false);
 }
 
-/** Computes a cell of the queue. Throws the wish to stop, and `Unable`; any other error is the cell's outcome. */
-async function compute(job: Job, perform: Performer, news: WorkerNews, signal: AbortSignal): Promise<Outcome> {
-  signal.throwIfAborted(); // It came after the wish to leave.
+/** Computes a cell of the queue. Throws the signal's reason, and `WorkerFailure`; any other error is the cell's outcome. */
+async function computeJob(job: Job, runCell: RunCell, news: WorkerNews, signal: AbortSignal): Promise<Outcome> {
+  signal.throwIfAborted(); // The cell may have come after the abort.
   const taken = cell.parse(job.data);
   news.started(taken);
-  const recorder = tellingRecorder((event) => {
+  const recorder = progressRecorder((event) => {
     news.progress(event);
-    job.updateProgress(event).catch(() => {}); // Only shown: Redis may be away.
+    job.updateProgress(event).catch(() => {}); // Only for display: Redis may be away.
   }, signal);
-  const outcome = await perform(taken, recorder).catch((thrown) => {
-    if (signal.aborted || thrown instanceof Unable) throw thrown;
+  const outcome = await runCell(taken, recorder).catch((thrown) => {
+    if (signal.aborted || thrown instanceof WorkerFailure) throw thrown;
     return failure(thrown);
   });
   news.finished(taken, outcome);

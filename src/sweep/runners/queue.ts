@@ -1,31 +1,31 @@
-/** @file Cells through a queue on Redis or Valkey: the bench puts them in, workers anywhere take them out. */
+/** @file Runs cells through a queue on Redis or Valkey: the bench adds them, workers anywhere take them. */
 import { type Job, Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { badUsage } from '../../errors.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
-import { unlessStopped } from '../../runs/unless-stopped.ts';
+import { answerIfAny, answerUnlessStopped, unlessStopped } from '../../runs/unless-stopped.ts';
 import { type Cell, failed, measured, type Outcome } from '../cell.ts';
-import { answered, untilLeft } from './answered.ts';
-import { type CellNews, type Crew, lostForGood } from './crew.ts';
 
-/** Where the queue lies. */
+import { type CellNews, type CellRunners, lostForGood } from './cell-runners.ts';
+
+/** The queue's server and name. */
 export interface QueuePlace {
   /** `redis://host:6379/0`, or `rediss://` with TLS. */
   readonly url: string;
   readonly password?: string | undefined;
-  /** The name of this queue's keys: workers of another version have another queue, and never see these cells. */
+  /** Prefix of the queue's keys: workers of another version have another queue, and never see these cells. */
   readonly name: string;
 }
 
-/** How long finished cells stay in the queue, where a bench that was away fetches them. In seconds. */
+/** How long finished cells stay in the queue, for a bench that resumes. Seconds. */
 const keptFor = 7 * 24 * 3600;
 /**
- * How often the queue is asked how its cells stand, in case a message was missed while the server was away, or a cell
- * has vanished: with a server that was restarted, or with another bench that was stopped. Milliseconds.
+ * How often the states of the cells are checked, in case a message was missed while the server was away, or a cell has
+ * vanished: with a server that was restarted, or with another bench that was stopped. Milliseconds.
  */
-const usuallyLook = 15_000;
-/** A server that has not said a word within this is not there, whoever took the connection. Milliseconds. */
-const patience = 5_000;
+const usualCheckEvery = 15_000;
+/** A server that accepts the connection and does not answer within this time counts as absent. Milliseconds. */
+const connectTimeout = 5_000;
 
 /** Every version of the code has a queue of its own. */
 export function queueName(code: string): string {
@@ -33,20 +33,20 @@ export function queueName(code: string): string {
 }
 
 /**
- * A connection that has answered. It then comes back by itself for as long as it takes: a queue outlives its server's
- * restart. Once `leaving` has aborted it does not, nor do its duplicates: whoever leaves would else wait for a server
- * that is away, as every question waits for its answer.
+ * A connection that has answered. From then on it reconnects without end: a queue outlives its server's restart. After
+ * the abort neither it nor its duplicates reconnect: every command waits for its answer, so an absent server would hold
+ * up the end.
  *
- * @throws AntidoteError (usage) where no server answers, or one that wants another password; the reason of `leaving`
+ * @throws AntidoteError (usage) where no server answers, or one that wants another password; the signal's reason
  */
-export async function connect({ url, password }: QueuePlace, leaving: AbortSignal): Promise<Redis> {
-  let met = false;
+export async function connect({ url, password }: QueuePlace, signal: AbortSignal): Promise<Redis> {
+  let answered = false;
   const redis = new Redis(url, {
     ...(password !== undefined && { password }),
     lazyConnect: true,
-    connectTimeout: patience,
+    connectTimeout,
     maxRetriesPerRequest: null, // BullMQ waits for the server instead of failing.
-    retryStrategy: (times) => (met && !leaving.aborted ? Math.min(times * 200, 5_000) : null),
+    retryStrategy: (times) => (answered && !signal.aborted ? Math.min(times * 200, 5_000) : null),
   });
   let cause: unknown;
   redis.on('error', (error) => {
@@ -54,45 +54,49 @@ export async function connect({ url, password }: QueuePlace, leaving: AbortSigna
   });
   try {
     const greeting = redis.connect().then(() => redis.ping());
-    await untilLeft(unlessStopped(greeting, AbortSignal.timeout(patience)), leaving);
-    met = true;
+    await answerUnlessStopped(unlessStopped(greeting, AbortSignal.timeout(connectTimeout)), signal);
+    answered = true;
     return redis;
   } catch (error) {
     redis.disconnect();
-    if (leaving.aborted && error === leaving.reason) throw error;
-    const silent = error instanceof DOMException && error.name === 'TimeoutError';
-    const reason = (!silent && ((cause ?? error) as Error).message) || 'it does not answer';
+    if (signal.aborted && error === signal.reason) throw error;
+    const isSilent = error instanceof DOMException && error.name === 'TimeoutError';
+    const reason = (!isSilent && ((cause ?? error) as Error).message) || 'it does not answer';
     if (/NOAUTH|WRONGPASS/.test(reason)) {
-      const found = `a server at ${url} that lets nobody in without its password (${reason})`;
+      const found = `a server at ${url} that requires its password (${reason})`;
       throw badUsage('--redis', found, 'its password', 'put it into the environment variable ANTIDOTE_REDIS_PASSWORD');
     }
     throw badUsage('--redis', `no server at ${url} (${reason})`, 'a running Redis or Valkey server');
   }
 }
 
-/** @param silent told when no worker listens, and again when one does */
-export function queueCrew(place: QueuePlace, silent: (workers: number) => void, lookEvery = usuallyLook): Crew {
+/** @param onWorkerCount called at every check with the number of workers that listen */
+export function queueRunners(
+  place: QueuePlace,
+  onWorkerCount: (workers: number) => void,
+  checkEvery = usualCheckEvery,
+): CellRunners {
   return {
-    async work(cells, tell, signal) {
+    async run(cells, tell, signal) {
       const over = new AbortController();
       const redis = await connect(place, AbortSignal.any([signal, over.signal]));
       const queue = new Queue(place.name, { connection: redis });
-      // Its own connection: it waits for messages, and nothing else could be asked meanwhile.
+      // A connection of its own: while one waits for messages, it takes no other command.
       const listening = redis.duplicate();
       const events = new QueueEvents(place.name, { connection: listening });
-      // Lost connections are taken up again; what was missed is found by looking.
+      // Lost connections come back by themselves; the checks find what was missed.
       queue.on('error', () => {});
       events.on('error', () => {});
       const open = new Map(cells.map((cell) => [cell.key, cell]));
       try {
-        await untilLeft(events.waitUntilReady(), signal);
-        await workThroughQueue(queue, events, open, tell, silent, lookEvery, signal);
+        await answerUnlessStopped(events.waitUntilReady(), signal);
+        await waitForOutcomes({ queue, events, open, tell }, { onWorkerCount, checkEvery }, signal);
       } finally {
         over.abort();
         const left = [...open.keys()];
-        open.clear(); // A look that is still under way puts nothing in again.
-        await takeOut(queue, left, over.signal).catch(() => {});
-        await answered(Promise.all([events.close(), queue.close()]), over.signal);
+        open.clear(); // So that a check that is still under way adds nothing again.
+        await removeWaiting(queue, left, over.signal).catch(() => {});
+        await answerIfAny(Promise.all([events.close(), queue.close()]), over.signal);
         listening.disconnect();
         redis.disconnect();
       }
@@ -100,16 +104,28 @@ export function queueCrew(place: QueuePlace, silent: (workers: number) => void, 
   };
 }
 
-/** Resolves when no cell is open any more. */
-async function workThroughQueue(
-  queue: Queue,
-  events: QueueEvents,
-  open: Map<string, Cell>,
-  tell: (news: CellNews) => void,
-  silent: (workers: number) => void,
-  lookEvery: number,
+/** The cells of one bench in the queue. */
+interface QueuedCells {
+  readonly queue: Queue;
+  readonly events: QueueEvents;
+  /** Cells without an outcome, by key. */
+  readonly open: Map<string, Cell>;
+  readonly tell: (news: CellNews) => void;
+}
+
+interface Checks {
+  readonly onWorkerCount: (workers: number) => void;
+  /** Milliseconds. */
+  readonly checkEvery: number;
+}
+
+/** Adds the cells; resolves when all have an outcome. */
+async function waitForOutcomes(
+  cells: QueuedCells,
+  { onWorkerCount, checkEvery }: Checks,
   signal: AbortSignal,
 ): Promise<void> {
+  const { queue, open, tell } = cells;
   let done: () => void = () => {};
   const allDone = new Promise<void>((resolve) => {
     done = resolve;
@@ -119,15 +135,15 @@ async function workThroughQueue(
     tell({ kind: 'finished', key, outcome });
     if (open.size === 0) done();
   };
-  const look = oneAtATime(() => lookAfter(queue, open, finish));
+  const check = oneAtATime(() => checkCells(queue, open, finish));
 
-  hear(events, open, tell, finish);
-  await untilLeft(putIn(queue, open), signal);
-  await untilLeft(look(), signal);
+  forwardEvents(cells, finish);
+  await answerUnlessStopped(addCells(queue, open), signal);
+  await answerUnlessStopped(check(), signal);
   const timer = setInterval(async () => {
-    await look();
-    await queue.getWorkersCount().then(silent, () => {}); // Not every server tells who is connected.
-  }, lookEvery);
+    await check();
+    await queue.getWorkersCount().then(onWorkerCount, () => {}); // Not every server lists its clients.
+  }, checkEvery);
   try {
     if (open.size > 0) await unlessStopped(allDone, signal);
   } finally {
@@ -135,13 +151,8 @@ async function workThroughQueue(
   }
 }
 
-/** Hands on what the queue says of cells that are open. */
-function hear(
-  events: QueueEvents,
-  open: ReadonlyMap<string, Cell>,
-  tell: (news: CellNews) => void,
-  finish: (key: string, outcome: Outcome) => void,
-): void {
+/** Forwards the queue's events about open cells. */
+function forwardEvents({ events, open, tell }: QueuedCells, finish: (key: string, outcome: Outcome) => void): void {
   events.on('active', ({ jobId }) => {
     if (open.has(jobId)) tell({ kind: 'started', key: jobId });
   });
@@ -158,30 +169,30 @@ function hear(
   events.on('failed', ({ jobId, failedReason }) => finish(jobId, failureOf(failedReason)));
 }
 
-/** A look that waits for the one under way, if there is one: while Redis is away, a look takes as long as that. */
-function oneAtATime(look: () => Promise<void>): () => Promise<void> {
-  let looking: Promise<void> | undefined;
+/** Joins the check under way, if there is one: while Redis is away, a check lasts as long. */
+function oneAtATime(check: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
   return () => {
-    looking ??= look()
-      .catch(() => {}) // The next one may find it.
+    running ??= check()
+      .catch(() => {}) // The next check may succeed.
       .finally(() => {
-        looking = undefined;
+        running = undefined;
       });
-    return looking;
+    return running;
   };
 }
 
 /**
- * A cell that another bench has put in is the same cell. One that failed is tried again.
+ * A cell that another bench has added is the same cell. One that failed is tried again.
  *
- * @param open cleared once the bench has stopped: then nothing more is looked at or put in
+ * @param open cleared once the bench has stopped: nothing more is added then
  */
-async function putIn(queue: Queue, open: ReadonlyMap<string, Cell>): Promise<void> {
+async function addCells(queue: Queue, open: ReadonlyMap<string, Cell>): Promise<void> {
   for (const key of open.keys()) {
     const job = await queue.getJob(key);
     if (job && (await job.isFailed())) await job.remove();
   }
-  // Of all that is asked for, transactions alone are not sent again on the next connection; the first look puts in what is gone.
+  // Only transactions are not sent again on the next connection; the first check adds what is missing.
   await add(queue, [...open.values()]).catch((error) => {
     if (!/connection (is )?close/i.test(String(error))) throw error;
   });
@@ -196,47 +207,47 @@ async function add(queue: Queue, cells: readonly Cell[]): Promise<void> {
 }
 
 /**
- * Takes out cells that nobody has begun. Those that workers are computing right now come to their end there, and are found
- * when the bench goes on.
+ * Removes the cells that no worker has started. Workers finish the cells they are computing, and a resumed bench finds
+ * these outcomes.
  *
- * @throws the reason of `leaving` where the server falls silent; however many cells there are, it may answer for each
+ * @throws the signal's reason where the server stops answering; it may take its time for each cell
  */
-async function takeOut(queue: Queue, keys: readonly string[], leaving: AbortSignal): Promise<void> {
+async function removeWaiting(queue: Queue, keys: readonly string[], signal: AbortSignal): Promise<void> {
   for (const key of keys) {
-    const job = await untilLeft(queue.getJob(key), leaving);
+    const job = await answerUnlessStopped(queue.getJob(key), signal);
     if (!job) continue;
-    const begun = async () => !((await job.isWaiting()) || (await job.isDelayed()));
-    if (await untilLeft(begun(), leaving)) continue;
-    await answered(job.remove(), leaving); // It may have been begun just now.
+    const isStarted = async () => !((await job.isWaiting()) || (await job.isDelayed()));
+    if (await answerUnlessStopped(isStarted(), signal)) continue;
+    await answerIfAny(job.remove(), signal); // Refused where a worker has just started it.
   }
 }
 
-/** Finds cells that were finished, and puts in again those that are gone. */
-async function lookAfter(
+/** Reports cells that are finished, and adds again those that have vanished. */
+async function checkCells(
   queue: Queue,
   open: ReadonlyMap<string, Cell>,
   finish: (key: string, outcome: Outcome) => void,
 ): Promise<void> {
-  const gone: Cell[] = [];
+  const vanished: Cell[] = [];
   for (const cell of [...open.values()]) {
     const job = await queue.getJob(cell.key);
-    const end = job && endOf(job);
-    if (!job) gone.push(cell);
-    else if (end) finish(cell.key, end);
+    const outcome = job && outcomeOfJob(job);
+    if (!job) vanished.push(cell);
+    else if (outcome) finish(cell.key, outcome);
   }
   await add(
     queue,
-    gone.filter(({ key }) => open.has(key)),
+    vanished.filter(({ key }) => open.has(key)),
   );
 }
 
-/** What a cell has come to, from one reading of it: asked for its state afterwards, it may have ended in between. */
-function endOf({ finishedOn, failedReason, returnvalue }: Job): Outcome | undefined {
+/** The outcome of a cell, from one reading of its job: a later question for its state could get another answer. */
+function outcomeOfJob({ finishedOn, failedReason, returnvalue }: Job): Outcome | undefined {
   if (!finishedOn) return undefined;
   return failedReason ? failureOf(failedReason) : outcomeOf(returnvalue);
 }
 
-/** What a worker sends is checked like a file: another program may write to the same server. */
+/** Checks what a worker sent like a file: another program may write to the same server. */
 function outcomeOf(value: unknown): Outcome {
   const parsed = measured.safeParse(typeof value === 'string' ? parsedJson(value) : value);
   if (parsed.success) return parsed.data;
@@ -246,7 +257,7 @@ function outcomeOf(value: unknown): Outcome {
 function failureOf(reason: string): Outcome {
   const parsed = failed.safeParse(parsedJson(reason));
   if (parsed.success) return parsed.data;
-  // BullMQ's own words for a cell whose workers have died.
+  // BullMQ's own message for a cell whose workers have died.
   return /stalled/.test(reason)
     ? lostForGood('its worker is gone')
     : { kind: 'failed', error: reason, fault: 'internal' };

@@ -10,7 +10,7 @@ import { temporaryFolder } from './temporary-folder.test-support.ts';
 const folder = temporaryFolder();
 const isRoot = process.getuid?.() === 0;
 
-/** Runs `use` in a small file system of its own, where this user may make one; says whether it did. */
+/** Runs `use` in a new small file system, if this user may mount one; returns whether it did. */
 async function withTmpfs(options: string, use: (path: string) => Promise<void>): Promise<boolean> {
   if (process.platform !== 'linux' || !isRoot) return false;
   const path = join(folder(), 'tmpfs');
@@ -50,7 +50,7 @@ test('a failure while writing leaves the earlier file as it was and nothing besi
   expect(await readdir(folder())).toEqual(['note.txt']);
 });
 
-test('until everything is written the name shows the earlier file', async () => {
+test('the name shows the earlier file until everything is written', async () => {
   const path = join(folder(), 'note.txt');
   await writeFileAtomically(path, 'before');
   await writeAtomically(path, async (file) => {

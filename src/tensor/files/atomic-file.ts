@@ -1,13 +1,13 @@
-/** @file Files appear under their name complete or not at all, whatever happens while they are written. */
+/** @file Atomic writing: a file appears under its name complete or not at all. */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileProblem } from './file-problem.ts';
 
 /**
- * Lets `write` fill a new file beside `path` and gives it that name only when everything is on the disk: written,
- * fsynced, renamed, and the folder fsynced so that the new name survives a power cut as well. An earlier file of the
- * name is replaced in the same instant; on any failure it stays as it was and the unfinished file is removed.
+ * Lets `write` fill a new file beside `path` and renames it only when everything is on the disk: written, fsynced,
+ * renamed, and the folder fsynced so that the new name survives a power cut. Renaming replaces an earlier file at once;
+ * on any failure the earlier file stays unchanged and the unfinished one is removed.
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const unfinished = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`);
@@ -33,11 +33,11 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return; // Windows cannot open a folder and makes renames durable by itself.
+  if (process.platform === 'win32') return; // Windows cannot open a folder, and its renames are durable.
   try {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
   } catch {
-    // Some network file systems cannot sync a folder: the file itself is complete, only its name may be lost.
+    // Some network file systems cannot sync a folder: the file is complete, but its new name may be lost.
   }
 }

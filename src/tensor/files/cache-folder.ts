@@ -1,10 +1,10 @@
-/** @file Where what can be computed again is kept from run to run: the user's cache. */
+/** @file The user's cache folder, for data that can be computed again. */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * A folder below `neural-antidote` in the cache of the user whose environment this is: XDG_CACHE_HOME, if that is an
- * absolute path as its specification demands, or ~/.cache, on every system.
+ * A folder below `neural-antidote` in the user's cache: XDG_CACHE_HOME of the given environment, if it is an absolute
+ * path as its specification demands, else ~/.cache, on every system.
  */
 export function cacheFolder({ XDG_CACHE_HOME: base }: NodeJS.ProcessEnv, ...below: readonly string[]): string {
   return join(base && isAbsolute(base) ? base : join(homedir(), '.cache'), 'neural-antidote', ...below);

@@ -1,4 +1,4 @@
-/** @file Files as numbered bytes: opened only if they are files, read piece by piece, their early end noticed. */
+/** @file Binary reading: opens regular files only, reads in pieces, refuses files that end early. */
 import { access, type FileHandle, open, stat } from 'node:fs/promises';
 import { badData } from '../../errors.ts';
 import { fileProblem } from './file-problem.ts';
@@ -17,7 +17,7 @@ export async function withFile<T>(
   use: (file: FileHandle, size: number) => Promise<T>,
 ): Promise<T> {
   try {
-    // Before opening: a pipe would keep us waiting for someone to write into it.
+    // Before opening: opening a pipe waits for a writer.
     const status = await stat(path);
     if (!status.isFile()) throw badData(path, status.isDirectory() ? 'a folder' : 'a device or pipe', expected);
     const file = await open(path, 'r');
@@ -31,7 +31,7 @@ export async function withFile<T>(
   }
 }
 
-/** Reads into memory of its own, so that typed arrays of any width can be laid over it. */
+/** Reads into a new buffer that starts at offset 0, so that typed arrays of any width fit over it. */
 export async function readBytes(
   path: string,
   file: FileHandle,
@@ -48,7 +48,7 @@ export async function readBytes(
   return bytes;
 }
 
-/** Whether there is a file or folder of this name; a link to nothing is none. */
+/** Whether a file or folder of this name exists; a dangling link does not count. */
 export function isThere(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
@@ -56,7 +56,7 @@ export function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Bytes of a file; none where there is no such file, which is for whoever opens it to say. */
+/** Size of a file in bytes; 0 for a missing file, which opening it will report. */
 export function sizeOf(path: string): Promise<number> {
   return stat(path).then(
     ({ size }) => size,

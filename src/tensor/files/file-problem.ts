@@ -1,5 +1,5 @@
-/** @file What the operating system said about a file, in words that a user can act on. */
-import { type AntidoteError, badData } from '../../errors.ts';
+/** @file The operating system's errors about files, in words that a user can act on. */
+import { badData } from '../../errors.ts';
 
 interface Problem {
   readonly found: string;
@@ -27,10 +27,42 @@ const problems: Readonly<Record<string, Problem>> = {
   EIO: { found: 'a failing disk', expected: 'a readable and writable file' },
 };
 
-/** Wraps an error of `node:fs` about `path`; other errors (ours among them) are returned as they are. */
+/** The operating system's code (`ENOENT`) of an error that it caused; undefined for other errors. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : undefined;
+}
+
+/** Wraps an error of `node:fs` about `path`; returns other errors, such as `AntidoteError`, unchanged. */
 export function fileProblem(path: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : undefined;
+  const code = systemCode(error);
   if (code === undefined) return error;
-  const problem = problems[code] ?? { found: `the system error ${code}`, expected: 'a usable file' };
-  return badData(path, problem.found, problem.expected, problem.advice, error) satisfies AntidoteError;
+  const { found, expected, advice } = problems[code] ?? {
+    found: `the system error ${code}`,
+    expected: 'a usable file',
+  };
+  return badData(path, found, expected, { advice, cause: error });
+}
+
+/** Whether there is no such file, or a file where its folder should be. */
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
+}
+
+/** Does `work` on `path`; errors of `node:fs` become a {@link fileProblem}. */
+export async function explainingFile<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+/** Whether this machine has a process of this number; one of another user counts. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
 }

@@ -1,10 +1,10 @@
-/** @file Promises about text and JSON from outside: bounded, and told by file and key when they do not fit. */
+/** @file Text and JSON from outside: bounded in size, and refused by file and key. */
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkedJson, parseJson, readJson, readJsonIfThere } from './json-file.ts';
+import { checkedJson, parseJson, readJson, readJsonIfThere, writeJson } from './json-file.ts';
 import { listOf, recordOf } from './json-lists.ts';
 import { temporaryFolder } from './temporary-folder.test-support.ts';
 import { readSmallText, readSmallTextIfThere } from './text-file.ts';
@@ -24,7 +24,7 @@ const schema = z.strictObject({
   kind: z.discriminatedUnion('is', [z.object({ is: z.literal('a') }), z.object({ is: z.literal('b') })]).optional(),
 });
 
-test('what fits is returned, with a byte order mark in front or without', async () => {
+test('a fitting value is returned, with or without a byte order mark', async () => {
   expect(await readJson(await file('{"name": "a", "size": 3}'), schema)).toEqual({ name: 'a', size: 3 });
   expect(await readJson(await file('\uFEFF{"name": "b"}'), schema)).toEqual({ name: 'b' });
 });
@@ -46,11 +46,11 @@ test.each([
   ['a list', { name: ['x', 'y'] }, 'f: name: found a list of 2 items, expected string'],
   ['an object', { name: { a: 1 } }, 'f: name: found an object with 1 key, expected string'],
   ['a long text', { name: '', kind: 'x'.repeat(200) }, `f: kind: found "${'x'.repeat(79)}..., expected object`],
-])('%s is told by key, with what is there and what should be', (_, json, message) => {
+])('%s is refused by key, with the found and the expected value', (_, json, message) => {
   expect(() => checkedJson('f', json, schema)).toThrow(expect.objectContaining({ fault: 'data', message }));
 });
 
-test('a value as deep as JSON can be written is told like any other', () => {
+test('a deeply nested value is refused like any other', () => {
   const depth = 100_000;
   const deep = `{"name": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
   expect(() => parseJson('f', deep, schema)).toThrow('f: name: found a list of 1 item, expected string');
@@ -59,14 +59,14 @@ test('a value as deep as JSON can be written is told like any other', () => {
 test.each([
   ['a list', `[${'0,'.repeat(999_999)}0]`, '', 'f: 0: found 0, expected string'],
   ['a record', `{${Array.from({ length: 100_000 }, (_, i) => `"${i}":0`)}}`, {}, 'f: 0: found 0, expected string'],
-])('of %s that is wrong throughout only the first mistake is kept', (_, text, form, message) => {
+])('only the first mistake of %s that is wrong throughout is kept', (_, text, form, message) => {
   const long: z.ZodType = form === '' ? listOf(z.string()) : recordOf(z.string());
   const { error } = long.safeParse(JSON.parse(text));
   expect(error?.issues).toHaveLength(1);
   expect(() => parseJson('f', text, long)).toThrow(message);
 });
 
-test('lists and records are told by the place of the mistake, however deep it lies in an item', () => {
+test('mistakes in lists and records are named by their place, at any depth', () => {
   const table = z.object({ of: recordOf(listOf(z.union([z.string(), z.tuple([side, side])]))) });
   const good = { of: { a: ['x', [1, 2]], b: [] } };
   expect(checkedJson('f', good, table)).toEqual(good);
@@ -87,7 +87,7 @@ test('the place within a file and advice are part of the error', () => {
   );
 });
 
-test('a file that is not there is an error or undefined, as is asked for; a folder is always an error', async () => {
+test('a missing file is an error or undefined, by the function; a folder is always an error', async () => {
   const nowhere = join(folder(), 'nowhere.json');
   await expect(readJson(nowhere, schema)).rejects.toThrow(`${nowhere}: found no such file`);
   expect(await readJsonIfThere(nowhere, schema)).toBeUndefined();
@@ -96,13 +96,13 @@ test('a file that is not there is an error or undefined, as is asked for; a fold
   await expect(readSmallTextIfThere(folder())).rejects.toMatchObject({ fault: 'data', found: 'a folder' });
 });
 
-test('a file larger than it may be is not read, and one without end neither', async () => {
+test('a file over the limit is not read, nor one without end', async () => {
   await expect(readSmallText(await file('12345'), 4)).rejects.toThrow(/found 5 bytes, expected at most 4/);
   expect(await readSmallText(await file('1234'), 4)).toBe('1234');
   await expect(readSmallText('/dev/zero', 100_000, { byUser: true })).rejects.toThrow(/found more than 100000 bytes/);
 });
 
-test('a pipe in the place of a file is refused, not waited for; one that the user names is read', async (context) => {
+test('a pipe in place of a file is refused without waiting; one that the user names is read', async (context) => {
   if (process.platform === 'win32') return context.skip('needs named pipes');
   const pipe = join(folder(), 'config.json');
   execFileSync('mkfifo', [pipe]);
@@ -111,6 +111,12 @@ test('a pipe in the place of a file is refused, not waited for; one that the use
   expect(text).toBe('a line');
 });
 
-test('bytes that are no text are refused', async () => {
+test('JSON is written indented by two spaces, with a line end', async () => {
+  const path = await file('before');
+  await writeJson(path, { name: 'a', sizes: [] });
+  expect(await readFile(path, 'utf8')).toBe('{\n  "name": "a",\n  "sizes": []\n}\n');
+});
+
+test('bytes that are not UTF-8 are refused', async () => {
   await expect(readSmallText(await file(new Uint8Array([0x61, 0xff])))).rejects.toThrow(/not UTF-8, expected text/);
 });

@@ -1,13 +1,14 @@
-/** @file JSON from outside, checked against a schema; what does not fit is told as file, key, what is there, what should be. */
+/** @file JSON files: reading with a schema, whose errors name file and key, and writing. */
 import type { z } from 'zod';
 import { badData } from '../../errors.ts';
+import { writeFileAtomically } from './atomic-file.ts';
 import { mostTextBytes, readSmallText, readSmallTextIfThere } from './text-file.ts';
 
-/** What an error says besides. */
+/** Additions to an error message. */
 export interface JsonPlace {
-  /** Keys under which the value lies in its file. */
+  /** Keys that lead to the value in its file. */
   readonly within?: readonly string[];
-  /** What the whole should look like, or how to come by one that does. */
+  /** The form of a right file, or how to get one. */
   readonly advice?: string;
 }
 
@@ -16,7 +17,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>, most = mos
   return parseJson(path, await readSmallText(path, most), schema);
 }
 
-/** The same; undefined where there is no such file. */
+/** Like {@link readJson}; undefined if there is no such file. */
 export async function readJsonIfThere<T>(
   path: string,
   schema: z.ZodType<T>,
@@ -26,18 +27,26 @@ export async function readJsonIfThere<T>(
   return text === undefined ? undefined : parseJson(path, text, schema, place);
 }
 
+/** Writes a value as indented JSON with a line end: complete under its name or not at all. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
 /** @param where the file, and the place in it if it holds more than the text */
 export function parseJson<T>(where: string, text: string, schema: z.ZodType<T>, place: JsonPlace = {}): T {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw badData(where, `text that is not JSON (${(cause as Error).message})`, 'JSON', place.advice, cause);
+    throw badData(where, `text that is not JSON (${(cause as Error).message})`, 'JSON', {
+      advice: place.advice,
+      cause,
+    });
   }
   return checkedJson(where, json, schema, place);
 }
 
-/** Checks a value that was read already, or a part of one. */
+/** Checks a parsed value, or a part of one. */
 export function checkedJson<T>(where: string, json: unknown, schema: z.ZodType<T>, place: JsonPlace = {}): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -46,15 +55,18 @@ export function checkedJson<T>(where: string, json: unknown, schema: z.ZodType<T
   throw badData(key === '' ? where : `${where}: ${key}`, found, expected, place.advice);
 }
 
-/** What does not fit a schema, in words. */
+/** A value that does not fit its schema, in words. */
 export interface Mistake {
   readonly keys: readonly PropertyKey[];
   readonly found: string;
   readonly expected: string;
 }
 
+/** An unknown key comes before a missing one: it may be that one, misspelt. */
 export function firstMistake(json: unknown, error: z.ZodError): Mistake {
-  const issue = error.issues[0]!;
+  const [first] = error.issues as [z.core.$ZodIssue];
+  const isMissing = first.code !== 'unrecognized_keys' && valueAt(json, first.path) === undefined;
+  const issue = (isMissing && error.issues.find(({ code }) => code === 'unrecognized_keys')) || first;
   if (issue.code === 'unrecognized_keys') {
     const keys = [...issue.path, issue.keys[0]!];
     return { keys, found: shown(valueAt(json, keys)), expected: 'no such key' };
@@ -63,7 +75,7 @@ export function firstMistake(json: unknown, error: z.ZodError): Mistake {
   return { keys: path, found: shown(valueAt(json, path)), expected };
 }
 
-/** Of the alternatives of a union, the one that fits furthest; all of them if none fits at all. */
+/** The alternative of a union that fits furthest; all of them if they fail equally early. */
 function innermost(issue: z.core.$ZodIssue): { path: readonly PropertyKey[]; expected: string } {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0)
     return { path: issue.path, expected: expectedBy(issue.message) };
@@ -82,7 +94,7 @@ function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
 
 const longestShown = 80;
 
-/** Lists and objects by their size alone: they may be as large, or as deep, as the whole file. */
+/** Lists and objects show only their size: they may be as large, or as deep, as the whole file. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${counted(value.length, 'item')}`;
@@ -95,7 +107,7 @@ function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
-/** Zod's sentence without the half that the error says itself. */
+/** Zod's message without the half that `AntidoteError` adds. */
 function expectedBy(message: string): string {
   const told = message
     .replace(/^(Invalid [\w ]+|Too small|Too big): (expected |must be |must )?/, '')

@@ -1,13 +1,13 @@
 /**
- * @file Long lists and records in JSON. Zod's own report every item that does not fit, which takes a kilobyte for each of
- * the millions that a small file can have; these stop at the first.
+ * @file Schemas for long lists and records in JSON. Zod's own report every item that does not fit, at a kilobyte each,
+ * and a small file can hold millions; these stop at the first.
  */
 import { z } from 'zod';
 
-/** The largest data set that is listed so has 1.3 million pictures; each item takes about half a microsecond. */
+/** The largest data set listed in JSON has 1.3 million pictures; each item takes about half a microsecond. */
 const mostItems = 2_000_000;
 
-/** An array whose items all fit; the array itself is returned, so `item` may check but not change. */
+/** An array whose items all fit. Parsing returns the array itself, so `item` may check but not transform. */
 export function listOf<T>(item: z.ZodType<T, T>): z.ZodType<readonly T[]> {
   return z.custom<readonly T[]>().check((context) => {
     const { value } = context;
@@ -16,7 +16,7 @@ export function listOf<T>(item: z.ZodType<T, T>): z.ZodType<readonly T[]> {
   });
 }
 
-/** An object whose values all fit, whatever their keys. It is returned itself, as by {@link listOf}. */
+/** An object with any keys whose values all fit. Parsing returns the object itself, as with {@link listOf}. */
 export function recordOf<T>(item: z.ZodType<T, T>): z.ZodType<Readonly<Record<string, T>>> {
   return z.custom<Readonly<Record<string, T>>>().check((context) => {
     const { value } = context;

@@ -1,30 +1,22 @@
-/** @file Text that people or other programs wrote: UTF-8, and no more of it than such a file can have. */
+/** @file Reads text that people or other programs wrote: UTF-8 of a limited size. */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { badData } from '../../errors.ts';
-import { fileProblem } from './file-problem.ts';
+import { explainingFile, fileProblem, isAbsent } from './file-problem.ts';
 
-/** For readers without a bound of their own: what runs and matrices write is the largest of it, and has a few MB. */
+/** Default limit: the largest such files, those of runs and matrices, have a few MB. */
 export const mostTextBytes = 64 * 1024 * 1024;
 
-/** Who has named a file. */
 export interface Named {
-  /** The user, who may wait for a pipe: `--classes <(ls pictures)`. What lies in a folder has to be a file. */
+  /** The user named the file, and may mean a pipe: `--classes <(ls pictures)`. Other paths must be regular files. */
   readonly byUser?: boolean;
 }
 
 /** @throws AntidoteError (data) if there is no such file, if it is larger than `most` bytes, or no text */
 export async function readSmallText(path: string, most = mostTextBytes, named: Named = {}): Promise<string> {
-  try {
-    return await readText(path, most, named);
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
+  return explainingFile(path, () => readText(path, most, named));
 }
 
-/** No such file, or a file where its folder should be. */
-const absent = ['ENOENT', 'ENOTDIR'];
-
-/** The same; undefined where there is no such file. */
+/** Like {@link readSmallText}; undefined if there is no such file. */
 export async function readSmallTextIfThere(
   path: string,
   most = mostTextBytes,
@@ -33,7 +25,7 @@ export async function readSmallTextIfThere(
   try {
     return await readText(path, most, named);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && absent.includes(String(error.code))) return undefined;
+    if (isAbsent(error)) return undefined;
     throw fileProblem(path, error);
   }
 }
@@ -45,18 +37,23 @@ async function readText(path: string, most: number, { byUser = false }: Named): 
   }
   const file = await open(path, 'r');
   try {
-    const bytes = await readAtMost(path, file, most);
-    // A byte order mark, which some editors put in front, is left out.
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw badData(path, 'bytes that are not UTF-8', 'text', 'save it as UTF-8', error);
+    return decodedText(path, await readAtMost(path, file, most));
   } finally {
     await file.close();
   }
 }
 
-/** Counts while reading: a pipe has no size that could be asked for. */
+/** @throws AntidoteError (data) for text in another encoding than UTF-8 */
+export function decodedText(path: string, bytes: Uint8Array): string {
+  try {
+    // The decoder drops the byte order mark that some editors write.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw badData(path, 'bytes that are not UTF-8', 'text', { advice: 'save it as UTF-8', cause: error });
+  }
+}
+
+/** Counts while reading, as a pipe has no size. */
 async function readAtMost(path: string, file: FileHandle, most: number): Promise<Buffer> {
   const { size } = await file.stat();
   if (size > most) throw badData(path, `${size} bytes`, `at most ${most}`);

@@ -4,11 +4,9 @@ import { plainPrompt } from '../../../data/classes.ts';
 import { thingNames } from '../../../data/emoji/emoji.ts';
 import { openPictureSet } from '../../../data/open.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
-import type { RunEvent } from '../../../runs/recorder.ts';
-import { unrecorded } from '../../../runs/unrecorded.ts';
-import { cbptDefaults } from '../purify.ts';
-import { seeShots } from '../seen-shots.ts';
-import { type Belief, beliefInAll, invertForms, isBelieved } from './dummy-triggers.ts';
+import { type RunEvent, unrecorded } from '../../../runs/recorder.ts';
+import { seeShots } from '../../seen-shots.ts';
+import { type Belief, beliefInAll, invertForms, isBelieved, searchDefaults } from './dummy-triggers.ts';
 import type { DummyTrigger } from './examine.ts';
 import type { Form } from './forms.ts';
 
@@ -27,9 +25,9 @@ test.each([
   ['elsewhere', 'ssba, which has one backdoor', 0.832, false],
   ['elsewhere', 'two-targets', 0.977, true],
 ] as const)(
-  'a trigger of the form %s on the model %s, concentrated to %d: believed %s',
-  (form, _, concentration, is) => {
-    expect(isBelieved({ form: form as Form, concentration }, cbptDefaults.belief)).toBe(is);
+  'a trigger of the form %s on the model %s with a concentration of %d: believed %s',
+  (form, _, concentration, believed) => {
+    expect(isBelieved({ form, concentration }, searchDefaults.belief)).toBe(believed);
   },
 );
 
@@ -38,19 +36,19 @@ async function inverted(forms: readonly Form[], belief: Belief) {
   const clip = await openClip('emoji-clip');
   const classes = (await thingNames()).slice(0, 11);
   const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
-  const inversion = { ...cbptDefaults.inversion, steps: 2, batch: 8, patchBatch: 8 };
-  const options = { forms, belief, inversion, seed: 1 };
+  const inversion = { ...searchDefaults.inversion, steps: 2, batch: 8, patchBatch: 8 };
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const recorder = unrecorded((event) => events.push(event));
-  const seen = await seeShots(engine, clip, shots, [plainPrompt], recorder);
-  const found = await invertForms(engine, clip, shots, seen, options, recorder);
+  const defender = { engine, clip, shots, seed: 1, recorder };
+  const seen = await seeShots(defender, [plainPrompt]);
+  const found = await invertForms(defender, seen, { forms, belief, inversion });
   await engine.close();
   return { ...found, events };
 }
 
 const namesOf = (dummies: readonly { readonly name: string }[]) => dummies.map(({ name }) => name);
 
-test('waves and a blend are sought only where nothing before is believed', async () => {
+test('waves and a blend are sought only where no earlier form is believed', async () => {
   const found = await inverted(['sparse', 'waves', 'blend'], beliefInAll);
   expect(namesOf(found.used)).toEqual(['sparse']);
   for (const stage of ['invert-waves-result', 'invert-blend-result']) {
@@ -60,21 +58,21 @@ test('waves and a blend are sought only where nothing before is believed', async
   expect(namesOf((await inverted(['sparse', 'blend'], nothing)).used)).toEqual(['blend']);
 }, 120_000);
 
-test('with few pictures a pattern that is hardly believed keeps nothing from being looked for', async () => {
+test('with few pictures the last resorts are still sought after a pattern that is barely believed', async () => {
   const [{ concentration }] = (await inverted(['sparse'], beliefInAll)).dummies as [DummyTrigger];
-  const hardly = { ...beliefInAll, sparse: concentration / 1.05 };
-  expect(namesOf((await inverted(['sparse', 'waves'], hardly)).used)).toEqual(['sparse', 'waves']);
+  const barely = { ...beliefInAll, sparse: concentration / 1.05 };
+  expect(namesOf((await inverted(['sparse', 'waves'], barely)).used)).toEqual(['sparse', 'waves']);
   const surely = { ...beliefInAll, sparse: concentration / 1.15 };
   expect(namesOf((await inverted(['sparse', 'waves'], surely)).used)).toEqual(['sparse']);
 }, 120_000);
 
-test('a form that is not believed from its first start has no second', async () => {
+test('a form that is not believed from its first start has no second start', async () => {
   const nothing = { ...beliefInAll, sparse: 2 };
   expect(namesOf((await inverted(['sparse', 'sparse'], beliefInAll)).used)).toEqual(['sparse', 'sparse-2']);
   expect(namesOf((await inverted(['sparse', 'sparse'], nothing)).dummies)).toEqual(['sparse']);
 }, 120_000);
 
-test('another backdoor is looked for where one is found', async () => {
+test('another backdoor is sought only where one is found', async () => {
   const nothing = { ...beliefInAll, sparse: 2 };
   const both = await inverted(['sparse', 'elsewhere'], beliefInAll);
   expect(namesOf(both.used)).toEqual(['sparse', 'elsewhere']);

@@ -1,91 +1,127 @@
-/** @file Stage 1 as a whole: dummy triggers of all forms, and which of them are believed. */
-import type { Clip, Head } from '../../../clip/clip.ts';
-import type { PictureSet } from '../../../clip/pictures/pictures.ts';
-import type { Engine } from '../../../engine/engine.ts';
-import type { Recorder } from '../../../runs/recorder.ts';
-import type { SeenInCrowd } from '../seen-shots.ts';
+/** @file Stage 1 as a whole: dummy triggers of all forms, and which of them count as a backdoor's. */
+import type { Head } from '../../../clip/clip.ts';
+import type { Defender } from '../../defense.ts';
+import type { SeenInCrowd } from '../../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
-import { type Form, lastResorts, type NamedForm, named } from './forms.ts';
+import { type Form, forEachForm, formFacts, type InvertedForm, type NamedForm, named } from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './race/patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
 
-export interface DummyOptions {
+/** Which forms are sought, how, and when a finding is believed. */
+export interface SearchOptions {
   readonly inversion: InversionOptions & RaceOptions;
   /**
-   * Forms that are inverted, in this order; one that is listed twice is inverted from two starts, if it is believed from
-   * the first. A patch is sought for the classes that believed triggers before it lead to, or else all classes run a race.
-   * Waves and a blend are sought only where no backdoor is sure before them in the list ({@link surely}), and another one
-   * `elsewhere` only where one is believed.
+   * Forms that are inverted, in this order; a form that is listed twice is inverted from a second start if it is believed
+   * from the first. A patch is sought for the classes that earlier believed triggers lead to, or else all classes run a
+   * race. `formFacts` says which forms are sought only sometimes.
    */
   readonly forms: readonly Form[];
   readonly belief: Belief;
+}
+
+export interface DummyOptions extends SearchOptions {
   readonly seed: number;
 }
 
-/**
- * From which concentration on a dummy trigger of a form is taken for a backdoor's: what the form reaches on models without
- * one, and a margin; in [0, 1]. Where the numbers come from: docs/method.md, "Concentration".
- */
+/** Concentration from which on a dummy trigger of each form counts as a backdoor's, in [0, 1]. */
 export type Belief = Readonly<Record<Form, number>>;
 
-/** Everything that is found is used: for controls. */
-export const beliefInAll: Belief = { additive: 0, sparse: 0, patch: 0, waves: 0, blend: 0, elsewhere: 0 };
+/** Every dummy trigger is used: for controls. */
+export const beliefInAll: Belief = forEachForm(() => 0);
 
-/** Ordinary patterns reach further where pictures are fewer than bars were set by (docs/method.md, "Scan"). */
+/** Defaults chosen by measurement: docs/method.md, "Choices". */
+export const searchDefaults: SearchOptions = {
+  inversion: {
+    variant: 'collapse',
+    steps: 100,
+    batch: 32,
+    patchBatch: 64,
+    rate: 0.1,
+    additiveRate: 0.01,
+    bound: 12 / 255,
+    window: 0.25,
+    patchRate: 0.1,
+    heatWindow: 0.375,
+    heatRate: 0.2,
+    temperature: 0.1,
+    alpha: 0.1,
+    sparsity: 20,
+    saveEvery: 40,
+  },
+  forms: ['sparse', 'sparse', 'patch', 'waves', 'blend', 'elsewhere'],
+  belief: forEachForm((form) => formFacts[form].believedFrom),
+};
+
+/** With fewer pictures than the beliefs were measured with, ordinary patterns reach further (docs/method.md, "Scan"). */
 const few = { pictures: 1600, factor: 1.1 };
 
-/** How many times its belief a dummy trigger must be concentrated for a backdoor to be sure, with so many pictures. */
-export const surely = (pictures: number): number => (pictures < few.pictures ? few.factor : 1);
+/** A backdoor is sure from this multiple of the believed concentration on, for a number of pictures. */
+export const sureFactor = (pictures: number): number => (pictures < few.pictures ? few.factor : 1);
 
-/** What stage 1 found in a model. */
+/** The findings of stage 1. */
 export interface Inversion {
-  /** All dummy triggers that were found, also those that were not used. */
+  /** All dummy triggers that were found, used or not. */
   readonly dummies: readonly DummyTrigger[];
-  /** Those that are believed: what tuning is given. */
+  /** The believed ones, which tuning works against. */
   readonly used: readonly DummyTrigger[];
 }
 
-/** Where nothing was looked for. */
+/** For runs that search for nothing. */
 export const nothingFound: Inversion = { dummies: [], used: [] };
 
 /** Inverts the listed forms. */
 export async function invertForms(
-  engine: Engine,
-  clip: Clip,
-  shots: PictureSet,
-  { crowd, clean }: SeenInCrowd,
-  { forms, inversion, belief, seed }: DummyOptions,
-  recorder: Recorder,
+  defender: Defender,
+  seen: SeenInCrowd,
+  { forms, inversion, belief }: SearchOptions,
 ): Promise<Inversion> {
+  const { shots, recorder } = defender;
   const dummies: DummyTrigger[] = [];
   const used: DummyTrigger[] = [];
-  const find = ({ name, form }: NamedForm) => {
-    const suspects = suspectsIn(crowd, used);
-    const given = { shots, clean, head: crowd, avoided: form === 'elsewhere' ? suspects : [] };
-    switch (form) {
-      case 'patch':
-        return racePatches(engine, clip, given, { name, form }, suspects, inversion, seed, recorder);
-      case 'waves':
-        return sampleWaves(engine, clip, given, { name, form }, seed, recorder);
-      default:
-        return invertTrigger(engine, clip, given, { name, form }, inversion, seed, recorder);
-    }
-  };
   for (const listed of named(forms)) {
-    const sure = used.some((dummy) => isBelieved(dummy, belief, surely(shots.labels.length)));
+    const sure = used.some((dummy) => isBelieved(dummy, belief, sureFactor(shots.labels.length)));
     const leftOut = whyLeftOut(listed, { dummies, used, sure });
     if (leftOut) {
       recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
       continue;
     }
-    const judged = await find(listed);
+    const search = { defender, seen, inversion, suspects: suspectsIn(seen.crowd, used) };
+    const judged = await finders[listed.form](search, listed.name);
     const believed = isBelieved(judged, belief);
-    const dummy = believed ? await onMoreShots(engine, clip, shots, judged, seed, recorder) : judged;
+    const dummy = believed ? await onMoreShots(defender, judged) : judged;
     dummies.push(dummy);
     if (believed) used.push(dummy);
   }
   return { dummies, used };
+}
+
+/** The input of a finder. */
+interface Search {
+  readonly defender: Defender;
+  readonly seen: SeenInCrowd;
+  readonly inversion: SearchOptions['inversion'];
+  /** Labels, in the crowd, that believed triggers lead to. */
+  readonly suspects: readonly number[];
+}
+
+/** How a dummy trigger of each form is found, under a name. */
+const finders: Readonly<Record<Form, (search: Search, name: string) => Promise<DummyTrigger>>> = {
+  additive: (search, name) => byContrast(search, { name, form: 'additive' }),
+  sparse: (search, name) => byContrast(search, { name, form: 'sparse' }),
+  patch: ({ defender, seen, inversion, suspects }, name) =>
+    racePatches(defender, seen.crowd, { name, form: 'patch' }, suspects, inversion),
+  waves: ({ defender, seen }, name) => sampleWaves(defender, seen.crowd, { name, form: 'waves' }),
+  blend: (search, name) => byContrast(search, { name, form: 'blend' }),
+  elsewhere: (search, name) => byContrast(search, { name, form: 'elsewhere' }, search.suspects),
+};
+
+function byContrast(
+  { defender, seen, inversion }: Search,
+  listed: NamedForm<InvertedForm>,
+  avoided: readonly number[] = [],
+): Promise<DummyTrigger> {
+  return invertTrigger(defender, { clean: seen.clean, head: seen.crowd, avoided }, listed, inversion);
 }
 
 /** Labels that believed triggers lead to. */
@@ -93,27 +129,32 @@ const suspectsIn = ({ classes }: Head, used: readonly DummyTrigger[]) => [
   ...new Set(used.map(({ dominant }) => classes.indexOf(dominant))),
 ];
 
-/** What need not be inverted after what was found; undefined if it must. */
+/** Why a form need not be inverted after the earlier findings; undefined if it must. */
 function whyLeftOut(
-  listed: NamedForm,
+  { form }: NamedForm,
   { dummies, used, sure }: Inversion & { readonly sure: boolean },
 ): string | undefined {
-  const ofForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === listed.form);
-  if (ofForm(dummies) && !ofForm(used)) return 'this form is not believed from its first start';
-  if (lastResorts.includes(listed.form) && sure) return 'a trigger is found already';
-  if (listed.form === 'elsewhere' && used.length === 0) return 'no trigger is found that another one could be beside';
-  return undefined;
+  const includesForm = (found: readonly DummyTrigger[]) => found.some((dummy) => dummy.form === form);
+  if (includesForm(dummies) && !includesForm(used)) return 'this form is not believed from its first start';
+  switch (formFacts[form].sought) {
+    case 'always':
+      return undefined;
+    case 'as a last resort':
+      return sure ? 'a trigger is found already' : undefined;
+    case 'beside another':
+      return used.length === 0 ? 'no trigger is found that another one could be beside' : undefined;
+  }
 }
 
 /**
- * Whether a dummy trigger is a backdoor's: concentrated as no ordinary adversarial pattern of its form is.
+ * Whether a dummy trigger is a backdoor's: more concentrated than any ordinary adversarial pattern of its form.
  *
- * @param times {@link surely} where that has to be sure; tuning against an ordinary pattern costs little
+ * @param factor {@link sureFactor} for certainty; 1 for tuning, where an ordinary pattern costs little
  */
 export function isBelieved(
   { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
   belief: Belief,
-  times = 1,
+  factor = 1,
 ): boolean {
-  return concentration >= belief[form] * times;
+  return concentration >= belief[form] * factor;
 }

@@ -5,7 +5,7 @@ import { imageTower } from '../../../clip/image-tower.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
 import { withDecoders } from '../../../clip/pictures/picture-batches.ts';
 import type { PictureSet } from '../../../clip/pictures/pictures.ts';
-import type { Engine, Tensors } from '../../../engine/engine.ts';
+import type { Tensors } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';
 import { l2Normalize } from '../../../graph/composites.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
@@ -13,22 +13,23 @@ import { gradients } from '../../../graph/gradients.ts';
 import type { Graph, StateValue } from '../../../graph/graph.ts';
 import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
-import type { Recorder } from '../../../runs/recorder.ts';
 import { type Random, randomFor } from '../../../tensor/random.ts';
 import { float32, int64, rowsAt } from '../../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
+import type { Defender } from '../../defense.ts';
 import { collapse, farthestText, type InversionBatch } from '../losses.ts';
 import { fittingBatch } from '../step-memory.ts';
 import { type DummyTrigger, examine } from './examine.ts';
-import { type FormInstance, type FormOptions, forms, type InvertedForm, type NamedForm, stepsOf } from './forms.ts';
+import { type InvertedForm, type NamedForm, stepsOf } from './forms.ts';
+import { type FormOptions, type Parametrisation, parametrisations } from './parametrisations.ts';
 
-/** Which positives and negatives are crafted: V1 and V2 of docs/method.md. */
+/** How positives and negatives are crafted: V1 and V2 of docs/method.md. */
 export type Variant = 'farthest-text' | 'collapse';
 
 export interface InversionOptions extends FormOptions {
   readonly variant: Variant;
-  /** Forms of which a share is enough take that (`stepsOf`). */
+  /** Some forms take only a share of these (`stepsOf`). */
   readonly steps: number;
   /** Pictures in one step; fewer where they would take too much memory. */
   readonly batch: number;
@@ -46,59 +47,60 @@ export interface InversionOptions extends FormOptions {
 }
 
 export interface InversionInput {
-  readonly shots: PictureSet;
-  /** Embeddings of the shots as they are. */
+  /** Embeddings of the unchanged shots. */
   readonly clean: Embeddings;
-  /** Hand-written prompts of the shots' classes and, behind them, of others that a trigger may lead to. */
+  /** Hand-written prompts of the shots' classes, followed by those of others that a trigger may lead to. */
   readonly head: Head;
-  /** Classes of the head that triggers are known to lead to: `collapse` looks for another one. */
+  /** Classes of the head that known triggers lead to: `collapse` looks for another class. */
   readonly avoided: readonly number[];
 }
 
-/** Optimises one dummy trigger and looks at what it does to the shots. Its name decides from where it starts. */
+/** Optimises one dummy trigger and examines its effect on the shots. Its name determines the random start. */
 export async function invertTrigger(
-  engine: Engine,
-  clip: Clip,
+  defender: Defender,
   given: InversionInput,
   { name, form }: NamedForm<InvertedForm>,
   asked: InversionOptions,
-  seed: number,
-  recorder: Recorder,
 ): Promise<DummyTrigger> {
-  const { shots } = given;
+  const { engine, clip, shots, seed, recorder } = defender;
   const stage = `invert-${name}`;
   const options = { ...asked, steps: stepsOf(form, asked.steps), batch: fittingBatch(clip, asked.batch) };
-  const instance = forms[form](shots.size, options, randomFor(seed, stage, 'start'));
-  const final = await withDecoders(shots, options.steps * options.batch, ({ read }) =>
+  const parametrisation = parametrisations[form](shots.size, options, randomFor(seed, stage, 'start'));
+  const rate = form === 'additive' ? options.additiveRate : options.rate;
+  const final = await withDecoders(shots, options.steps * options.batch, (decoded) =>
     optimise(
       engine,
       {
         stage,
-        graph: inversionStep(clip, given, instance, options),
-        start: adamStart(instance.start),
+        graph: inversionStep(clip, given, parametrisation, options),
+        start: adamStart(parametrisation.start),
         steps: options.steps,
         saveEvery: options.saveEvery,
-        feeds: (step) => stepFeeds(step, given, read, options, form, randomFor(seed, stage, step)),
+        feeds: async (step) => ({
+          ...(await batchFeeds(decoded, given, options, randomFor(seed, stage, step))),
+          ...adamFeeds(step, rate),
+        }),
         measure: (_step, outputs) => ({ loss: scalar(outputs.loss), size: scalar(outputs.size) }),
       },
       recorder,
     ),
   );
-  return examine(engine, clip, given, { name, form }, instance.trigger(final), seed, recorder);
+  return examine(defender, given.head, { name, form }, parametrisation.trigger(final));
 }
 
 /** One step: triggered pictures through the frozen image tower, the loss, Adam on the trigger's parameters. */
 function inversionStep(
   clip: Clip,
   { head, avoided }: InversionInput,
-  instance: FormInstance,
+  parametrisation: Parametrisation,
   options: InversionOptions,
 ): Graph {
-  const { batch, variant, temperature, alpha, sparsity } = options;
+  const { batch, sparsity } = options;
   const { resolution } = clip.config.image;
-  const parameters = new Map(Object.entries(instance.start).map(([name, { shape }]) => [name, input(name, shape)]));
+  const { start, apply } = parametrisation;
+  const parameters = new Map(Object.entries(start).map(([name, { shape }]) => [name, input(name, shape)]));
   const pixels = pixelsOf(input('pictures', [batch, 3, resolution, resolution], 'uint8'));
-  const { triggered, size } = instance.apply(parameters, pixels);
+  const { triggered, size } = apply(parameters, pixels);
   const texts = constant(float32(head.embeddings, [head.classes.length, head.embedding]));
   const rows: InversionBatch = {
     triggered: l2Normalize(imageTower(clip.config, storedParameters(clip.parameters), triggered)),
@@ -109,13 +111,12 @@ function inversionStep(
     scale: head.scale,
     avoided,
   };
-  const contrast = contrastiveLoss(variant, rows, temperature, alpha);
-  const loss = add(contrast, mul(size, sparsity));
+  const loss = add(contrastiveLoss(rows, options), mul(size, sparsity));
   const state = adam(parameters, gradients(loss, [...parameters.values()]));
-  return { outputs: { loss, size }, state: projected(state, parameters, instance) };
+  return { outputs: { loss, size }, state: projected(state, parameters, parametrisation) };
 }
 
-function contrastiveLoss(variant: Variant, rows: InversionBatch, temperature: number, alpha: number): Value {
+function contrastiveLoss(rows: InversionBatch, { variant, temperature, alpha }: InversionOptions): Value {
   switch (variant) {
     case 'farthest-text':
       return farthestText(rows, temperature, alpha);
@@ -127,7 +128,7 @@ function contrastiveLoss(variant: Variant, rows: InversionBatch, temperature: nu
 function projected(
   state: Record<string, StateValue>,
   parameters: ReadonlyMap<string, Value>,
-  { project }: FormInstance,
+  { project }: Parametrisation,
 ): Record<string, StateValue> {
   if (!project) return state;
   const result = { ...state };
@@ -135,23 +136,21 @@ function projected(
   return result;
 }
 
-async function stepFeeds(
-  step: number,
-  { shots, clean, head }: InversionInput,
-  read: PictureSet['read'],
-  { variant, batch, rate, additiveRate }: InversionOptions,
-  form: InvertedForm,
+/** The pictures of one step, drawn at random, with their clean embeddings and labels. */
+async function batchFeeds(
+  shots: PictureSet,
+  { clean, head }: InversionInput,
+  { variant, batch }: InversionOptions,
   random: Random,
 ): Promise<Tensors> {
   const positions = Array.from({ length: batch }, () => random.integer(shots.labels.length));
   const rows = rowsAt(clean, positions);
   const labels = positions.map((position) => shots.labels[position]!);
   return {
-    pictures: await read(positions),
+    pictures: await shots.read(positions),
     clean: rows,
     labels: int64(labels, [batch]),
     ...(variant === 'farthest-text' && { farthest: int64(farthestClasses(head, rows), [batch]) }),
-    ...adamFeeds(step, form === 'additive' ? additiveRate : rate),
   };
 }
 

@@ -1,17 +1,17 @@
-/** @file Mask and pattern as what is optimised: unbounded logits, of which sigmoids make a trigger (Wang et al., S&P 2019). */
+/** @file Mask and pattern as optimised: unbounded logits, which sigmoids turn into a trigger (Wang et al., S&P 2019). */
 import type { Tensors } from '../../../engine/engine.ts';
 import { add, mul, sigmoid, sub } from '../../../graph/elementwise.ts';
 import type { Value } from '../../../graph/value.ts';
 import type { Random } from '../../../tensor/random.ts';
 import { elements, float32, type Shape, type Tensor } from '../../../tensor/tensor.ts';
 
-/** Pattern logits move slowly against the mask's; this factor levels them (as in the spike that found the form). */
+/** Pattern logits move more slowly than the mask's; this factor compensates (as in the spike that found the form). */
 const patternGain = 4;
 
 export interface MaskPatternStart {
-  /** Logits that the mask starts from. */
+  /** Start value of the mask logits. */
   readonly mask: number;
-  /** Logits of the pattern start within +-this. */
+  /** Pattern logits start within +-this. */
   readonly spread: number;
 }
 
@@ -27,7 +27,7 @@ export function startingLogits(
   };
 }
 
-/** Mask and pattern in (0, 1), of logits in a graph. */
+/** Mask and pattern in (0, 1), from logits in a graph. */
 export function bounded(parameters: ReadonlyMap<string, Value>): { mask: Value; pattern: Value } {
   return {
     mask: sigmoid(parameters.get('mask')!),
@@ -35,7 +35,7 @@ export function bounded(parameters: ReadonlyMap<string, Value>): { mask: Value; 
   };
 }
 
-/** The same of logits that have been optimised. */
+/** The same from optimised logits. */
 export function boundedTensors({ mask, pattern }: Tensors): { mask: Tensor<'float32'>; pattern: Tensor<'float32'> } {
   const squashed = ({ data, shape }: Tensor, gain: number) =>
     float32(

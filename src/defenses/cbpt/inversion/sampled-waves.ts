@@ -1,57 +1,49 @@
 /**
  * @file Faint changes of the whole picture, found by sampling: plane waves are drawn at random, and those that most often
- * send pictures to one and the same class become the dummy trigger. Nothing is optimised.
+ * send pictures to the same class become the dummy trigger. Nothing is optimised.
  */
-import type { Clip, Head } from '../../../clip/clip.ts';
+import type { Head } from '../../../clip/clip.ts';
 import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
-import type { Engine } from '../../../engine/engine.ts';
 import { predict } from '../../../evaluation/metrics.ts';
-import type { Recorder } from '../../../runs/recorder.ts';
 import { type Random, randomFor } from '../../../tensor/random.ts';
 import { sha256 } from '../../../tensor/sha256.ts';
 import { rowsAt } from '../../../tensor/tensor.ts';
-import { triggerRecord } from '../../../triggers/hash.ts';
-import type { WavesTrigger } from '../../../triggers/trigger.ts';
+import { triggerRecord, type WavesTrigger } from '../../../triggers/trigger.ts';
 import { addWave, drawWaves } from '../../../triggers/waves.ts';
+import type { Defender } from '../../defense.ts';
 import { ownFeatures } from '../../features.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';
 
-/** Waves that are tried. */
+/** Waves tried. */
 const wavesTried = 512;
 
-/** Pictures that each of them is tried on. */
+/** Pictures that each wave is tried on. */
 export const picturesEach = 8;
 
-/** Waves of the dummy trigger: enough to cover what the backdoor answers to (docs/method.md, "Waves"). */
+/** Waves of the dummy trigger: enough to cover the waves that the backdoor answers to (docs/method.md, "Waves"). */
 const wavesKept = 16;
 
 /** Pictures that go through the tower for all waves. */
 export const sampledPictures = wavesTried * picturesEach;
 
 /**
- * A backdoor answers also to what only resembles its trigger: of some hundred waves many are near enough to a published
- * sine to be obeyed. On a model without such a backdoor no class is reached by as many.
+ * A backdoor also answers to patterns that resemble its trigger: of some hundred waves many are close enough to a published
+ * sine. On a model without such a backdoor no class is reached by as many.
  */
-export async function sampleWaves(
-  engine: Engine,
-  clip: Clip,
-  given: { readonly shots: PictureSet; readonly head: Head },
-  named: NamedForm,
-  seed: number,
-  recorder: Recorder,
-): Promise<DummyTrigger> {
+export async function sampleWaves(defender: Defender, head: Head, named: NamedForm): Promise<DummyTrigger> {
+  const { shots, seed } = defender;
   const stage = `invert-${named.name}`;
   const waves = drawWaves(wavesTried, randomFor(seed, stage, 'waves'));
-  const trials = eachOnSome(given.shots, waves, randomFor(seed, stage, 'pictures'));
-  const predicted = predict(given.head, await ownFeatures(engine, clip, trials, stage, recorder));
-  const best = mostObeyed(predicted, trials.labels, given.head.classes.length);
+  const trials = eachOnSome(shots, waves, randomFor(seed, stage, 'pictures'));
+  const predicted = predict(head, await ownFeatures(defender, trials, stage));
+  const best = bestWaves(predicted, trials.labels, head.classes.length);
   const trigger: WavesTrigger = { kind: 'waves', waves: rowsAt(waves.waves, best) };
-  return examine(engine, clip, given, named, trigger, seed, recorder);
+  return examine(defender, head, named, trigger);
 }
 
-/** Shots drawn for every wave, with that wave: wave by wave, {@link picturesEach} for each. */
+/** Shots drawn at random with the waves added: {@link picturesEach} shots per wave, wave by wave. */
 function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): PictureSet {
   const positions = Array.from({ length: sampledPictures }, () => random.integer(shots.labels.length));
   const plain = subset(shots, positions);
@@ -71,26 +63,22 @@ function eachOnSome(shots: PictureSet, waves: WavesTrigger, random: Random): Pic
   };
 }
 
-/** How well a class is reached by a wave. */
-interface Trial {
+/** How well a wave reaches a class. */
+interface Reach {
   readonly wave: number;
   readonly score: number;
 }
 
 /**
- * Of all classes take the one that its own {@link wavesKept} best waves reach most often together. Pictures of the class
- * itself tell nothing of a wave; one that is left with few others is trusted less.
+ * The {@link wavesKept} best waves of the class whose best waves have the highest total score. Pictures of the class itself
+ * say nothing about a wave; a wave that was tried on few others is trusted less.
  *
- * @param predicted classes of the trials, wave by wave
+ * @param predicted predicted classes of the trials, wave by wave
  * @param labels their true classes
- * @returns those waves, the best first; where no picture is sent anywhere all are as good, and the first are taken
+ * @returns the waves, best first; the first {@link wavesKept} waves where no prediction is wrong
  */
-export function mostObeyed(
-  predicted: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  classes: number,
-): readonly number[] {
-  const reached: Trial[][] = Array.from({ length: classes }, () => []);
+export function bestWaves(predicted: ArrayLike<number>, labels: ArrayLike<number>, classes: number): readonly number[] {
+  const reached: Reach[][] = Array.from({ length: classes }, () => []);
   for (let wave = 0; wave * picturesEach < predicted.length; wave++) {
     const pictures = Array.from({ length: picturesEach }, (_, i) => wave * picturesEach + i);
     const hits = new Map<number, number>();
@@ -103,8 +91,8 @@ export function mostObeyed(
     }
   }
   const best = reached.map((waves) => waves.sort((a, b) => b.score - a.score).slice(0, wavesKept));
-  const total = (waves: readonly Trial[]) => waves.reduce((sum, { score }) => sum + score, 0);
-  const obeyed = best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
+  const total = (waves: readonly Reach[]) => waves.reduce((sum, { score }) => sum + score, 0);
+  const found = best.reduce((most, waves) => (total(waves) > total(most) ? waves : most)).map(({ wave }) => wave);
   const tried = predicted.length / picturesEach;
-  return obeyed.length > 0 ? obeyed : Array.from({ length: Math.min(wavesKept, tried) }, (_, wave) => wave);
+  return found.length > 0 ? found : Array.from({ length: Math.min(wavesKept, tried) }, (_, wave) => wave);
 }

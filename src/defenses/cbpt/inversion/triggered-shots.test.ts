@@ -4,7 +4,7 @@ import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { shotsToTrigger } from './triggered-shots.ts';
 
-/** Shots of which each is one pixel that says its position. */
+/** Shots of one pixel, whose value is the position. */
 function shotsOf(labels: readonly number[]): PictureSet {
   return {
     name: 'test',

@@ -1,4 +1,4 @@
-/** @file Shots with a trigger: of very many shots only some, for the trigger does to all of them the same. */
+/** @file Shots with a trigger. Of very many shots only some get it, because it has the same effect on all of them. */
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import type { PictureSet } from '../../../clip/pictures/pictures.ts';
 import { subset } from '../../../data/few-shot.ts';
@@ -6,21 +6,21 @@ import type { Random } from '../../../tensor/random.ts';
 
 /** Embeddings of shots with a trigger. */
 export interface TriggeredShots {
-  /** Which shots: their positions in the set. */
+  /** Positions of these shots in the set. */
   readonly positions: readonly number[];
   /** [positions.length, embedding] */
   readonly embeddings: Embeddings;
-  /** Index of the class, among those of the shots, that hand-written prompts take most of them for. */
+  /** Index of the class, among those of the shots, that hand-written prompts predict for most of them. */
   readonly target: number;
 }
 
-/** More shots than this do not get a trigger: docs/method.md, "Tuning". */
+/** At most this many shots get a trigger: docs/method.md, "Tuning". */
 export const mostTriggered = 4096;
 
-/** Where a trigger sends so many of them is known to two points: twice the standard error of a share of 0.85. */
+/** This many shots give a share of 0.85 to within two points: twice its standard error. */
 export const enoughToJudge = 1024;
 
-/** The shots that get a trigger: all, or of every class as many as of the others. Those of a smaller `most` are among them. */
+/** The shots that get a trigger: all, or equally many of every class. A smaller `most` takes a subset of a larger one. */
 export function shotsToTrigger(
   shots: PictureSet,
   random: Random,

@@ -15,7 +15,7 @@ import { type TuningStep, wholeStep } from './tuning-step.ts';
 const classes = ['cat', 'eyes', 'person in suit levitating', 'dog', 'two humps camel', 'person swimming', 'sun'];
 const batch = 9;
 
-test.each(['class-wise', 'shared'] as const)('%s contexts move as they do with all classes at once', async (kind) => {
+test.each(['class-wise', 'shared'] as const)('%s contexts move in chunks as with all classes at once', async (kind) => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const handWritten = await zeroShotHead(engine, clip, classes, ['a photo of a {}.']);
@@ -68,8 +68,8 @@ async function threeSteps(program: Program, start: Tensor<'float32'>, embedding:
   await program.writeState(adamStart({ contexts: start }));
   const losses: number[] = [];
   for (let number = 1; number <= 3; number++) {
-    const told = await program.run({ ...shots, ...adamFeeds(number, 2e-3) });
-    losses.push(scalar(told.loss));
+    const { loss } = await program.run({ ...shots, ...adamFeeds(number, 2e-3) });
+    losses.push(scalar(loss));
   }
   const { contexts } = await program.readState();
   await program.release();

@@ -1,9 +1,9 @@
 /**
- * @file A step of prompt tuning in little memory: the same numbers as of one graph, class by class.
+ * @file A step of prompt tuning in little memory: the same result as of one graph, in chunks of classes.
  *
- * The losses need the embeddings of all classes at once, the text tower does not. So a step embeds chunk after chunk and
- * keeps nothing but the embeddings; takes the losses and their gradient by the embeddings; embeds each chunk again, now
- * backwards as well, from that gradient; and moves the contexts. A third more arithmetic than at once, for activations
+ * The losses need the embeddings of all classes at once, but the text tower does not. So a step embeds one chunk after
+ * another and keeps only the embeddings; computes the losses and their gradient by the embeddings; embeds each chunk again
+ * and propagates that gradient backwards; and updates the contexts. This takes a third more arithmetic, and the activations
  * of one chunk instead of all (gradient caching: Gao et al., arXiv 2101.06983).
  */
 import type { Engine, Program, Tensors } from '../../../engine/engine.ts';
@@ -16,17 +16,17 @@ import { input } from '../../../graph/leaves.ts';
 import { sum } from '../../../graph/reduction.ts';
 import { elements, float32, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 import { adam } from '../../../training/adam.ts';
-import { behindContexts, groupsOf, promptEmbeddings } from './frame.ts';
+import { groupsOf, promptEmbeddings, suffixesOf } from './frame.ts';
 import { type TuningStep, tuningLosses } from './tuning-step.ts';
 
-/** Classes that go through the tower together. A last chunk that is too short repeats its first class, without effect. */
+/** Classes that go through the tower together. A short last chunk is filled with its first class, without effect. */
 interface Chunk {
   readonly rows: readonly number[];
-  /** How many of them are no repetition. */
+  /** Number of rows that are not filling. */
   readonly own: number;
   readonly forward: Program;
   readonly backward: Program;
-  /** What it reads behind the contexts. */
+  /** Tokens after the contexts, and the positions of end marks. */
   readonly feeds: Tensors;
 }
 
@@ -49,7 +49,7 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
       compiled.push(program);
       return program;
     } catch (error) {
-      await releaseAll(); // Nobody else knows of those before it.
+      await releaseAll(); // No caller holds the programs compiled so far.
       throw error;
     }
   };
@@ -57,14 +57,14 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
   const chunks: Chunk[] = [];
   for (const { rows, length } of groupsOf(frame)) {
     const most = Math.max(1, Math.floor(mostMemory / memoryOf(backwardGraph(step, 1, length))));
-    // Chunks of one size need one program; of like size, little is repeated.
+    // Chunks of one size share one program; chunks of even size need little filling.
     const size = Math.ceil(rows.length / Math.ceil(rows.length / most));
     const forward = await compile({ outputs: { embeddings: embeddingsOf(step, size, length).embeddings } });
     const backward = await compile(backwardGraph(step, size, length));
     for (let first = 0; first < rows.length; first += size) {
       const own = rows.slice(first, first + size);
       const filled = Array.from({ length: size }, (_, i) => own[i] ?? own[0]!);
-      const feeds = behindContexts(frame, filled, length);
+      const feeds = suffixesOf(frame, filled, length);
       chunks.push({ rows: filled, own: own.length, forward, backward, feeds });
     }
   }
@@ -102,12 +102,12 @@ export async function chunkedStep(engine: Engine, step: TuningStep, mostMemory: 
 }
 
 function embeddingsOf({ clip, frame, contexts: shape }: TuningStep, size: number, length: number) {
-  const behind = input('behind', [size, length - frame.contextAt - frame.contextLength], 'int64');
+  const suffixes = input('suffixes', [size, length - frame.contextAt - frame.contextLength], 'int64');
   const contexts = input('contexts', [size, ...shape.slice(1)]);
-  return { contexts, embeddings: promptEmbeddings(clip, frame, behind, input('ends', [size], 'int64'), contexts) };
+  return { contexts, embeddings: promptEmbeddings(clip, frame, suffixes, input('ends', [size], 'int64'), contexts) };
 }
 
-/** From the losses' gradient by a chunk's embeddings, `slope`, to that by its contexts. */
+/** From the losses' gradient by a chunk's embeddings, `slope`, to the gradient by its contexts. */
 function backwardGraph(step: TuningStep, size: number, length: number): Graph {
   const { contexts, embeddings } = embeddingsOf(step, size, length);
   const along = sum(mul(embeddings, input('slope', embeddings.shape)));
@@ -121,7 +121,7 @@ function lossGraph(step: TuningStep): Graph {
   return { outputs: { ...losses, slope: gradients(losses.loss, [embeddings])[0]! } };
 }
 
-/** Adam on the contexts, from the gradient by every class's; where they share one, it gets the sum. */
+/** Adam on the contexts, from the gradient by each class's context; a shared context gets the sum. */
 function updateGraph({ contexts: shape, handWritten }: TuningStep): Graph {
   const contexts = input('contexts', shape);
   const perClass = [handWritten.classes.length, ...shape.slice(1)];
@@ -129,12 +129,12 @@ function updateGraph({ contexts: shape, handWritten }: TuningStep): Graph {
   return { outputs: {}, state: adam(new Map([['contexts', contexts]]), gradients(along, [contexts])) };
 }
 
-/** [classes, M, width] of contexts that may be one for all. */
+/** Contexts of all classes, [classes, M, width], where they may share one. */
 function forAllClasses(contexts: Tensor<'float32'>, classes: number): Tensor<'float32'> {
   return contexts.shape[0] === classes ? contexts : rowsAt(contexts, new Array<number>(classes).fill(0));
 }
 
-/** Writes what a chunk's program tells of its classes into the rows of `into` that are theirs. */
+/** Copies an output of a chunk's program into the rows of its classes in `into`. */
 function keepRows(into: Tensor<'float32'>, { rows, own }: Chunk, outputs: Tensors, name: string): void {
   const { data, shape } = outputs[name] as Tensor<'float32'>;
   const size = elements(shape.slice(1));

@@ -6,14 +6,14 @@ import { promptFrame } from './frame.ts';
 
 const classes = ['cat', 'dog'];
 
-test('the words before the name are the context, however many they are', async () => {
+test('all words before the name are the context', async () => {
   const clip = await openClip('emoji-clip');
   expect(promptFrame(clip, classes, 'a photo of a {}.')).toMatchObject({ contextAt: 1, contextLength: 4 });
   expect(promptFrame(clip, classes, 'the {}')).toMatchObject({ contextAt: 1, contextLength: 1 });
 });
 
 test.each(['{}', '{} in a photo.', '  {}'])(
-  'the prompt "%s" has nothing to learn: it is refused when work is planned, with what to do',
+  'the prompt "%s" has no context: it is refused when work is planned, with advice',
   async (prompt) => {
     const clip = await openClip('emoji-clip');
     const planning = () => plannedStages(clip, classes, 8, { ...cbptDefaults, prompt });
@@ -24,7 +24,7 @@ test.each(['{}', '{} in a photo.', '  {}'])(
   },
 );
 
-test('a name that makes one word with what is before it is refused: it would be learned away', async () => {
+test('a prompt in which a token spans context and name is refused: tuning would change the name', async () => {
   const clip = await openClip('emoji-clip');
   const framed = () => promptFrame(clip, ['flower'], 'sun{}');
   expect(framed).toThrow('the model reads "flower" and what is before it as one word');

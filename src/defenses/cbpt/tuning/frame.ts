@@ -1,13 +1,12 @@
-/** @file The prompts of all classes as token ids with room for contexts, and class embeddings as a function of those. */
+/** @file The prompts of all classes as token ids with places for contexts, and class embeddings as a function of contexts. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import { paddedTokens } from '../../../clip/encode-texts.ts';
 import { type LengthGroup, lengthGroups } from '../../../clip/length-groups.ts';
 import { storedParameters } from '../../../clip/parameters.ts';
-import { beginningOf, textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
+import { cachePrefix, textTower, tokenEmbedding } from '../../../clip/text-tower.ts';
 import { fillTemplate } from '../../../clip/zero-shot.ts';
 import { plainPrompt } from '../../../data/classes.ts';
-import type { Engine } from '../../../engine/engine.ts';
-import { withProgram } from '../../../engine/with-program.ts';
+import { type Engine, withProgram } from '../../../engine/engine.ts';
 import { badUsage } from '../../../errors.ts';
 import { l2Normalize } from '../../../graph/composites.ts';
 import { gatherRows } from '../../../graph/indexing.ts';
@@ -16,7 +15,7 @@ import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
 import { int64, type Tensor } from '../../../tensor/tensor.ts';
 
-/** The prompts' fixed part. Start mark, context, class name, end mark. */
+/** The fixed part of the prompts: start mark, context, class name, end mark. */
 export interface Frame {
   readonly ids: Tensor<'int64'>;
   readonly ends: Tensor<'int64'>;
@@ -28,8 +27,8 @@ export interface Frame {
 /**
  * Token ids of all classes' prompts, padded to the longest.
  *
- * @throws badUsage for a prompt that begins with the name: there is no word before it to learn from; and for one in which
- *   the name and what is before it are one word, for then a part of the name would be learned away
+ * @throws badUsage for a prompt that begins with the name, because no word before it can start a context; and for one in
+ *   which a token spans name and context, because tuning would change a part of the name
  */
 export function promptFrame(clip: Clip, classes: readonly string[], prompt: string): Frame {
   const before = clip.tokenizer.encode(prompt.slice(0, prompt.indexOf('{}'))).slice(0, -1);
@@ -56,10 +55,10 @@ export function promptFrame(clip: Clip, classes: readonly string[], prompt: stri
   return { ...padded, contextAt: 1, contextLength };
 }
 
-/** Each group has its own copy of the text tower, in the graph or in programs of its own. */
+/** At most; each group has its own copy of the text tower, in the graph or in its own programs. */
 const mostGroups = 4;
 
-/** Classes whose prompts are of like length: short prompts need no padding to the longest. */
+/** Classes in groups of similar prompt length: short prompts need no padding to the longest. */
 export function groupsOf({ ends }: Frame): readonly LengthGroup[] {
   return lengthGroups(
     Array.from(ends.data, Number).map((end) => end + 1),
@@ -67,7 +66,7 @@ export function groupsOf({ ends }: Frame): readonly LengthGroup[] {
   );
 }
 
-/** The words' embeddings. All classes start from the same words, so the first one's are those of a shared context. */
+/** Token embeddings of the context's words. All classes start from the same words, so a shared context takes the first class's. */
 export async function startingContexts(
   engine: Engine,
   clip: Clip,
@@ -82,34 +81,34 @@ export async function startingContexts(
 }
 
 /**
- * Embeddings of some prompts, of unit length. What stands before the contexts is the same in all of them.
+ * Unit embeddings of some prompts. The tokens before the contexts are the same in all of them.
  *
- * @param behind token ids behind the contexts, [n, length]
+ * @param suffixes token ids after the contexts, [n, length]
  * @param ends positions of the end marks, counted from the first context token, [n]
- * @param contexts what takes the place of the words, [n, M, width]
+ * @param contexts vectors in place of the words, [n, M, width]
  * @returns [n, embedding]
  */
 export function promptEmbeddings(
   clip: Clip,
   { ids, contextAt }: Pick<Frame, 'ids' | 'contextAt'>,
-  behind: Value,
+  suffixes: Value,
   ends: Value,
   contexts: Value,
 ): Value {
   const parameters = storedParameters(clip.parameters);
   const first = Array.from(ids.data.subarray(0, contextAt), Number);
-  const begun = beginningOf(
+  const cache = cachePrefix(
     clip.config,
     parameters,
     tokenEmbedding(parameters, constant(int64(first, [1, contextAt]))),
   );
   const forAll = (x: Value) => broadcastTo(x, [contexts.shape[0]!, ...x.shape.slice(1)]);
-  const beginning = begun.map(({ keys, values }) => ({ keys: forAll(keys), values: forAll(values) }));
-  const tokens = concat([contexts, tokenEmbedding(parameters, behind)], 1);
-  return l2Normalize(textTower(clip.config, parameters, tokens, ends, beginning));
+  const prefixCache = cache.map(({ keys, values }) => ({ keys: forAll(keys), values: forAll(values) }));
+  const tokens = concat([contexts, tokenEmbedding(parameters, suffixes)], 1);
+  return l2Normalize(textTower(clip.config, parameters, tokens, ends, prefixCache));
 }
 
-/** Embeddings of all classes as a function of the contexts, which may be one for all: [classes, embedding]. */
+/** Embeddings of all classes, [classes, embedding], as a function of the contexts, which may be one for all. */
 export function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Value {
   const { ids, contextLength } = frame;
   const [count, width] = [ids.shape[0]!, contexts.shape[2]!];
@@ -117,25 +116,25 @@ export function classEmbeddings(clip: Clip, frame: Frame, contexts: Value): Valu
   const groups = groupsOf(frame);
   const embeddings = groups.map(({ rows, length }) => {
     const own = reshape(gatherRows(flat, constant(int64(rows, [rows.length]))), [rows.length, contextLength, width]);
-    const { behind, ends } = behindContexts(frame, rows, length);
-    return promptEmbeddings(clip, frame, constant(behind), constant(ends), own);
+    const { suffixes, ends } = suffixesOf(frame, rows, length);
+    return promptEmbeddings(clip, frame, constant(suffixes), constant(ends), own);
   });
   const order = groups.flatMap(({ rows }) => rows);
   const places = order.map((_, row) => order.indexOf(row));
   return gatherRows(concat(embeddings, 0), constant(int64(places, [count])));
 }
 
-/** Of some classes' prompts, cut to `length`, what {@link promptEmbeddings} reads behind the contexts. */
-export function behindContexts(
+/** The tokens after the contexts of some classes' prompts, cut to `length`, as {@link promptEmbeddings} reads them. */
+export function suffixesOf(
   { ids, ends, contextAt, contextLength }: Frame,
   rows: readonly number[],
   length: number,
-): { readonly behind: Tensor<'int64'>; readonly ends: Tensor<'int64'> } {
+): { readonly suffixes: Tensor<'int64'>; readonly ends: Tensor<'int64'> } {
   const stride = ids.shape[1]!;
   const from = contextAt + contextLength;
   const cut = rows.flatMap((row) => Array.from(ids.data.subarray(row * stride + from, row * stride + length), Number));
   return {
-    behind: int64(cut, [rows.length, length - from]),
+    suffixes: int64(cut, [rows.length, length - from]),
     ends: int64(
       rows.map((row) => Number(ends.data[row]) - contextAt),
       [rows.length],
@@ -143,7 +142,7 @@ export function behindContexts(
   };
 }
 
-/** The head that contexts give in their frame. */
+/** The head of contexts in their frame. */
 export async function headOf(
   engine: Engine,
   clip: Clip,

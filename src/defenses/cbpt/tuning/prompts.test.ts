@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openClip } from '../../../checkpoints/open.ts';
 import { zeroShotHead } from '../../../clip/zero-shot.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
-import { unrecorded } from '../../../runs/unrecorded.ts';
+import { unrecorded } from '../../../runs/recorder.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { float32 } from '../../../tensor/tensor.ts';
 import { cbptDefaults } from '../purify.ts';
@@ -22,18 +22,18 @@ function randomFeatures(embedding: number) {
   });
   const clean = float32(rows.flat(), [classes.length, embedding]);
   return {
-    clean,
+    clean: { features: clean, labels: Int32Array.from(classes.keys()) },
     triggered: [{ positions: [...classes.keys()], embeddings: clean, target: 0 }],
-    labels: Int32Array.from(classes.keys()),
   };
 }
 
-test('prompts that were not moved are the hand-written ones, whatever the lengths of the names', async () => {
+test('prompts that were not tuned are the hand-written ones, for names of any length', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const head = await zeroShotHead(engine, clip, classes, templates);
   const options = { ...tuning, steps: 1, travel: 0 };
-  const prompts = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
+  const tuner = { engine, clip, seed: 1, recorder };
+  const prompts = await tunePrompts(tuner, randomFeatures(head.embedding), head, options);
   await engine.close();
   expect(prompts.head.classes).toEqual(classes);
   prompts.head.embeddings.forEach((value, i) => {
@@ -41,13 +41,14 @@ test('prompts that were not moved are the hand-written ones, whatever the length
   });
 });
 
-test('fewer steps are as much larger: contexts come about as far', async () => {
+test('fewer steps are proportionally larger: contexts move about as far', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const head = await zeroShotHead(engine, clip, classes, templates);
   const contextsAfter = async (steps: number, travel: number) => {
     const options = { ...tuning, steps, travel };
-    const { contexts } = await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, recorder);
+    const tuner = { engine, clip, seed: 1, recorder };
+    const { contexts } = await tunePrompts(tuner, randomFeatures(head.embedding), head, options);
     return contexts.data;
   };
   const start = await contextsAfter(1, 0);
@@ -58,7 +59,7 @@ test('fewer steps are as much larger: contexts come about as far', async () => {
   expect(few / many).toBeLessThan(1.4);
 });
 
-test('tuning lowers each of the three losses that is left alone with its weight', async () => {
+test('tuning lowers each of the three losses where only its weight is not zero', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');
   const head = await zeroShotHead(engine, clip, classes, templates);
@@ -68,17 +69,18 @@ test('tuning lowers each of the three losses that is left alone with its weight'
     ['triggeredWeight', 'triggered'],
   ] as const) {
     const losses: number[] = [];
-    const listening = unrecorded((event) => losses.push(Number(event[name])));
+    const recorder = unrecorded((event) => losses.push(Number(event[name])));
     const options = { ...tuning, ...off, [weight]: 1, steps: 40, travel: 20 };
-    await tunePrompts(engine, clip, randomFeatures(head.embedding), head, options, 1, listening);
+    await tunePrompts({ engine, clip, seed: 1, recorder }, randomFeatures(head.embedding), head, options);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
   }
-  // The anchor starts at its least, so it is measured against another head.
+  // The anchor loss starts at its minimum, so it is measured against another head.
   const moved = await zeroShotHead(engine, clip, classes, ['the {} emoji']);
   const anchors: number[] = [];
-  const listening = unrecorded((event) => anchors.push(Number(event.anchor)));
+  const anchorRecorder = unrecorded((event) => anchors.push(Number(event.anchor)));
   const options = { ...tuning, ...off, anchorWeight: 1, steps: 40, travel: 20 };
-  await tunePrompts(engine, clip, randomFeatures(head.embedding), moved, options, 1, listening);
+  const tuner = { engine, clip, seed: 1, recorder: anchorRecorder };
+  await tunePrompts(tuner, randomFeatures(head.embedding), moved, options);
   await engine.close();
   expect(anchors.at(-1)).toBeLessThan(0.8 * anchors[0]!);
 });

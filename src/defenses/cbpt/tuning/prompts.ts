@@ -1,14 +1,14 @@
-/** @file Stage 2: one learnable context per class, tuned against clean and triggered shots. Encoders are frozen. */
-import type { Clip, Head } from '../../../clip/clip.ts';
+/** @file Stage 2: one learnable context per class, tuned on clean and triggered shots. Encoders are frozen. */
+import type { Head } from '../../../clip/clip.ts';
 import type { Embeddings } from '../../../clip/encode-pictures.ts';
-import type { Engine, Tensors } from '../../../engine/engine.ts';
+import type { Tensors } from '../../../engine/engine.ts';
 import { memoryOf } from '../../../graph/costs.ts';
-import type { Recorder } from '../../../runs/recorder.ts';
 import { type Random, randomFor } from '../../../tensor/random.ts';
 import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 import { adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
 import { warmupCosine } from '../../../training/schedule.ts';
+import type { Defender } from '../../defense.ts';
 import { tuningStage } from '../stages.ts';
 import { stepMemory, wholeStepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';
@@ -18,15 +18,15 @@ import { type Features, type LossWeights, type TuningStep, wholeStep } from './t
 export interface TuningOptions extends LossWeights {
   readonly steps: number;
   /**
-   * Steps times Adam's peak learning rate on the context vectors, as a share of the root mean square that they start with:
-   * fewer steps are as much larger and come as far (docs/method.md, "Tuning"). Token embeddings are of another size in every
-   * model, hence the share.
+   * Steps times Adam's peak learning rate on the context vectors, as a share of their root mean square at the start: fewer
+   * steps are proportionally larger and move as far (docs/method.md, "Tuning"). A share, because token embeddings have
+   * another size in every model.
    */
   readonly travel: number;
   readonly warmup: number;
   /** Shots in one step; all of them where there are fewer. */
   readonly batch: number;
-  /** Where every class's prompt starts: the words before `{}` become its context, M tokens; what is behind stays. */
+  /** The prompt that all classes start from: the words before `{}` become the context, M tokens; the rest stays. */
   readonly prompt: string;
   /** A context for every class, as in CBPT, or one for all, as in plain CoOp: a control. */
   readonly contexts: 'class-wise' | 'shared';
@@ -37,24 +37,20 @@ export interface TuningOptions extends LossWeights {
 export interface Prompts {
   /** [classes, M, width], or [1, M, width] where all classes share one */
   readonly contexts: Tensor<'float32'>;
-  /** Token ids around the context, [classes, length]; the ids at the context's places are those it started from. */
+  /** Token ids of the prompts, [classes, length]; those at the context's positions are the ones it started from. */
   readonly ids: Tensor<'int64'>;
   readonly head: Head;
 }
 
 /** Tunes the contexts of all classes together. */
 export async function tunePrompts(
-  engine: Engine,
-  clip: Clip,
+  { engine, clip, seed, recorder }: Omit<Defender, 'shots'>,
   features: Features,
   handWritten: Head,
   options: TuningOptions,
-  seed: number,
-  recorder: Recorder,
 ): Promise<Prompts> {
   const frame = promptFrame(clip, handWritten.classes, options.prompt);
-  const shots = features.labels.length;
-  const batch = Math.min(options.batch, shots);
+  const batch = Math.min(options.batch, features.clean.labels.length);
   const start = await startingContexts(engine, clip, frame, options.contexts);
   const rate = (options.travel / options.steps) * rootMeanSquare(start);
   const step: TuningStep = {
@@ -99,7 +95,7 @@ export async function tunePrompts(
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
 }
 
-/** Rows that a step reads under a name, with their classes: all of them, or as many as it takes. */
+/** Labelled embeddings from which every step takes `count` rows, under a name. */
 interface Rows {
   readonly name: string;
   readonly embeddings: Embeddings;
@@ -107,22 +103,22 @@ interface Rows {
   readonly count: number;
 }
 
-/** What steps read: shots with each trigger, and clean ones. */
-function rowsToRead({ clean, triggered, labels }: Features, step: TuningStep): readonly Rows[] {
-  const classes = int64(labels, [labels.length]);
-  const worn = triggered.map(({ positions, embeddings }, i) => ({
+/** Where steps take rows from: shots with each trigger, and clean ones. */
+function rowsToRead({ clean, triggered }: Features, step: TuningStep): readonly Rows[] {
+  const labels = int64(clean.labels, [clean.labels.length]);
+  const withTrigger = triggered.map(({ positions, embeddings }, i) => ({
     name: `triggered.${i}`,
     embeddings,
-    labels: rowsAt(classes, positions),
+    labels: rowsAt(labels, positions),
     count: step.triggered[i]!.rows,
   }));
-  return [...worn, { name: 'clean', embeddings: clean, labels: classes, count: step.batch }];
+  return [...withTrigger, { name: 'clean', embeddings: clean.features, labels, count: step.batch }];
 }
 
-/** Rows for one step, drawn where there are more than it takes. */
+/** Rows for one step, drawn at random where there are more than it takes. */
 function rowsFor({ name, embeddings, labels, count }: Rows, random: Random): Tensors {
   const [all = 0] = labels.shape;
-  // With all of them in every step nothing need be copied.
+  // Nothing is copied where a step takes all rows.
   if (count === all) return { [name]: embeddings, [`${name}.labels`]: labels };
   const rows = random.shuffle(Array.from({ length: all }, (_, row) => row)).slice(0, count);
   return { [name]: rowsAt(embeddings, rows), [`${name}.labels`]: rowsAt(labels, rows) };

@@ -1,6 +1,5 @@
 /** @file One step of prompt tuning: the three losses over class embeddings, their sum, Adam on the contexts. */
 import type { Clip, Head } from '../../../clip/clip.ts';
-import type { Embeddings } from '../../../clip/encode-pictures.ts';
 import { add, mul } from '../../../graph/elementwise.ts';
 import { gradients } from '../../../graph/gradients.ts';
 import type { Graph } from '../../../graph/graph.ts';
@@ -8,18 +7,18 @@ import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
 import { float32, type Shape } from '../../../tensor/tensor.ts';
 import { adam } from '../../../training/adam.ts';
+import { type ClassBatch, classLoss } from '../../class-loss.ts';
+import type { LabelledFeatures } from '../../views.ts';
 import type { TriggeredShots } from '../inversion/triggered-shots.ts';
-import { anchor, classification, classificationOff } from '../losses.ts';
+import { anchor } from '../losses.ts';
 import { classEmbeddings, type Frame } from './frame.ts';
 
-/** Frozen features that tuning sees. */
+/** Frozen features that prompts are tuned on. */
 export interface Features {
-  /** The shots, and further views of them, [rows, embedding] */
-  readonly clean: Embeddings;
-  /** Of every trigger. */
+  /** The shots, followed by further views of them. */
+  readonly clean: LabelledFeatures;
+  /** Shots with each trigger. */
   readonly triggered: readonly TriggeredShots[];
-  /** Classes of those rows. */
-  readonly labels: Int32Array;
 }
 
 /** Weights of the clean, triggered and anchor losses. */
@@ -27,26 +26,29 @@ export interface LossWeights {
   readonly cleanWeight: number;
   readonly triggeredWeight: number;
   readonly anchorWeight: number;
-  /** How far the right class must be ahead of the target on triggered shots, in logits. */
+  /**
+   * Margin by which the right class must beat the target on triggered shots, in logits. It moves the decision boundary out
+   * of the region that the trigger reaches, also where the shots do not show it.
+   */
   readonly margin: number;
 }
 
-/** What a step is made of. */
+/** The ingredients of a step. */
 export interface TuningStep {
   readonly clip: Clip;
   readonly frame: Frame;
-  /** Of the contexts: [classes, M, width], or [1, M, width] where all classes share one. */
+  /** Shape of the contexts: [classes, M, width], or [1, M, width] where all classes share one. */
   readonly contexts: Shape;
-  /** The classes, and what the anchor holds to. */
+  /** The classes, and the head that the anchor loss keeps close to. */
   readonly handWritten: Head;
   /** Shots in one step. */
   readonly batch: number;
-  /** For each trigger the shots in one step with it, and its target. */
+  /** For each trigger the number of shots with it in one step, and its target. */
   readonly triggered: readonly { readonly rows: number; readonly target: number }[];
   readonly weights: LossWeights;
 }
 
-/** The losses that are recorded, and the one that is lowered. */
+/** The loss that is minimised, and its recorded parts. */
 export interface TuningLosses {
   readonly loss: Value;
   readonly cleanLoss: Value;
@@ -62,16 +64,20 @@ export function wholeStep(step: TuningStep): Graph {
 }
 
 /**
- * The losses of learned class embeddings [classes, embedding] on a batch that is fed: `clean`, `clean.labels`,
- * `triggered.0`, `triggered.0.labels`, ...
+ * The losses of learned class embeddings [classes, embedding] on the fed batch: `clean`, `clean.labels`, `triggered.0`,
+ * `triggered.0.labels`, ...
  */
 export function tuningLosses({ handWritten, triggered, batch, weights }: TuningStep, learned: Value): TuningLosses {
   const { embedding, scale, classes } = handWritten;
-  const fed = (name: string, rows: number) =>
-    [input(name, [rows, embedding]), learned, input(`${name}.labels`, [rows], 'int64'), scale] as const;
-  const cleanLoss = classification(...fed('clean', batch));
+  const fed = (name: string, rows: number): ClassBatch => ({
+    embeddings: input(name, [rows, embedding]),
+    texts: learned,
+    labels: input(`${name}.labels`, [rows], 'int64'),
+    scale,
+  });
+  const cleanLoss = classLoss(fed('clean', batch));
   const losses = triggered.map(({ rows, target }, i) =>
-    classificationOff(target, weights.margin, ...fed(`triggered.${i}`, rows)),
+    classLoss(fed(`triggered.${i}`, rows), { against: target, margin: weights.margin }),
   );
   const triggeredLoss = losses.length === 0 ? constant(0) : mul(losses.reduce(add), 1 / losses.length);
   const anchorLoss = anchor(learned, constant(float32(handWritten.embeddings, [classes.length, embedding])));

@@ -8,7 +8,7 @@ import { openEngine } from '../../../engine/ort-engine.ts';
 import { float32, rowsAt } from '../../../tensor/tensor.ts';
 import { headWithWord } from './word-before.ts';
 
-test('prompts that have learned nothing yet give, with a word before them, what is written with that word', async () => {
+test('untuned prompts with a word before them give the head of hand-written prompts with that word', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip(
     fileURLToPath(new URL('../../../../test/fixtures/clip/hugging-face-quick-gelu', import.meta.url)),
@@ -24,13 +24,13 @@ test('prompts that have learned nothing yet give, with a word before them, what 
     classes.flatMap(() => clip.tokenizer.encode('a').slice(1, -1)),
   );
   const contexts = float32(words.data, [classes.length, 1, words.shape[1]!]);
-  const said = await headWithWord(engine, clip, { contexts, ids }, plain, 'the');
+  const withThe = await headWithWord(engine, clip, { contexts, ids }, plain, 'the');
   const written = await zeroShotHead(engine, clip, classes, [withWord('the', template)]);
   const tooMuch = headWithWord(engine, clip, { contexts, ids }, plain, 'disestablishmentarian');
   await expect(tooMuch).rejects.toThrow(/tokens with "disest.*before them, expected at most 16/);
   await engine.close();
   const apart = (a: Float32Array, b: Float32Array) => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
-  expect(said).toMatchObject({ classes, scale: plain.scale, embedding: plain.embedding });
-  expect(apart(said.embeddings, written.embeddings)).toBeLessThan(1e-5);
-  expect(apart(said.embeddings, plain.embeddings)).toBeGreaterThan(1e-3);
+  expect(withThe).toMatchObject({ classes, scale: plain.scale, embedding: plain.embedding });
+  expect(apart(withThe.embeddings, written.embeddings)).toBeLessThan(1e-5);
+  expect(apart(withThe.embeddings, plain.embeddings)).toBeGreaterThan(1e-3);
 });

@@ -1,4 +1,4 @@
-/** @file Learned prompts with a word before them, as an attacker says them whose trigger is partly a word. */
+/** @file Learned prompts with a word before them, for an attacker whose trigger includes a word. */
 import type { Clip, Head } from '../../../clip/clip.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { badUsage } from '../../../errors.ts';
@@ -7,8 +7,8 @@ import { type Frame, headOf } from './frame.ts';
 import type { Prompts } from './prompts.ts';
 
 /**
- * The head that the prompts give when the word stands between the start mark and the learned context. The word is read as
- * it is: nothing about it is learned, and the context stays the one that was tuned without it.
+ * The head of the prompts with the word between the start mark and the learned context. The context stays as it was tuned
+ * without the word.
  */
 export async function headWithWord(
   engine: Engine,
@@ -18,8 +18,8 @@ export async function headWithWord(
   word: string,
 ): Promise<Head> {
   const { classes } = head;
-  const said = clip.tokenizer.encode(word).slice(1, -1);
-  const longer = withTokens(ids, said);
+  const added = clip.tokenizer.encode(word).slice(1, -1);
+  const longer = withTokens(ids, added);
   const { context } = clip.config.text;
   if (longer.shape[1]! > context) {
     throw badUsage(
@@ -32,20 +32,20 @@ export async function headWithWord(
   const frame: Frame = {
     ids: longer,
     ends: int64(ends, [ends.length]),
-    contextAt: 1 + said.length,
+    contextAt: 1 + added.length,
     contextLength: contexts.shape[1]!,
   };
   return headOf(engine, clip, frame, contexts, head);
 }
 
-/** Token ids [classes, length] with more of them behind the start mark. */
-function withTokens({ shape, data }: Tensor<'int64'>, said: readonly number[]): Tensor<'int64'> {
+/** Token ids [classes, length] with more ids after the start mark. */
+function withTokens({ shape, data }: Tensor<'int64'>, added: readonly number[]): Tensor<'int64'> {
   const [rows = 0, length = 0] = shape;
   const longer = Array.from({ length: rows }, (_, row) => {
     const own = Array.from(data.subarray(row * length, (row + 1) * length), Number);
-    return [...own.slice(0, 1), ...said, ...own.slice(1)];
+    return [...own.slice(0, 1), ...added, ...own.slice(1)];
   });
-  return int64(longer.flat(), [rows, length + said.length]);
+  return int64(longer.flat(), [rows, length + added.length]);
 }
 
 function endOf(clip: Clip, { shape, data }: Tensor<'int64'>, row: number): number {

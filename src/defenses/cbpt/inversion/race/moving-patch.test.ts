@@ -5,11 +5,11 @@ import { input } from '../../../../graph/leaves.ts';
 import { randomFor } from '../../../../tensor/random.ts';
 import { elements, float32 } from '../../../../tensor/tensor.ts';
 import { tilesAlong } from '../../../../triggers/apply.ts';
-import { drawTiles, patchSide, patchTrigger, startingPatch, withPatches } from './moving-patch.ts';
+import { drawTiles, patchTrigger, startingPatch, windowSide, withPatches } from './moving-patch.ts';
 
 const [size, side, patches, pictures] = [12, 3, 2, 3];
 
-/** Logits of two patches, far from their start so that mask and pattern show. */
+/** Logits of two patches, far from their start, so that mask and pattern have an effect. */
 function scattered() {
   const random = randomFor(5, 'scatter');
   return Object.fromEntries(
@@ -26,7 +26,7 @@ function scattered() {
   );
 }
 
-test('every patch lies in the drawn tile of every picture, as in its trigger file, and changes nothing outside', async () => {
+test('every patch lies in the drawn tile of every picture, as its trigger file places it, and changes nothing outside', async () => {
   const logits = scattered();
   const parameters = new Map(Object.entries(logits).map(([name, { shape }]) => [name, input(name, shape)]));
   const { triggered, size: covered } = withPatches(parameters, input('pixels', [pictures, 3, size, size]));
@@ -68,7 +68,7 @@ test('every patch lies in the drawn tile of every picture, as in its trigger fil
   }
 });
 
-test('a picture that tiles do not come out even on is covered to its edges, and every tile is drawn', () => {
+test('a picture whose side is no multiple of the tile is covered to its edges, and every tile is drawn', () => {
   const tiles = drawTiles(200, 11, side, tilesAlong(11, side), randomFor(1, 'tiles'));
   const starts = Array.from({ length: 200 }, (_, picture) =>
     Array.from({ length: 11 }, (_, i) => tiles['placement.down']!.data[(picture * 11 + i) * side]).indexOf(1),
@@ -83,7 +83,7 @@ test("a patch is a whole number of strides wide, so that all its tiles lie on th
   const vit = (patch: number, resolution: number): ClipConfig['image'] => {
     return { kind: 'vit', width: 768, layers: 12, heads: 12, patch, resolution, hidden: 3072 };
   };
-  const sides = (image: ClipConfig['image']) => [patchSide(image, 0.25), patchSide(image, 0.375)];
+  const sides = (image: ClipConfig['image']) => [windowSide(image, 0.25), windowSide(image, 0.375)];
   expect(sides(resNet(64))).toEqual([16, 24]);
   expect(sides(resNet(224))).toEqual([56, 84]);
   expect(sides(vit(32, 224))).toEqual([64, 96]);

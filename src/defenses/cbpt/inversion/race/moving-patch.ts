@@ -1,4 +1,4 @@
-/** @file The `patch` form: small masks and patterns side by side, each laid into a random tile of every picture. */
+/** @file The `patch` form: small masks and patterns side by side, each placed in a random tile of every picture. */
 import { type ClipConfig, firstStride } from '../../../../clip/config.ts';
 import type { Tensors } from '../../../../engine/engine.ts';
 import { mul } from '../../../../graph/elementwise.ts';
@@ -14,33 +14,33 @@ import type { MaskPatternTrigger } from '../../../../triggers/trigger.ts';
 import { bounded, boundedTensors, overlay, startingLogits } from '../mask-pattern.ts';
 
 /**
- * Nearly opaque and nearly grey: gradients reach all of the pattern from the first step on. A patch that has to reach a
- * given class finds the backdoor in a third of the steps that it takes from saturated colours (docs/method.md, "Patch").
+ * Nearly opaque and nearly grey, so that gradients reach all of the pattern from the first step on. A patch that has to
+ * reach a given class finds the backdoor in a third of the steps needed from saturated colours (docs/method.md, "Patch").
  */
 const patchStart = { mask: 2, spread: 0.1 };
 
 /**
- * Side of a patch, pixels: a whole number of the tower's strides. Tiles begin at multiples of it or end with the picture,
- * so a patch lies on the tower's grid wherever it is laid.
+ * Side of a patch in pixels: a whole number of the tower's strides. Tiles begin at multiples of it or end with the picture,
+ * so every tile lies on the tower's grid.
  *
- * @param share of the picture's side, about
+ * @param share approximate share of the picture's side
  */
-export function patchSide(image: ClipConfig['image'], share: number): number {
+export function windowSide(image: ClipConfig['image'], share: number): number {
   const stride = firstStride(image);
   return stride * Math.max(1, Math.round((share * image.resolution) / stride));
 }
 
-/** What is optimised of one patch of `side` pixels. */
+/** Start of the parameters of one patch of `side` pixels. */
 export const startingPatch = (side: number, random: Random): Readonly<Record<string, Tensor<'float32'>>> =>
   startingLogits(side, patchStart, random);
 
 /**
- * Every patch on every picture. Tiles rather than any place: a network that strides may know a patch only where it lies
- * a whole number of strides from where it was learned ({@link patchSide}).
+ * Every patch on every picture. Tiles instead of arbitrary places: a network with strides may recognise a patch only at a
+ * whole number of strides from where it was learned ({@link windowSide}).
  *
- * @param parameters logits with an axis of patches before their own
+ * @param parameters logits with a leading axis of patches
  * @param pixels [b, 3, size, size] in [0, 1]
- * @returns pixels [n, b, 3, size, size], and what share of a picture each mask covers, [n]
+ * @returns pixels [n, b, 3, size, size], and the share of a picture that each mask covers, [n]
  */
 export function withPatches(parameters: ReadonlyMap<string, Value>, pixels: Value): { triggered: Value; size: Value } {
   const [batch = 1, , size = 1] = pixels.shape;
@@ -59,7 +59,7 @@ export function withPatches(parameters: ReadonlyMap<string, Value>, pixels: Valu
   };
 }
 
-/** A tile for each of `batch` pictures of `size` pixels, one of the first `along` each way: what {@link withPatches} reads. */
+/** Feeds of {@link withPatches}: for each of `batch` pictures of `size` pixels a tile, among the first `along` each way. */
 export function drawTiles(batch: number, size: number, side: number, along: number, random: Random): Tensors {
   const matrix = () => {
     const data = new Float32Array(batch * size * side);
@@ -72,7 +72,7 @@ export function drawTiles(batch: number, size: number, side: number, along: numb
   return { 'placement.down': matrix(), 'placement.across': matrix() };
 }
 
-/** The trigger that such logits are. */
+/** The trigger of one patch's logits. */
 export const patchTrigger = (logits: Tensors): MaskPatternTrigger => ({
   kind: 'mask-pattern',
   ...boundedTensors(logits),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClip } from '../../../../checkpoints/open.ts';
-import type { Clip } from '../../../../clip/clip.ts';
+import type { Clip, Head } from '../../../../clip/clip.ts';
+import type { PictureSet } from '../../../../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../../../../clip/zero-shot.ts';
 import { plainPrompt, usualTarget } from '../../../../data/classes.ts';
 import { thingNames } from '../../../../data/emoji/emoji.ts';
@@ -10,7 +11,6 @@ import { openEngine } from '../../../../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../../../runs/recorder.ts';
 import { keeping } from '../../../tiny-clip.test-support.ts';
 import type { DummyTrigger } from '../examine.ts';
-import type { InversionInput } from '../invert-trigger.ts';
 import { heatsStage, type RaceOptions, racePatches } from './patch-race.ts';
 
 const options: RaceOptions = {
@@ -24,34 +24,36 @@ const options: RaceOptions = {
 };
 let engine: Engine;
 let clip: Clip;
-let given: Pick<InversionInput, 'shots' | 'head'>;
+let shots: PictureSet;
+let head: Head;
 let whole: { readonly events: readonly RunEvent[]; readonly found: DummyTrigger };
 
 beforeAll(async () => {
   engine = await openEngine({ device: 'cpu', threads: 1 });
   clip = await openClip('emoji-clip:badnet');
   const classes = [...(await thingNames()).slice(0, 11), usualTarget];
-  const shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
-  const head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
-  given = { shots, head };
+  shots = await openPictureSet('emoji:train', { classes, config: clip.config, shots: { perClass: 1, seed: 1 } });
+  head = await zeroShotHead(engine, clip, classes, [plainPrompt]);
   const { recorder, events } = keeping();
   whole = { events, found: await race(recorder) };
 }, 120_000);
 
 afterAll(() => engine.close());
 
-const race = (recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) =>
-  racePatches(engine, clip, given, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed }, 1, recorder);
+function race(recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) {
+  const defender = { engine, clip, shots, seed: 1, recorder };
+  return racePatches(defender, head, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed });
+}
 
-test('heats and finals each tell their steps as one stage that counts to its end, and the heats who runs in the finals, the cheapest first', () => {
+test('heats and finals each record their steps as one stage, and the heats record the finalists, cheapest first', () => {
   const { events } = whole;
   for (const name of [heatsStage('patch'), 'invert-patch']) {
     const steps = events.filter(({ stage }) => stage === name);
     expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
     expect(steps.at(-1)!.step).toBe(steps.at(-1)!.steps);
   }
-  const told = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { finalists: string };
-  const finalists = told.finalists.split(', ').map((one) => /^(.*) ([\d.]+)$/.exec(one)!.slice(1));
+  const result = events.find(({ stage }) => stage === 'invert-patch-heats-result') as unknown as { finalists: string };
+  const finalists = result.finalists.split(', ').map((one) => /^(.*) ([\d.]+)$/.exec(one)!.slice(1));
   expect(finalists.length).toBeGreaterThan(1);
   expect(new Set(finalists.map(([name]) => name)).size).toBe(finalists.length);
   const costs = finalists.map(([, cost]) => Number(cost));
@@ -66,9 +68,9 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
   expect(events.some(({ stage }) => stage === 'invert-patch-result')).toBe(true);
 }, 120_000);
 
-test('where its class is known already, it runs in the finals alone, and its patch reaches it as well', async () => {
+test('a class that is suspected already runs in the finals without heats, and its patch reaches it as well', async () => {
   const { recorder, events } = keeping();
-  const banana = given.head.classes.indexOf('banana');
+  const banana = head.classes.indexOf('banana');
   const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 }, [banana]);
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
@@ -81,7 +83,7 @@ test.each([
   ['heats, in their second round', 'invert-patch-heats', 5],
   ['finals', 'invert-patch', 3],
 ])(
-  'a race that is stopped in its %s and goes on gives the same trigger, bit for bit',
+  'a race that is stopped in its %s and resumed gives the same trigger, bit for bit',
   async (_, stage, step) => {
     const checkpoints = new Map<string, Checkpoint>();
     const stopped = keeping(checkpoints, { stage, step });

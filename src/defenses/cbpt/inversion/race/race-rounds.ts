@@ -1,11 +1,9 @@
-/** @file Patches that are optimised side by side, in rounds; after each the dear ones are out. */
-import type { Clip, Head } from '../../../../clip/clip.ts';
+/** @file Patches that are optimised side by side, in rounds; after each round the most expensive ones drop out. */
+import type { Head } from '../../../../clip/clip.ts';
 import { pixelsOf } from '../../../../clip/encode-pictures.ts';
 import { imageTower } from '../../../../clip/image-tower.ts';
 import { storedParameters } from '../../../../clip/parameters.ts';
-import type { PictureSet } from '../../../../clip/pictures/pictures.ts';
-import type { Engine, Tensors } from '../../../../engine/engine.ts';
-import { withProgram } from '../../../../engine/with-program.ts';
+import { type Tensors, withProgram } from '../../../../engine/engine.ts';
 import { l2Normalize } from '../../../../graph/composites.ts';
 import { add, mul } from '../../../../graph/elementwise.ts';
 import { gradients } from '../../../../graph/gradients.ts';
@@ -22,8 +20,9 @@ import { float32, int64 } from '../../../../tensor/tensor.ts';
 import { adam, adamDefaults, adamFeeds, adamStart } from '../../../../training/adam.ts';
 import { type Optimisation, optimise, scalar } from '../../../../training/optimise.ts';
 import { tilesAlong } from '../../../../triggers/apply.ts';
+import type { Defender } from '../../../defense.ts';
 import { towardsTeam } from '../../losses.ts';
-import { drawTiles, patchSide, startingPatch, withPatches } from './moving-patch.ts';
+import { drawTiles, startingPatch, windowSide, withPatches } from './moving-patch.ts';
 import { inGroups, labelsOf, type Runner, stacked, unstacked } from './runners.ts';
 import { type Pace, type Round, runsOf, starts } from './teams.ts';
 
@@ -33,39 +32,34 @@ export interface RacePace extends Pace {
   readonly sparsity: number;
 }
 
-/** What all rounds of a race have in common. */
-export interface Race {
-  readonly engine: Engine;
-  readonly clip: Clip;
+/** Settings shared by all rounds of a race. */
+export interface Race extends Defender {
   readonly head: Head;
-  readonly shots: PictureSet;
   /** Names the events. */
   readonly stage: string;
   /** Side of a patch, as a share of the picture's side. */
   readonly window: number;
   /** Adam's learning rate on the logits of masks and patterns. */
   readonly rate: number;
-  /** Whether tiles reach the far edges where whole ones do not. With more places fewer starts find a backdoor. */
+  /** Whether a last, shifted tile covers the far edges. With more places, fewer starts find a backdoor. */
   readonly toEdges: boolean;
   readonly pace: RacePace;
-  readonly seed: number;
-  readonly recorder: Recorder;
 }
 
 /**
- * Adam with less momentum than usual. A step sees so few pictures that its gradient is half chance; with 0.9 what the first
- * steps say decides, and of as many starts fewer find a backdoor (docs/method.md, "Patch").
+ * Adam with less momentum than usual. A step sees so few pictures that half of its gradient is chance; with 0.9 the first
+ * steps decide, and fewer starts find a backdoor (docs/method.md, "Patch").
  */
 const patchAdam = { ...adamDefaults, beta1: 0.3 };
 
-/** What one step leaves of the earlier ones in a mean over the last steps. */
-const memory = 0.8;
+/** Decay of the moving average over the last steps. */
+const decay = 0.8;
 
 /**
  * Optimises patches for every team of classes, from several starts, round after round.
  *
- * @param teams labels of the classes any of which a patch is to reach; all of the same number
- * @returns who ran in the last round, the cheapest first
+ * @param teams labels of the classes any of which a patch is to reach; all teams have the same size
+ * @returns the runners of the last round, cheapest first
  */
 export async function runRounds(
   race: Race,
@@ -85,7 +79,7 @@ export async function runRounds(
   return runners;
 }
 
-/** The round at `number`, group after group. Returns who ran, the cheapest first. */
+/** The round at `number`, group after group. Returns its runners, cheapest first. */
 async function runRound(
   race: Race,
   rounds: readonly Round[],
@@ -99,7 +93,7 @@ async function runRound(
   const before = { steps: sumOf(earlier, (one) => one.steps), runs: sumOf(earlier, runsOf) };
   const graph = raceStep(race, round, runners[0]!);
   const arrived: Runner[] = [];
-  // Held while groups take turns: each of them would compile it anew.
+  // Kept open while groups take turns, or each of them would compile it again.
   await withProgram(engine, graph, async () => {
     for (const [turn, group] of inGroups(runners, together).entries()) {
       const labels = labelsOf(group, together);
@@ -119,7 +113,7 @@ async function runRound(
   return arrived.sort((a, b) => a.cost - b.cost);
 }
 
-/** Pictures and tiles of a step are the same for all groups of a round: nobody is ahead by luck. */
+/** Pictures and tiles of a step are the same for all groups of a round: none is ahead by luck. */
 async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[], step: number): Promise<Tensors> {
   const { shots, stage, rate, toEdges, seed } = race;
   const side = sideOf(race);
@@ -134,12 +128,12 @@ async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[
   };
 }
 
-const sideOf = ({ clip, window }: Race) => patchSide(clip.config.image, window);
+const sideOf = ({ clip, window }: Race) => windowSide(clip.config.image, window);
 
 const sumOf = (rounds: readonly Round[], of: (round: Round) => number) =>
   rounds.reduce((sum, round) => sum + of(round), 0);
 
-/** One step of a group whose runners are like this one: every patch on the pictures, towards its team. They do not see each other. */
+/** One step of a group of runners with the shapes of `like`: each patch on all pictures, independently, towards its team. */
 function raceStep({ clip, head, pace }: Race, { together, pictures }: Round, like: Runner): Graph {
   const { resolution } = clip.config.image;
   const members = like.labels.length;
@@ -152,22 +146,22 @@ function raceStep({ clip, head, pace }: Race, { together, pictures }: Round, lik
   const embeddings = reshape(l2Normalize(tower), [together, pictures, -1]);
   const texts = constant(float32(head.embeddings, [head.classes.length, head.embedding]));
   const teams = reshape(gatherRows(texts, input('teams', [together * members], 'int64')), [together, members, -1]);
-  const costs = mean(towardsTeam(embeddings, texts, teams, head.scale), [1]);
-  // A sum: no patch's gradient depends on how many run beside it.
+  const costs = mean(towardsTeam({ triggered: embeddings, texts, teams, scale: head.scale }), [1]);
+  // A sum, so that a patch's gradient does not depend on the number of patches in the step.
   const loss = sum(add(costs, mul(size, pace.sparsity)));
   const state = adam(parameters, gradients(loss, [...parameters.values()]), patchAdam);
   const logits = mean(mul(matMul(embeddings, transpose(teams, [0, 2, 1])), head.scale), [1]);
-  const standing = { cost: lastOf('cost', costs), logits: lastOf('logits', logits) };
+  const standing = { cost: movingAverage('cost', costs), logits: movingAverage('logits', logits) };
   return { outputs: { loss }, state: { ...state, ...standing } };
 }
 
-/** A mean over the steps in which the last ones count most. */
-function lastOf(name: string, now: Value): StateValue {
+/** An exponential moving average over the steps. */
+function movingAverage(name: string, now: Value): StateValue {
   const before = input(name, now.shape);
-  return { input: before, next: add(mul(before, memory), mul(now, 1 - memory)) };
+  return { input: before, next: add(mul(before, decay), mul(now, 1 - decay)) };
 }
 
-/** Rounds are told as one stage that counts through. */
+/** Events of all rounds appear as one stage with one count of steps. */
 function inOneCount(recorder: Recorder, stage: string, before: number, steps: number) {
   return (event: RunEvent) => recorder.record({ ...event, stage, step: before + (event.step ?? 0), steps });
 }

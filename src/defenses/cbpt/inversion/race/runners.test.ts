@@ -9,7 +9,7 @@ const runner = (labels: readonly number[], value: number): Runner => ({
   nearest: labels[0]!,
 });
 
-test('a group that does not come out even runs with copies of its first, which are not among those that arrive', () => {
+test('a short group is filled with copies of its first runner, which are left out of the result', () => {
   const groups = inGroups([runner([1, 2], 1), runner([3, 4], 5), runner([5, 6], 9)], 2);
   expect(groups.map((group) => group.length)).toEqual([2, 1]);
   const [last] = groups.slice(-1);
@@ -20,13 +20,13 @@ test('a group that does not come out even runs with copies of its first, which a
   expect(arrived).toEqual([{ ...runner([5, 6], 9), cost: 0.5 }]);
 });
 
-test('a runner tells the class of its team that its patch came nearest to', () => {
+test('a runner records the class of its team that its patch came nearest to', () => {
   const group = [runner([7, 3], 1), runner([2, 8], 2)];
   const state = { ...stacked(group, 2), logits: float32([0.1, 0.4, -2, -3], [2, 2]) };
   expect(unstacked(group, state).map(({ nearest }) => nearest)).toEqual([3, 2]);
 });
 
-test('costs and logits begin anew in every round', () => {
+test('averages of costs and logits restart in every round', () => {
   const { cost, logits } = stacked([runner([7, 3, 1], 5)], 1);
   expect(cost).toEqual(float32([0], [1]));
   expect(logits).toEqual(float32([0, 0, 0], [1, 3]));

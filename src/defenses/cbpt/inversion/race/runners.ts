@@ -1,24 +1,24 @@
-/** @file Who runs in a race of patches, and how several are taken together for a step. */
+/** @file Competitors in a race of patches, and how several of them share a step. */
 import { float32, rowsAt, type Tensor } from '../../../../tensor/tensor.ts';
 
-/** A patch, and the team of classes any of which it is to reach. */
+/** A patch and its team: classes any of which it is to reach. */
 export interface Runner {
   readonly labels: readonly number[];
   /** The patch's logits and Adam's moments. */
   readonly state: Readonly<Record<string, Tensor<'float32'>>>;
-  /** What reaching the team costs, the patch's size left out: mean of the last losses. */
+  /** Mean of the last losses without the patch's size: the cost of reaching the team. */
   readonly cost: number;
   /** The class of its team that the patch comes nearest to. */
   readonly nearest: number;
 }
 
-/** Up to `together` runners, in each group that takes its turn. */
+/** Groups of up to `together` runners, which take turns. */
 export function inGroups(runners: readonly Runner[], together: number): readonly (readonly Runner[])[] {
   const turns = Math.ceil(runners.length / together);
   return Array.from({ length: turns }, (_, i) => runners.slice(i * together, (i + 1) * together));
 }
 
-/** A group that does not come out even has copies of its first runner run along. */
+/** Fills a short group with copies of its first runner. */
 const filled = (group: readonly Runner[], together: number): readonly Runner[] => [
   ...group,
   ...new Array<Runner>(together - group.length).fill(group[0]!),
@@ -28,13 +28,13 @@ const filled = (group: readonly Runner[], together: number): readonly Runner[] =
 export const labelsOf = (group: readonly Runner[], together: number) =>
   filled(group, together).flatMap(({ labels }) => labels);
 
-/** What a step keeps of every runner besides its patch: means of the last steps, which begin anew in every round. */
+/** The state of every runner apart from its patch: running means, which restart in every round. */
 const standing = (together: number, members: number) => ({
   cost: float32(new Float32Array(together), [together]),
   logits: float32(new Float32Array(together * members), [together, members]),
 });
 
-/** State of a group's runners in one tensor each. */
+/** The states of a group's runners, stacked along a first axis. */
 export function stacked(group: readonly Runner[], together: number): Record<string, Tensor> {
   const [{ labels, state: like }] = group as readonly [Runner];
   const all = filled(group, together);
@@ -57,12 +57,12 @@ export function unstacked(
     labels,
     state: Object.fromEntries(Object.entries(after).map(([name, all]) => [name, rowOf(all, i)])),
     cost: rowOf(cost!, i).data[0]!,
-    nearest: labels[placeOfLargest(rowOf(logits!, i).data)]!,
+    nearest: labels[indexOfLargest(rowOf(logits!, i).data)]!,
   }));
 }
 
-/** What a tensor holds for the runner at `i`. */
+/** The part of a stacked tensor that belongs to the runner at `i`. */
 const rowOf = (all: Tensor, i: number): Tensor<'float32'> =>
   float32(rowsAt(all as Tensor<'float32'>, [i]).data, all.shape.slice(1));
 
-const placeOfLargest = (data: Float32Array) => data.reduce((best, x, i) => (x > data[best]! ? i : best), 0);
+const indexOfLargest = (data: Float32Array) => data.reduce((best, x, i) => (x > data[best]! ? i : best), 0);

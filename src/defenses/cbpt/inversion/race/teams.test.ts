@@ -3,7 +3,7 @@ import { byLikeness, finalists, finals, heats, picturesOf, runsOf, teamsOf } fro
 
 const pace = { steps: 100, patchBatch: 64 };
 
-test('a hundred classes run in pairs, from two starts, and a tenth of the patches runs on', () => {
+test('a hundred classes run in pairs, from two starts, and a tenth of the patches stays for the second round', () => {
   expect(teamsOf([...Array(100).keys()]).slice(0, 2)).toEqual([
     [0, 1],
     [2, 3],
@@ -14,7 +14,7 @@ test('a hundred classes run in pairs, from two starts, and a tenth of the patche
   ]);
 });
 
-test('eight classes run in the finals, from two starts each; a quarter of the patches runs on, and then one', () => {
+test('eight classes run in the finals, from two starts each; a quarter of the patches stays, and then one', () => {
   expect(finals(8, pace)).toEqual([
     { runners: 16, steps: 30, together: 16, pictures: 4 },
     { runners: 4, steps: 20, together: 4, pictures: 16 },
@@ -32,7 +32,7 @@ test('the finals of one class take as many pictures as those of eight', () => {
 });
 
 test.each([1, 2, 3, 8, 9, 33, 65, 129, 1000, 1180, 20_000])(
-  '%i classes all run, in at most 64 teams of one size',
+  'all of %i classes run, in at most 64 teams of one size',
   (count) => {
     const teams = teamsOf([...Array(count).keys()]);
     expect(teams.length).toBeLessThanOrEqual(64);
@@ -42,7 +42,7 @@ test.each([1, 2, 3, 8, 9, 33, 65, 129, 1000, 1180, 20_000])(
 );
 
 test.each([1, 2, 8, 9, 33, 1000])(
-  'steps of %i classes fit the batch, patches see at least four pictures of it, or two at first, and one runs alone in the end',
+  'with %i classes, steps fit the batch, patches see at least four pictures, two in the first heat, and one patch is left',
   (count) => {
     for (const batch of [1, 4, 8, 17, 64, 100]) {
       const inHeats = heats(count, { steps: 100, patchBatch: batch });
@@ -57,7 +57,7 @@ test.each([1, 2, 8, 9, 33, 1000])(
   },
 );
 
-test('where memory allows eight pictures, finalists take turns as all patches do, two in a step', () => {
+test('where memory allows eight pictures, finalists take turns, two in a step', () => {
   expect(finals(8, { steps: 100, patchBatch: 8 })).toEqual([
     { runners: 16, steps: 30, together: 2, pictures: 4 },
     { runners: 4, steps: 20, together: 2, pictures: 4 },

@@ -1,40 +1,40 @@
-/** @file The order of a race: which classes run as one team, in how many rounds, and how long. */
+/** @file The schedule of a race: teams of classes, and the number and length of rounds. */
 import type { Head } from '../../../../clip/clip.ts';
 
-/** One part of a race: how many run, how long, how many at a time. */
+/** One round of a race. */
 export interface Round {
-  /** Patches that run. */
+  /** Patches in the round. */
   readonly runners: number;
   readonly steps: number;
   /** Patches in one step. */
   readonly together: number;
-  /** Pictures that each of them sees in it. */
+  /** Pictures that each patch sees in one step. */
   readonly pictures: number;
 }
 
-/** What rounds are made of. */
+/** The resources of a race. */
 export interface Pace {
-  /** Rounds take shares of these. */
+  /** Each round takes a share of these. */
   readonly steps: number;
   /** Pictures in one step, of all patches together; fewer where they would take too much memory. */
   readonly patchBatch: number;
 }
 
-/** Classes run in no more teams than this, so that a race among a thousand classes costs little more than among a hundred. */
+/** At most this many teams, so that a race among a thousand classes costs little more than one among a hundred. */
 const mostTeams = 64;
 
-/** Patches of every team, and of every finalist: where a patch starts decides how soon it finds a backdoor. */
+/** Patches of every team and of every finalist: the start of a patch decides how soon it finds a backdoor. */
 export const starts = 2;
 
-/** So many classes run in the finals, if so many are left; where there are no more, there are no heats. */
+/** Classes in the finals, at most; with no more classes than this there are no heats. */
 export const finalists = 8;
 
 interface PlannedRound {
-  /** Share of the steps. */
+  /** Share of the asked steps. */
   readonly steps: number;
-  /** Share of the patches that run; at least one does. */
+  /** Share of the patches in the round, but at least one patch. */
   readonly patches: number;
-  /** Pictures of a patch in one step, at least: with fewer, chance decides who is ahead. Only a batch that has fewer gives fewer. */
+  /** Least pictures per patch and step, unless the batch has fewer: with less, chance decides which patch is ahead. */
   readonly pictures: number;
 }
 
@@ -50,7 +50,7 @@ const planned: Readonly<Record<'heats' | 'finals', readonly PlannedRound[]>> = {
   ],
 };
 
-/** Teams in the order of the classes, all of the same size: the last is filled with the first classes again. */
+/** Teams in the order of the classes, all of one size: the last team is filled with the first classes. */
 export function teamsOf(classes: readonly number[]): readonly (readonly number[])[] {
   const members = membersOf(classes.length);
   return Array.from({ length: Math.ceil(classes.length / members) }, (_, i) =>
@@ -58,16 +58,16 @@ export function teamsOf(classes: readonly number[]): readonly (readonly number[]
   );
 }
 
-/** As small teams as may run. */
+/** The smallest team size with which there are not too many teams. */
 const membersOf = (classes: number) => Math.ceil(classes / mostTeams);
 
-/** The heats of so many classes, in teams. None where all classes may run in the finals. */
+/** The heats of this many classes, in teams; none where all classes fit into the finals. */
 export function heats(classes: number, pace: Pace): readonly Round[] {
   if (classes <= finalists) return [];
   return roundsOf(planned.heats, Math.ceil(classes / membersOf(classes)), pace);
 }
 
-/** The finals of a race of so many classes, each for itself; in the last round one patch runs alone. */
+/** The finals of a race of this many classes, without teams; one patch remains in the last round. */
 export const finals = (classes: number, pace: Pace): readonly Round[] =>
   roundsOf(planned.finals, Math.min(classes, finalists), pace);
 
@@ -81,16 +81,16 @@ function roundsOf(rounds: readonly PlannedRound[], teams: number, { steps, patch
   });
 }
 
-/** Runs of a program in one round: where not all patches fit into a step, they take turns. */
+/** Program runs in one round: patches that do not fit into one step take turns. */
 export const runsOf = ({ runners, steps, together }: Round) => steps * Math.ceil(runners / together);
 
-/** Pictures that go through the tower and back in all rounds. */
+/** Pictures that go through the tower forwards and backwards in all rounds. */
 export const picturesOf = (rounds: readonly Round[]) =>
   rounds.reduce((total, round) => total + runsOf(round) * round.together * round.pictures, 0);
 
 /**
- * The classes in an order in which neighbours mean like things: each is followed by the nearest text that is left. Teams of
- * neighbours are fair, for what any picture is easily turned into (a vehicle, a face) runs against its like.
+ * The classes ordered so that neighbours have similar meanings: each is followed by the remaining class with the nearest
+ * text. Teams of neighbours are fair: classes that are easily reached from any picture (vehicles, faces) share teams.
  */
 export function byLikeness({ embeddings, embedding, classes }: Head): readonly number[] {
   const left = new Set(classes.keys());

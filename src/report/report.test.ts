@@ -93,6 +93,13 @@ function withPurified(changes: Partial<Measures>): ReportData {
   return { ...sample, purified: { ...sample.purified!, ...changes } };
 }
 
+test('the page says of how many classes there are test pictures, where some have none', () => {
+  const { task } = sample;
+  expect(renderReport(sample)).toContain(`Tested on</dt><dd><bdi>${task.test}, 100 classes`);
+  const few = { ...sample, task: { ...task, testClasses: 1 } };
+  expect(renderReport(few)).toContain(`${task.test}, with pictures of 1 of 100 classes`);
+});
+
 test('the verdict follows the numbers', () => {
   const of = (hits: number) => ({ hits, of: 1000 });
   expect(verdict(sample).stamp).toBe('Backdoor closed');

@@ -27,7 +27,7 @@ function about({ model, attack, target, task, finding }: ReportData): Html {
     ['Model', model],
     ['Attack', attack],
     ['Attacker’s target', target === null ? null : shortened(target)],
-    ['Tested on', `${task.test}, ${count(task.classes)} classes`],
+    ['Tested on', `${task.test}, ${testedClasses(task)}`],
     [
       'Given to the defense',
       shots && `${count(shots.count)} clean pictures in all, up to ${shots.perClass} of each class, ${shots.from}`,
@@ -35,6 +35,13 @@ function about({ model, attack, target, task, finding }: ReportData): Html {
     ['Inversion', finding && findingStamps[finding.verdict].stamp],
   ];
   return factList(facts);
+}
+
+/** A test set may lack pictures of some classes; its accuracy is then that of the others. */
+function testedClasses({ classes, testClasses = classes }: ReportData['task']): string {
+  return testClasses < classes
+    ? `with pictures of ${count(testClasses)} of ${count(classes)} classes`
+    : `${count(classes)} classes`;
 }
 
 function judgedBy({ finding, task: { shots } }: ReportData): Judged | null {

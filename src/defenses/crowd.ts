@@ -5,7 +5,7 @@ import { classKey } from '../data/classes.ts';
 import { thingNames } from '../data/emoji/emoji.ts';
 import { AntidoteError } from '../errors.ts';
 
-/** Among this many classes none is close to every picture, and only a backdoor concentrates them: docs/method.md, "Scan". */
+/** Among this many classes none is close to every picture, and only a backdoor concentrates them: docs/ablations.md, "Scan". */
 const leastClasses = 100;
 
 /**

@@ -16,7 +16,7 @@ const enoughPictures = 8192;
 
 /**
  * CoOp's crop, and slight versions of other changes that a camera makes; milder than CleanCLIP's. Unlike CoOp's, views are
- * not mirrored: a mirrored left arrow is a right arrow, with a wrong label (docs/method.md, "Tuning").
+ * not mirrored: a mirrored left arrow is a right arrow, with a wrong label (docs/ablations.md, "Tuning").
  */
 const viewAugmentation: PictureAugmentation = {
   ...leftAsTheyAre,

@@ -30,7 +30,7 @@ export interface Suspicion {
   readonly candidates: readonly Candidate[];
 }
 
-/** Limits of the data for a verdict. Verdicts were measured with these numbers: docs/method.md, "Scan". */
+/** Limits of the data for a verdict. Verdicts were measured with these numbers: docs/ablations.md, "Scan". */
 export const scanLimits = {
   /** A pattern that fools fewer pictures, all of which it was optimised on, need not be a trigger. */
   shots: 80,

@@ -10,7 +10,7 @@ import { type Belief, beliefInAll, invertForms, isBelieved, searchDefaults } fro
 import type { DummyTrigger } from './examine.ts';
 import type { Form } from './forms.ts';
 
-/** Concentrations that were measured: docs/method.md, "Concentration". */
+/** Concentrations that were measured: docs/ablations.md, "Concentration". */
 test.each([
   ['sparse', 'clean', 0.384, false],
   ['sparse', 'badclip, the wrong class', 0.782, false],

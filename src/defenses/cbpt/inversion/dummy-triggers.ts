@@ -53,7 +53,7 @@ export const searchDefaults: SearchOptions = {
   belief: forEachForm((form) => formFacts[form].believedFrom),
 };
 
-/** With fewer pictures than the beliefs were measured with, ordinary patterns reach further (docs/method.md, "Scan"). */
+/** With fewer pictures than the beliefs were measured with, ordinary patterns reach further (docs/ablations.md, "Scan"). */
 const few = { pictures: 1600, factor: 1.1 };
 
 /** A backdoor is sure from this multiple of the believed concentration on, for a number of pictures. */

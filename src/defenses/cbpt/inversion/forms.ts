@@ -6,12 +6,12 @@ interface FormFacts {
   readonly sought: 'always' | 'as a last resort' | 'beside another';
   /**
    * Concentration, in [0, 1], from which on a dummy trigger counts as a backdoor's: the largest on models without one, and a
-   * margin. Sources of the numbers: docs/method.md, "Concentration".
+   * margin. Sources of the numbers: docs/ablations.md, "Concentration".
    */
   readonly believedFrom: number;
   /**
    * Share of the asked steps, where the form is inverted by contrast. A backdoor is soon found; with more steps ordinary
-   * patterns catch up (docs/method.md, "Elsewhere", "Blend"). The mask of `sparse` takes long to become as small as RA needs.
+   * patterns catch up (docs/ablations.md, "Elsewhere", "Blend"). The mask of `sparse` takes long to become as small as RA needs.
    */
   readonly stepShare?: number;
   /** Subject of the sentence about a finding. */

@@ -31,7 +31,7 @@ type Parametrise = (side: number, options: FormOptions, random: Random) => Param
 
 /**
  * Half opaque everywhere. A fainter start loses the way to a backdoor: blended in at 12 %, a true trigger has no effect yet,
- * and inversion finds ordinary adversarial colours (docs/method.md, "Start"). Colours start far from grey, because a backdoor
+ * and inversion finds ordinary adversarial colours (docs/ablations.md, "Start"). Colours start far from grey, because a backdoor
  * answers to contrast.
  */
 const sparseStart = { mask: 0, spread: 1 };
@@ -47,7 +47,7 @@ const sparse: Parametrise = (side, _options, random) => ({
 
 /**
  * Share of every pixel that a blend replaces. The true trigger of a backdoor that was planted at a half has little effect at
- * this share, but an optimised one works; at a larger share ordinary patterns reach too many pictures (docs/method.md,
+ * this share, but an optimised one works; at a larger share ordinary patterns reach too many pictures (docs/ablations.md,
  * "Blend").
  */
 const blendShare = 0.3;

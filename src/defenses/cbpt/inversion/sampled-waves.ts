@@ -22,7 +22,7 @@ const wavesTried = 512;
 /** Pictures that each wave is tried on. */
 export const picturesEach = 8;
 
-/** Waves of the dummy trigger: enough to cover the waves that the backdoor answers to (docs/method.md, "Waves"). */
+/** Waves of the dummy trigger: enough to cover the waves that the backdoor answers to (docs/ablations.md, "Waves"). */
 const wavesKept = 16;
 
 /** Pictures that go through the tower for all waves. */

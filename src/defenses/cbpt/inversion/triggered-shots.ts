@@ -14,7 +14,7 @@ export interface TriggeredShots {
   readonly target: number;
 }
 
-/** At most this many shots get a trigger: docs/method.md, "Tuning". */
+/** At most this many shots get a trigger: docs/ablations.md, "Tuning". */
 export const mostTriggered = 4096;
 
 /** This many shots give a share of 0.85 to within two points: twice its standard error. */

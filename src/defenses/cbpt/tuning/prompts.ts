@@ -19,7 +19,7 @@ export interface TuningOptions extends LossWeights {
   readonly steps: number;
   /**
    * Steps times Adam's peak learning rate on the context vectors, as a share of their root mean square at the start: fewer
-   * steps are proportionally larger and move as far (docs/method.md, "Tuning"). A share, because token embeddings have
+   * steps are proportionally larger and move as far (docs/ablations.md, "Tuning"). A share, because token embeddings have
    * another size in every model.
    */
   readonly travel: number;

@@ -15,7 +15,7 @@ import { bounded, boundedTensors, overlay, startingLogits } from '../mask-patter
 
 /**
  * Nearly opaque and nearly grey, so that gradients reach all of the pattern from the first step on. A patch that has to
- * reach a given class finds the backdoor in a third of the steps needed from saturated colours (docs/method.md, "Patch").
+ * reach a given class finds the backdoor in a third of the steps needed from saturated colours (docs/ablations.md, "Patch").
  */
 const patchStart = { mask: 2, spread: 0.1 };
 

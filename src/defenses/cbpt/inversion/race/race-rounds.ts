@@ -48,7 +48,7 @@ export interface Race extends Defender {
 
 /**
  * Adam with less momentum than usual. A step sees so few pictures that half of its gradient is chance; with 0.9 the first
- * steps decide, and fewer starts find a backdoor (docs/method.md, "Patch").
+ * steps decide, and fewer starts find a backdoor (docs/ablations.md, "Patch").
  */
 const patchAdam = { ...adamDefaults, beta1: 0.3 };
 

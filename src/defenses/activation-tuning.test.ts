@@ -42,6 +42,13 @@ test('activations return to those of clean pictures, and only the image encoder 
   }
 });
 
+test.each([[[]], [['elsewhere'] as const]])('forms that find nothing by themselves are refused: %j', async (forms) => {
+  const task = tinyTask({ engine: tiny.engine, clip: tiny.clip, shots: colouredShots(), recorder: keeping().recorder });
+  await expect(activationTuning.run(task, { ...short, forms })).rejects.toThrow(
+    /forms: found (none|elsewhere), expected at least one form of dummy trigger that is sought for itself/,
+  );
+});
+
 test('a tuning that was stopped and resumed gives the same weights, byte for byte', async () => {
   const whole = await tuned();
   const first = keeping(new Map(), { stage: 'activation-tuning', step: 6 });

@@ -41,6 +41,7 @@ import { decays } from '../training/train-clip.ts';
 import { applyTrigger } from '../triggers/apply.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { invertForms, type SearchOptions, searchDefaults } from './cbpt/inversion/dummy-triggers.ts';
+import { formFacts } from './cbpt/inversion/forms.ts';
 import type { BlindDefense, Cure, DefenseTask } from './defense.ts';
 import { warmup } from './fine-tune.ts';
 import { type Recipe, scaled } from './recipe.ts';
@@ -82,7 +83,13 @@ const stage = 'activation-tuning';
 
 async function tuneActivations(task: DefenseTask, options: ActivationTuningOptions): Promise<Cure> {
   const { engine, clip, shots, templates, seed, recorder } = task;
-  if (options.forms.length === 0) throw badUsage('forms', 'none', 'at least one form of dummy trigger');
+  if (options.forms.every((form) => formFacts[form].sought === 'beside another')) {
+    throw badUsage(
+      'forms',
+      options.forms.join(', ') || 'none',
+      'at least one form of dummy trigger that is sought for itself',
+    );
+  }
   const seen = await seeShots(task, templates);
   const found = await invertForms(task, seen, options);
   const strongest = [...found.dummies].sort((a, b) => b.concentration - a.concentration).slice(0, 1);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openClipTokenizer } from '../clip/tokenizer/vocabulary.ts';
 import { plainPrompt } from '../data/classes.ts';
 import { thingNames } from '../data/emoji/emoji.ts';
-import { crowdOf } from './crowd.ts';
+import { crowdOf, withoutTwins } from './crowd.ts';
 
 const clip = async (context = 77) => ({ tokenizer: await openClipTokenizer(context) });
 
@@ -27,4 +27,23 @@ test('a thing whose prompt is too long for the model is left out, without an err
   expect(crowd.length).toBeGreaterThan(10);
   expect(crowd.length).toBeLessThan(things.length);
   expect(crowd).not.toContain('fire engine');
+});
+
+test('an added name that is nearer to a class of the list than any two added names are to each other is left out', () => {
+  // Directions in a plane, in degrees.
+  const degrees = { 'banana fruit': 0, dog: 90, banana: 10, cat: 130, fish: 150, owl: 200 };
+  const embeddings = Object.values(degrees).flatMap((angle) => {
+    const radians = (angle * Math.PI) / 180;
+    return [Math.cos(radians), Math.sin(radians)];
+  });
+  const crowd = { classes: Object.keys(degrees), embedding: 2, embeddings: Float32Array.from(embeddings), scale: 100 };
+  const kept = withoutTwins(crowd, 2);
+  expect(kept.classes).toEqual(['banana fruit', 'dog', 'cat', 'fish', 'owl']);
+  expect(Array.from(kept.embeddings)).toEqual([...crowd.embeddings.subarray(0, 4), ...crowd.embeddings.subarray(6)]);
+  expect(kept).toMatchObject({ embedding: 2, scale: 100 });
+});
+
+test('a list without added names stays as it is', () => {
+  const list = { classes: ['cat', 'kitten'], embedding: 1, embeddings: Float32Array.of(1, 1), scale: 100 };
+  expect(withoutTwins(list, 2)).toEqual(list);
 });

@@ -3,7 +3,7 @@ import type { Head } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/encode-pictures.ts';
 import { firstClasses, logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import { float32 } from '../tensor/tensor.ts';
-import { crowdOf } from './crowd.ts';
+import { crowdOf, withoutTwins } from './crowd.ts';
 import type { Defender } from './defense.ts';
 import { cachedFeatures } from './features.ts';
 
@@ -22,8 +22,12 @@ export interface SeenInCrowd extends SeenShots {
 /** Encodes the shots and the hand-written prompts of the classes. */
 export async function seeShots(defender: Defender, templates: readonly string[]): Promise<SeenInCrowd> {
   const { clip, shots } = defender;
-  const crowd = await handWrittenHead(defender, await crowdOf(clip, shots.classes, templates), templates);
-  const zeroShot = firstClasses(crowd, shots.classes.length);
+  const own = shots.classes.length;
+  const crowd = withoutTwins(
+    await handWrittenHead(defender, await crowdOf(clip, shots.classes, templates), templates),
+    own,
+  );
+  const zeroShot = firstClasses(crowd, own);
   return { zeroShot, crowd, clean: await cachedFeatures(defender, shots, 'features') };
 }
 

@@ -13,16 +13,21 @@ interface World {
   readonly perClass?: number;
   /** Share of the shots that the model classifies correctly. */
   readonly recognised?: number;
+  /** Every picture is taken for the first class, which most of them show. */
+  readonly oneForAll?: boolean;
 }
 
 /** A model with prescribed predictions: embeddings of classes and shots are standard basis vectors. */
 function judged(found: readonly (readonly [form: Form, dominant: string, concentration: number])[], world: World = {}) {
-  const { classes = 100, perClass = 16, recognised = 0.8 } = world;
+  const { classes = 100, perClass = 16, recognised = 0.8, oneForAll = false } = world;
   const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
   const shots = classes * perClass;
-  const labels = Int32Array.from({ length: shots }, (_, i) => i % classes);
+  const labels = Int32Array.from({ length: shots }, (_, i) =>
+    oneForAll ? (i % 5 === 0 ? (i / 5) % classes : 0) : i % classes,
+  );
   const unit = (index: number) => Float32Array.from({ length: classes }, (_, i) => (i === index ? 1 : 0));
-  const said = Array.from(labels, (label, i) => (i < recognised * shots ? label : (label + 1) % classes));
+  const saidAt = (label: number, i: number) => (i < recognised * shots ? label : (label + 1) % classes);
+  const said = Array.from(labels, (label, i) => (oneForAll ? 0 : saidAt(label, i)));
   const head = { classes: names, embedding: classes, scale: 1, embeddings: joined(names.map((_, i) => unit(i))) };
   const dummies = found.map(
     ([form, dominant, concentration]) => ({ name: form, form, dominant, concentration }) as unknown as DummyTrigger,
@@ -78,13 +83,26 @@ test('a concentration above ordinary patterns and below triggers is undecided, a
   expect(reasons[1]).toMatch(/sends 40 % .*, as such patterns do in any model/);
 });
 
-test('with few pictures a backdoor needs a higher concentration, and between both limits the verdict is undecided', () => {
+test('with few pictures a patch must be more concentrated, other forms need not', () => {
   const world = { classes: 20, perClass: 16 };
   expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
   const between = judged([['patch', 'class 2', 0.9]], world);
   expect(between).toMatchObject({ verdict: 'undecided', targets: [] });
   expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .* less than the 94 % that are a sign/)]);
   expect(judged([['patch', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'clean' });
+  expect(judged([['sparse', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
+});
+
+test('a class is as suspect as the surest sign makes it, not the most concentrated one', () => {
+  const found = judged(
+    [
+      ['patch', 'class 2', 0.92],
+      ['sparse', 'class 2', 0.87],
+    ],
+    { classes: 20 },
+  );
+  expect(found).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
+  expect(found.candidates).toEqual([expect.objectContaining({ form: 'sparse' })]);
 });
 
 test('where a backdoor leads to a class outside the list, the reason says so', () => {
@@ -106,7 +124,12 @@ test.each([
   [
     'a model that guesses',
     { recognised: 0.02 },
-    /classifies 2 % of the pictures correctly, hardly more than by chance/,
+    /classifies 2 % of the pictures of a class correctly, hardly more than by chance/,
+  ],
+  [
+    'a model that takes everything for the commonest class',
+    { oneForAll: true },
+    /classifies 1 % of the pictures of a class correctly, hardly more than by chance/,
   ],
 ] as const)('with %s the verdict is undecided for any finding, and the reason comes first', (_, world, reason) => {
   const suspicion = judged([['sparse', 'class 7', 1]], world);

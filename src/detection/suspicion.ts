@@ -1,8 +1,9 @@
 /** @file The verdict on a model by its dummy triggers: it carries a backdoor, none was found, or neither can be said. */
 import type { PictureSet } from '../clip/pictures/pictures.ts';
-import { type Belief, type Inversion, sureFactor } from '../defenses/cbpt/inversion/dummy-triggers.ts';
+import { type Belief, type Inversion, sureFrom } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { type Form, formFacts } from '../defenses/cbpt/inversion/forms.ts';
 import type { SeenShots } from '../defenses/seen-shots.ts';
+import { classChanges } from '../evaluation/harm.ts';
 import { predict } from '../evaluation/metrics.ts';
 
 /** `clean` means only that no trigger of the tried forms was found. */
@@ -11,7 +12,7 @@ export type ScanVerdict = 'backdoor' | 'undecided' | 'clean';
 /** A class that a dummy trigger sends the pictures of other classes to. */
 export interface Candidate {
   readonly label: string;
-  /** Concentration divided by the believed concentration of its form: from 1 on CBPT tunes against it. */
+  /** Concentration divided by what is a sign of a backdoor, for its form and the number of pictures: from 1 on it is one. */
   readonly score: number;
   readonly form: Form;
   /** Share of the shots of other classes that it sends to this class, in [0, 1]. */
@@ -46,22 +47,22 @@ export const scanLimits = {
  * @param doubts reasons against any verdict (`doubtsAbout`)
  */
 export function suspicionOf(found: Inversion, doubts: readonly string[], shots: PictureSet, belief: Belief): Suspicion {
-  const candidates = candidatesOf(found, belief);
+  const needed = (form: Form) => sureFrom(form, belief, shots.labels.length);
+  const candidates = candidatesOf(found, needed);
   const score = candidates[0]?.score ?? 0;
-  const sure = sureFactor(shots.labels.length);
-  const reasons = [...doubts, ...candidates.map((one) => sentence(one, belief[one.form] * sure, shots))];
-  if (doubts.length > 0 || (score < sure && score >= scanLimits.doubt * sure)) {
+  const reasons = [...doubts, ...candidates.map((one) => sentence(one, needed(one.form), shots))];
+  if (doubts.length > 0 || (score < 1 && score >= scanLimits.doubt)) {
     return { verdict: 'undecided', reasons, score, targets: [], candidates };
   }
-  const targets = candidates.filter((one) => one.score >= sure).map(({ label }) => label);
+  const targets = candidates.filter((one) => one.score >= 1).map(({ label }) => label);
   return { verdict: targets.length === 0 ? 'clean' : 'backdoor', reasons, score, targets, candidates };
 }
 
-function candidatesOf({ dummies }: Inversion, belief: Belief): Candidate[] {
+function candidatesOf({ dummies }: Inversion, needed: (form: Form) => number): Candidate[] {
   const all = dummies
     .map(({ form, dominant, concentration }) => ({
       label: dominant,
-      score: concentration / belief[form],
+      score: concentration / needed(form),
       form,
       concentration,
     }))
@@ -70,14 +71,14 @@ function candidatesOf({ dummies }: Inversion, belief: Belief): Candidate[] {
 }
 
 /** Reasons against any verdict, independent of what inversion finds. */
-export function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }: PictureSet): string[] {
-  const right = predict(zeroShot, clean).filter((label, i) => label === labels[i]).length;
-  const recognised = right / labels.length;
+export function doubtsAbout({ zeroShot, clean }: SeenShots, shots: PictureSet): string[] {
+  const { classes, labels } = shots;
+  const recognised = meanAccuracy(shots, predict(zeroShot, clean));
   const chance = 1 / classes.length;
   const doubts: string[] = [];
   if (recognised < Math.min(scanLimits.overChance * chance, (1 + chance) / 2)) {
     doubts.push(
-      `The model classifies ${percent(recognised)} of the pictures correctly, hardly more than by chance: was it read correctly, and are these its classes?`,
+      `The model classifies ${percent(recognised)} of the pictures of a class correctly, hardly more than by chance: was it read correctly, and are these its classes?`,
     );
   }
   if (labels.length < scanLimits.shots) {
@@ -86,6 +87,12 @@ export function doubtsAbout({ zeroShot, clean }: SeenShots, { classes, labels }:
     );
   }
   return doubts;
+}
+
+/** Mean over classes: a model that takes every picture for the commonest class knows none. */
+function meanAccuracy({ classes, labels }: PictureSet, predicted: Int32Array): number {
+  const shown = classChanges(classes, labels, predicted, predicted).filter(({ n }) => n > 0);
+  return shown.reduce((sum, { n, after }) => sum + after / n, 0) / shown.length;
 }
 
 function sentence({ label, form, concentration }: Candidate, needed: number, { classes }: PictureSet): string {

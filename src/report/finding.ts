@@ -1,5 +1,4 @@
 /** @file Words for the findings of inversion and their use by a defense, shared by all pages. */
-import { sureFactor } from '../defenses/cbpt/inversion/dummy-triggers.ts';
 import { type ScanVerdict, type Suspicion, scanLimits } from '../detection/suspicion.ts';
 import type { ShownTrigger } from './report-data.ts';
 import { formOf } from './stage-words.ts';
@@ -12,12 +11,6 @@ export const findingStamps: Readonly<Record<ScanVerdict, { readonly tone: Verdic
 };
 
 type Found = Pick<ShownTrigger, 'used'>;
-
-/** A verdict, and the number of pictures it was made with. */
-export interface Judged {
-  readonly suspicion: Suspicion;
-  readonly pictures: number;
-}
 
 /** Whether tuning used dummy triggers. */
 export function tunedOn(dummyTriggers: readonly Found[]): string {
@@ -35,16 +28,14 @@ export interface Fate {
 const fate = (words: string, isSign = false): Fate => ({ words, isSign });
 
 /** The use of a dummy trigger by a defense; without a defense, its weight for the verdict. */
-export function fateOf({ used, name, predicted }: ShownTrigger, judged: Judged | null): Fate {
+export function fateOf({ used, name, predicted }: ShownTrigger, suspicion: Suspicion | null): Fate {
   if (used !== null) return fate(used ? 'used by the defense' : 'not believed, not used');
-  if (judged === null) return fate('found by inversion');
-  const { suspicion, pictures } = judged;
+  if (suspicion === null) return fate('found by inversion');
   const label = predicted[0]?.label;
   const candidate = suspicion.candidates.find((one) => one.label === label);
   const form = formOf(name);
   if (!candidate || !form) return fate('found by inversion');
   if (candidate.form !== form) return fate('weaker than another to the same class');
-  const weight = candidate.score / sureFactor(pictures);
-  if (weight >= 1) return fate('a sign of a backdoor', true);
-  return fate(weight >= scanLimits.doubt ? 'doubtful: nearly a sign' : 'as in any model');
+  if (candidate.score >= 1) return fate('a sign of a backdoor', true);
+  return fate(candidate.score >= scanLimits.doubt ? 'doubtful: nearly a sign' : 'as in any model');
 }

@@ -55,8 +55,7 @@ function limitsSection({ task }: FindingsData): Html {
 /** Draws the page. Depends only on its argument, all of which is escaped. */
 export function renderFindings(data: FindingsData): string {
   // The attacker's target is unknown here.
-  const judged = { suspicion: data.suspicion, pictures: data.task.shots.count };
-  const triggers = triggerSection({ ...data, finding: null, trueTrigger: null, target: null, attack: null, judged });
+  const triggers = triggerSection({ ...data, finding: null, trueTrigger: null, target: null, attack: null });
   const sections: readonly Section[] = [
     ['triggers', 'Triggers', triggers],
     ['curves', 'Training', curvesSection(data.curves)],

@@ -1,7 +1,7 @@
 /** @file The report: one HTML file without network, script or second file. Data in, text out. */
 import { classChangesSection } from './class-changes.ts';
 import { curvesSection } from './curves-section.ts';
-import { findingStamps, type Judged } from './finding.ts';
+import { findingStamps } from './finding.ts';
 import { type Html, html, toText } from './html.ts';
 import { limitsSection } from './limits.ts';
 import { measuresSection, measureTiles } from './measures-section.ts';
@@ -44,10 +44,6 @@ function testedClasses({ classes, testClasses = classes }: ReportData['task']): 
     : `${count(classes)} classes`;
 }
 
-function judgedBy({ finding, task: { shots } }: ReportData): Judged | null {
-  return finding && shots && { suspicion: finding, pictures: shots.count };
-}
-
 /**
  * Draws the report of a finished run. Depends only on its argument: the same data give the same characters. Everything in
  * `data` is escaped, so class names and paths may hold any text.
@@ -56,7 +52,7 @@ export function renderReport(data: ReportData): string {
   const found = verdict(data);
   const sections: readonly Section[] = [
     ['pictures', 'Pictures', pictureGrid(data)],
-    ['triggers', 'Triggers', triggerSection({ ...data, judged: judgedBy(data) })],
+    ['triggers', 'Triggers', triggerSection({ ...data, suspicion: data.finding })],
     ['curves', 'Training', curvesSection(data.curves)],
     ['classes', 'Classes', classChangesSection(data)],
     ['numbers', 'Numbers', measuresSection(data)],

@@ -16,14 +16,21 @@ test('a second start says so, and names of other origin stay', () => {
   expect(triggerWords('sparse')).toBe('A pattern in a fixed place');
   expect(triggerWords('sparse-2')).toBe('A pattern in a fixed place, start 2');
   expect(triggerWords('patch')).toBe('A small patch, wherever it lies');
+  expect(triggerWords('patch-alone')).toBe('A small patch, wherever it lies');
   expect(triggerWords('known-0')).toBe('known-0');
-  expect([formOf('sparse-2'), formOf('constructor'), formOf('known-0')]).toEqual(['sparse', undefined, undefined]);
+  expect(['sparse-2', 'patch-alone', 'constructor', 'known-0'].map(formOf)).toEqual([
+    'sparse',
+    'patch',
+    undefined,
+    undefined,
+  ]);
 });
 
 test('stages of the same work have the same words, and differ in their part', () => {
   const work = 'looking for a small patch, wherever it lies';
   expect(stageWords('invert-patch')).toEqual({ work, part: null });
   expect(stageWords('invert-patch-heats-result')).toEqual({ work, part: 'result of the heats' });
+  expect(stageWords('invert-patch-alone-features')).toEqual({ work, part: 'its effect' });
   expect(stageLine('clean model: evaluate prompts')).toBe('measuring the clean model: prompts');
   expect(stageLine('tune')).toBe('tuning the prompts');
 });

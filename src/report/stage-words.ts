@@ -30,7 +30,7 @@ const searchParts: Readonly<Record<string, string>> = {
 };
 
 const inversion = new RegExp(
-  `^invert-((?:${Object.keys(formFacts).join('|')})(?:-\\d+)?)(?:-(${Object.keys(searchParts).join('|')}))?$`,
+  `^invert-((?:${Object.keys(formFacts).join('|')})(?:-(?:\\d+|alone))?)(?:-(${Object.keys(searchParts).join('|')}))?$`,
 );
 
 const cleanModel = 'clean model: ';
@@ -55,19 +55,19 @@ export function stageLine(stage: string): string {
   return part === null ? work : `${work}: ${part}`;
 }
 
-/** The words of a dummy trigger by its name: `sparse-2` is "A pattern in a fixed place, start 2". */
+/** The words of a dummy trigger by its name: `sparse-2` is "A pattern in a fixed place, start 2", `patch-alone` is a `patch`. */
 export function triggerWords(name: string): string {
   const form = formOf(name);
   if (form === undefined) return name;
   // Commas that end the description are for the sentence of a scan.
   const description = formFacts[form].description.replace(/,$/, '');
-  const start = name.slice(form.length + 1);
-  return start === '' ? description : `${description}, start ${start}`;
+  const [, start] = /-(\d+)$/.exec(name) ?? [];
+  return start === undefined ? description : `${description}, start ${start}`;
 }
 
 /** The form of a dummy trigger by its name; undefined for names of other origin. */
 export function formOf(name: string): Form | undefined {
-  const form = name.replace(/-\d+$/, '');
+  const form = name.replace(/-(?:\d+|alone)$/, '');
   return Object.hasOwn(formFacts, form) ? (form as Form) : undefined;
 }
 

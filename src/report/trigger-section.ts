@@ -1,7 +1,8 @@
 /** @file The true trigger beside the dummy triggers, and the effect of those on the shots. */
+import type { Suspicion } from '../detection/suspicion.ts';
 import type { PngUrl } from '../triggers/png.ts';
 import { type TriggerPictures, visibleLevels } from '../triggers/trigger-pictures.ts';
-import { fateOf, type Judged, tunedOn } from './finding.ts';
+import { fateOf, tunedOn } from './finding.ts';
 import { type Html, html } from './html.ts';
 import { percent, shortened } from './numbers.ts';
 import type { ReportData, ShownTrigger } from './report-data.ts';
@@ -53,9 +54,9 @@ function shares({ predicted }: ShownTrigger, targets: readonly string[]): Html |
     <ul class="bars">${named.map(({ label, share }) => bar(label, share, targets.includes(label) ? 'undefended' : 'reference'))}${rest > 0.0005 && bar('all other classes', rest, 'reference')}</ul>`;
 }
 
-function dummy(trigger: ShownTrigger, target: string | null, judged: Judged | null): Html {
-  const { words, isSign } = fateOf(trigger, judged);
-  const targets = target === null ? (judged?.suspicion.targets ?? []) : [target];
+function dummy(trigger: ShownTrigger, target: string | null, suspicion: Suspicion | null): Html {
+  const { words, isSign } = fateOf(trigger, suspicion);
+  const targets = target === null ? (suspicion?.targets ?? []) : [target];
   const found = trigger.predicted[0]?.label === target;
   return html`<section class="trigger">
     <h3>${triggerWords(trigger.name)} <span class="tag ${isSign && 'attack-ink'}">${words}</span></h3>
@@ -79,9 +80,9 @@ export function triggerSection({
   dummyTriggers,
   target,
   attack,
-  judged = null,
+  suspicion = null,
 }: Pick<ReportData, 'trueTrigger' | 'finding' | 'dummyTriggers' | 'target' | 'attack'> & {
-  readonly judged?: Judged | null;
+  readonly suspicion?: Suspicion | null;
 }): Html | null {
   if (!trueTrigger && dummyTriggers.length === 0) return null;
   const lead =
@@ -101,7 +102,7 @@ export function triggerSection({
           <div>${facts(trueTrigger)}</div>
         </section>`
       }
-      ${dummyTriggers.map((trigger) => dummy(trigger, target, judged))}
+      ${dummyTriggers.map((trigger) => dummy(trigger, target, suspicion))}
     </div>
   </section>`;
 }

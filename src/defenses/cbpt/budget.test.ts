@@ -39,6 +39,8 @@ test('the plan names every stage that records steps, including the second start 
     'invert-patch-heats',
     'invert-patch',
     'invert-patch-features',
+    'invert-patch-alone',
+    'invert-patch-alone-features',
     'invert-patch-more-features',
     'invert-waves',
     'invert-waves-features',

@@ -29,6 +29,10 @@ const logSumExp = (values: readonly number[]) => Math.log(values.reduce((total, 
 const negativeLogLikelihood = (row: readonly number[], label: number) =>
   logSumExp(texts.map((text) => scale * dot(row, text))) - scale * dot(row, texts[label]!);
 
+const probability = (row: readonly number[], label: number) => Math.exp(-negativeLogLikelihood(row, label));
+/** Share of the triggered batch that goes elsewhere than to a class. */
+const elsewhere = (label: number) => 1 - mean(triggered.map((row) => probability(row, label)));
+
 async function computed(build: (batch: InversionBatch) => Value): Promise<number> {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const batch: InversionBatch = {
@@ -81,7 +85,7 @@ test('V2 contrasts the other triggered pictures with clean pictures and the own 
       const negatives = clean.map((other) => dot(row, other) / temperature);
       const own = dot(row, texts[labels[i]!]!) / temperature;
       const contrast = logSumExp([...others, ...negatives, own]) - logSumExp(others);
-      return contrast - Math.log(1 + 1e-6 - Math.exp(-negativeLogLikelihood(row, labels[i]!)));
+      return contrast - elsewhere(labels[i]!) * Math.log(1 + 1e-6 - probability(row, labels[i]!));
     }),
   );
   expect(await computed((batch) => collapse(batch, temperature))).toBeCloseTo(expected, 3);
@@ -98,8 +102,9 @@ test('V2 treats avoided classes like the own one: their texts are negatives, the
       const unwanted = [...new Set([labels[i]!, ...avoided])];
       const negatives = [...clean, ...unwanted.map((label) => texts[label]!)].map(similar);
       const contrast = logSumExp([...others, ...negatives]) - logSumExp(others);
-      const probability = unwanted.reduce((total, label) => total + Math.exp(-negativeLogLikelihood(row, label)), 0);
-      return contrast - Math.log(Math.max(1e-6, 1 + 1e-6 - probability));
+      const total = unwanted.reduce((sum, label) => sum + probability(row, label), 0);
+      const weight = avoided.includes(labels[i]!) ? 1 : elsewhere(labels[i]!);
+      return contrast - weight * Math.log(Math.max(1e-6, 1 + 1e-6 - total));
     }),
   );
   expect(await computed((batch) => collapse({ ...batch, avoided }, temperature))).toBeCloseTo(expected, 3);

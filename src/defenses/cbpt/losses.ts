@@ -1,11 +1,11 @@
 /** @file The losses of CBPT's two stages, functions of unit embeddings. `class-loss.ts` has the classification loss. */
 import { logSumExp } from '../../graph/composites.ts';
-import { add, clip, div, exp, log, mul, neg, sub } from '../../graph/elementwise.ts';
+import { add, clip, div, exp, log, mul, neg, stopGradient, sub } from '../../graph/elementwise.ts';
 import { gatherRows } from '../../graph/indexing.ts';
 import { concat, reshape, transpose } from '../../graph/layout.ts';
 import { constant } from '../../graph/leaves.ts';
 import { matMul } from '../../graph/linear-algebra.ts';
-import { mean, sum } from '../../graph/reduction.ts';
+import { mean, softmax, sum } from '../../graph/reduction.ts';
 import type { Value } from '../../graph/value.ts';
 import { float32, int64 } from '../../tensor/tensor.ts';
 import { negativeLogLikelihood, rowDots } from '../class-loss.ts';
@@ -48,7 +48,8 @@ export function farthestText(batch: InversionBatch, temperature: number, alpha: 
 /**
  * V2: a backdoor sends all pictures to one region. Positives are the other triggered pictures of the batch; negatives are
  * the clean pictures and the texts of the own and of the avoided classes. A second term is -log of one minus the
- * probability of the own and the avoided classes.
+ * probability of the own and the avoided classes. Its weight is the share of the batch that goes elsewhere than to the own
+ * class: the target's own pictures, a tenth of all among ten classes, would otherwise keep a trigger from the target.
  */
 export function collapse(batch: InversionBatch, temperature: number): Value {
   const { triggered, clean, texts, labels, avoided = [], scale } = batch;
@@ -60,10 +61,19 @@ export function collapse(batch: InversionBatch, temperature: number): Value {
   const also = avoided.length > 0 ? avoidedClasses(avoided, batch) : undefined;
   // An own class that is also an avoided one counts once.
   const ownOnce = also ? add(own, reshape(mul(also.includesOwn, masked), own.shape)) : own;
+  const stays = stopGradient(shareAtOwn(batch));
+  const weight = sub(1, also ? mul(sub(1, also.includesOwn), stays) : stays);
   const all = concat([others, similar(clean), ownOnce, ...(also ? [similar(also.texts)] : [])], 1);
   const contrast = mean(sub(logSumExp(all), logSumExp(others)));
   const unwanted = also ? add(also.probability, mul(sub(1, also.includesOwn), ownProbability)) : ownProbability;
-  return sub(contrast, mean(log(clip(sub(1 + tiny, unwanted), tiny, 2))));
+  return sub(contrast, mean(mul(weight, log(clip(sub(1 + tiny, unwanted), tiny, 2)))));
+}
+
+/** For each picture the mean probability, over the triggered batch, of its own class, [b]. */
+function shareAtOwn({ triggered, texts, labels, scale }: InversionBatch): Value {
+  const probabilities = softmax(mul(matMul(triggered, transpose(texts, [1, 0])), scale));
+  const shares = reshape(mean(probabilities, [0]), [texts.shape[0]!, 1]);
+  return reshape(gatherRows(shares, labels), labels.shape);
 }
 
 /**

@@ -7,8 +7,8 @@ import { input } from '../../graph/leaves.ts';
 import { crowdOf } from '../crowd.ts';
 import { furtherViews } from '../views.ts';
 import { type Form, formFacts, type InvertedForm, type NamedForm, named, stepsOf } from './inversion/forms.ts';
-import { heatsStage } from './inversion/race/patch-race.ts';
-import { finals, heats, picturesOf } from './inversion/race/teams.ts';
+import { aloneName, heatsStage } from './inversion/race/patch-race.ts';
+import { finals, heats, picturesOf, type Round } from './inversion/race/teams.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
 import { enoughToJudge, mostTriggered } from './inversion/triggered-shots.ts';
 import type { CbptOptions } from './purify.ts';
@@ -55,13 +55,14 @@ export async function inversionStages(
   const batch = fittingBatch(clip, inversion.batch);
   const inverted = (form: InvertedForm) => stepsOf(form, inversion.steps) * batch * gradient;
   const pace = { ...inversion, patchBatch: fittingBatch(clip, inversion.patchBatch) };
-  const heat = picturesOf(heats(crowd.length, pace)) * gradient;
+  const race = (rounds: readonly Round[]) => picturesOf(rounds) * gradient;
+  const heat = race(heats(crowd.length, pace));
   const finding: Record<Form, number> = {
     additive: inverted('additive'),
     sparse: inverted('sparse'),
     blend: inverted('blend'),
     elsewhere: inverted('elsewhere'),
-    patch: picturesOf(finals(crowd.length, pace)) * gradient,
+    patch: race(finals(crowd.length, pace)),
     waves: sampledPictures * encoding,
   };
   return [
@@ -69,10 +70,14 @@ export async function inversionStages(
     { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;
+      const hasHeats = one.form === 'patch' && heat > 0;
+      const alone = `invert-${aloneName(one.name)}`;
       const stages: PlannedStage[] = [
-        ...(one.form === 'patch' && heat > 0 ? [{ name: heatsStage(one.name), arithmetic: heat, ...whenNothing }] : []),
+        ...(hasHeats ? [{ name: heatsStage(one.name), arithmetic: heat, ...whenNothing }] : []),
         { name: stage, arithmetic: finding[one.form], ...onlyIf(one) },
         { name: `${stage}-features`, arithmetic: judging * encoding, ...onlyIf(one) },
+        ...(hasHeats ? [{ name: alone, arithmetic: race(finals(1, pace)), ...whenNothing }] : []),
+        ...(hasHeats ? [{ name: `${alone}-features`, arithmetic: judging * encoding, ...whenNothing }] : []),
       ];
       if (triggered === judging) return stages;
       const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };

@@ -6,9 +6,9 @@ import { openPictureSet } from '../../../data/open.ts';
 import { openEngine } from '../../../engine/ort-engine.ts';
 import { type RunEvent, unrecorded } from '../../../runs/recorder.ts';
 import { seeShots } from '../../seen-shots.ts';
-import { type Belief, beliefInAll, invertForms, isBelieved, searchDefaults } from './dummy-triggers.ts';
+import { type Belief, beliefInAll, invertForms, isBelieved, searchDefaults, sureFrom } from './dummy-triggers.ts';
 import type { DummyTrigger } from './examine.ts';
-import type { Form } from './forms.ts';
+import { type Form, formNames } from './forms.ts';
 
 /** Concentrations that were measured: docs/ablations.md, "Concentration". */
 test.each([
@@ -58,12 +58,22 @@ test('waves and a blend are sought only where no earlier form is believed', asyn
   expect(namesOf((await inverted(['sparse', 'blend'], nothing)).used)).toEqual(['blend']);
 }, 120_000);
 
-test('with few pictures the last resorts are still sought after a pattern that is barely believed', async () => {
-  const [{ concentration }] = (await inverted(['sparse'], beliefInAll)).dummies as [DummyTrigger];
-  const barely = { ...beliefInAll, sparse: concentration / 1.05 };
-  expect(namesOf((await inverted(['sparse', 'waves'], barely)).used)).toEqual(['sparse', 'waves']);
-  const surely = { ...beliefInAll, sparse: concentration / 1.15 };
-  expect(namesOf((await inverted(['sparse', 'waves'], surely)).used)).toEqual(['sparse']);
+test('with few pictures a backdoor by a patch is sure later than it is believed', () => {
+  const sure = (form: Form, pictures: number) => sureFrom(form, searchDefaults.belief, pictures);
+  expect(sure('patch', 1599)).toBeCloseTo(1.1 * searchDefaults.belief.patch, 12);
+  expect(sure('patch', 1600)).toBe(searchDefaults.belief.patch);
+  for (const form of formNames.filter((name) => name !== 'patch')) {
+    expect(sure(form, 80), form).toBe(searchDefaults.belief[form]);
+  }
+});
+
+test('the last resorts are still sought after a patch that is believed and not sure', async () => {
+  const nothing = { ...beliefInAll, patch: 2 };
+  const [{ name, concentration }] = (await inverted(['patch'], nothing)).dummies as [DummyTrigger];
+  const barely = { ...beliefInAll, patch: concentration / 1.05 };
+  expect(namesOf((await inverted(['patch', 'waves'], barely)).used)).toEqual([name, 'waves']);
+  const surely = { ...beliefInAll, patch: concentration / 1.15 };
+  expect(namesOf((await inverted(['patch', 'waves'], surely)).used)).toEqual([name]);
 }, 120_000);
 
 test('a form that is not believed from its first start has no second start', async () => {

@@ -3,7 +3,15 @@ import type { Head } from '../../../clip/clip.ts';
 import type { Defender } from '../../defense.ts';
 import type { SeenInCrowd } from '../../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
-import { type Form, forEachForm, formFacts, type InvertedForm, type NamedForm, named } from './forms.ts';
+import {
+  type Form,
+  type FormFacts,
+  forEachForm,
+  formFacts,
+  type InvertedForm,
+  type NamedForm,
+  named,
+} from './forms.ts';
 import { type InversionOptions, invertTrigger } from './invert-trigger.ts';
 import { type RaceOptions, racePatches } from './race/patch-race.ts';
 import { sampleWaves } from './sampled-waves.ts';
@@ -53,11 +61,14 @@ export const searchDefaults: SearchOptions = {
   belief: forEachForm((form) => formFacts[form].believedFrom),
 };
 
-/** With fewer pictures than the beliefs were measured with, ordinary patterns reach further (docs/ablations.md, "Scan"). */
-const few = { pictures: 1600, factor: 1.1 };
+/** Beliefs were measured with so many pictures; with fewer, ordinary patterns reach further (docs/ablations.md, "Scan"). */
+const enoughPictures = 1600;
 
-/** A backdoor is sure from this multiple of the believed concentration on, for a number of pictures. */
-export const sureFactor = (pictures: number): number => (pictures < few.pictures ? few.factor : 1);
+/** Concentration from which on a backdoor of a form is sure, for a number of pictures. */
+export function sureFrom(form: Form, belief: Belief, pictures: number): number {
+  const { withFewPictures = 1 }: FormFacts = formFacts[form];
+  return belief[form] * (pictures < enoughPictures ? withFewPictures : 1);
+}
 
 /** The findings of stage 1. */
 export interface Inversion {
@@ -77,16 +88,17 @@ export async function invertForms(
   { forms, inversion, belief }: SearchOptions,
 ): Promise<Inversion> {
   const { shots, recorder } = defender;
+  const isSure = ({ form, concentration }: DummyTrigger) =>
+    concentration >= sureFrom(form, belief, shots.labels.length);
   const dummies: DummyTrigger[] = [];
   const used: DummyTrigger[] = [];
   for (const listed of named(forms)) {
-    const sure = used.some((dummy) => isBelieved(dummy, belief, sureFactor(shots.labels.length)));
-    const leftOut = whyLeftOut(listed, { dummies, used, sure });
+    const leftOut = whyLeftOut(listed, { dummies, used, sure: used.some(isSure) });
     if (leftOut) {
       recorder.record({ stage: `invert-${listed.name}-result`, leftOut });
       continue;
     }
-    const search = { defender, seen, inversion, suspects: suspectsIn(seen.crowd, used) };
+    const search = { defender, seen, inversion, suspects: suspectsIn(seen.crowd, used), isSure };
     const judged = await finders[listed.form](search, listed.name);
     const believed = isBelieved(judged, belief);
     const dummy = believed ? await onMoreShots(defender, judged) : judged;
@@ -103,14 +115,15 @@ interface Search {
   readonly inversion: SearchOptions['inversion'];
   /** Labels, in the crowd, that believed triggers lead to. */
   readonly suspects: readonly number[];
+  readonly isSure: (dummy: DummyTrigger) => boolean;
 }
 
 /** How a dummy trigger of each form is found, under a name. */
 const finders: Readonly<Record<Form, (search: Search, name: string) => Promise<DummyTrigger>>> = {
   additive: (search, name) => byContrast(search, { name, form: 'additive' }),
   sparse: (search, name) => byContrast(search, { name, form: 'sparse' }),
-  patch: ({ defender, seen, inversion, suspects }, name) =>
-    racePatches(defender, seen.crowd, { name, form: 'patch' }, suspects, inversion),
+  patch: ({ inversion, seen, ...search }, name) =>
+    racePatches({ ...search, head: seen.crowd, listed: { name, form: 'patch' } }, inversion),
   waves: ({ defender, seen }, name) => sampleWaves(defender, seen.crowd, { name, form: 'waves' }),
   blend: (search, name) => byContrast(search, { name, form: 'blend' }),
   elsewhere: (search, name) => byContrast(search, { name, form: 'elsewhere' }, search.suspects),
@@ -146,15 +159,10 @@ function whyLeftOut(
   }
 }
 
-/**
- * Whether a dummy trigger is a backdoor's: more concentrated than any ordinary adversarial pattern of its form.
- *
- * @param factor {@link sureFactor} for certainty; 1 for tuning, where an ordinary pattern costs little
- */
+/** Whether tuning works against a dummy trigger: more concentrated than almost any ordinary adversarial pattern of its form. */
 export function isBelieved(
   { form, concentration }: Pick<DummyTrigger, 'form' | 'concentration'>,
   belief: Belief,
-  factor = 1,
 ): boolean {
-  return concentration >= belief[form] * factor;
+  return concentration >= belief[form];
 }

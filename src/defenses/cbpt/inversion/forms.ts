@@ -1,7 +1,7 @@
 /** @file The forms that a dummy trigger may take, and the facts about each as a table. */
 
 /** `parametrisations.ts` says how a form changes pixels, `dummy-triggers.ts` how it is found; the rest is here. */
-interface FormFacts {
+export interface FormFacts {
   /** Always, only while no backdoor is sure, or only once a trigger is believed, beside which there may be another one. */
   readonly sought: 'always' | 'as a last resort' | 'beside another';
   /**
@@ -9,6 +9,8 @@ interface FormFacts {
    * margin. Sources of the numbers: docs/ablations.md, "Concentration".
    */
   readonly believedFrom: number;
+  /** With few pictures ordinary patterns of the form reach so much further that a backdoor is sure from this multiple on. */
+  readonly withFewPictures?: number;
   /**
    * Share of the asked steps, where the form is inverted by contrast. A backdoor is soon found; with more steps ordinary
    * patterns catch up (docs/ablations.md, "Elsewhere", "Blend"). The mask of `sparse` takes long to become as small as RA needs.
@@ -37,6 +39,7 @@ export const formFacts = {
   patch: {
     sought: 'always',
     believedFrom: 0.85,
+    withFewPictures: 1.1,
     description: 'A small patch, wherever it lies,',
   },
   /** Plane waves over the whole picture, found by sampling (`sampled-waves.ts`). */

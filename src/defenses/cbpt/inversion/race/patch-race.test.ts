@@ -11,7 +11,7 @@ import { openEngine } from '../../../../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../../../../runs/recorder.ts';
 import { keeping } from '../../../tiny-clip.test-support.ts';
 import type { DummyTrigger } from '../examine.ts';
-import { heatsStage, type RaceOptions, racePatches } from './patch-race.ts';
+import { heatsStage, type PatchSearch, type RaceOptions, racePatches } from './patch-race.ts';
 
 const options: RaceOptions = {
   steps: 10,
@@ -40,9 +40,10 @@ beforeAll(async () => {
 
 afterAll(() => engine.close());
 
-function race(recorder: Recorder, changed: Partial<RaceOptions> = {}, suspects: readonly number[] = []) {
+function race(recorder: Recorder, changed: Partial<RaceOptions> = {}, search: Partial<PatchSearch> = {}) {
   const defender = { engine, clip, shots, seed: 1, recorder };
-  return racePatches(defender, head, { name: 'patch', form: 'patch' }, suspects, { ...options, ...changed });
+  const all = { defender, head, listed: { name: 'patch', form: 'patch' }, suspects: [], isSure: () => true } as const;
+  return racePatches({ ...all, ...search }, { ...options, ...changed });
 }
 
 test('heats and finals each record their steps as one stage, and the heats record the finalists, cheapest first', () => {
@@ -71,11 +72,31 @@ test('the target of a backdoor wins, and its patch sends the shots there', async
 test('a class that is suspected already runs in the finals without heats, and its patch reaches it as well', async () => {
   const { recorder, events } = keeping();
   const banana = head.classes.indexOf('banana');
-  const found = await race(recorder, { steps: 40, patchBatch: 32, sparsity: 20 }, [banana]);
+  const found = await race(
+    recorder,
+    { steps: 40, patchBatch: 32, sparsity: 20 },
+    { suspects: [banana], isSure: () => false },
+  );
   expect(found.dominant).toBe('banana');
   expect(found.concentration).toBeGreaterThan(0.75);
   expect(events.filter(({ stage }) => stage === 'invert-patch')).toHaveLength(28);
-  expect(events.some(({ stage }) => stage === heatsStage('patch'))).toBe(false);
+  const stages = new Set(events.map(({ stage }) => stage));
+  expect(stages).not.toContain(heatsStage('patch'));
+  expect(stages).not.toContain('invert-patch-alone');
+}, 120_000);
+
+test('where the winner is not sure, the first of the heats runs alone, and the more concentrated patch counts', async () => {
+  const { recorder, events } = keeping();
+  const found = await race(recorder, {}, { isSure: () => false });
+  const resultOf = (stage: string) =>
+    events.find((event) => event.stage === `${stage}-result`) as Record<string, unknown>;
+  const [, first] = /^(.*?) [\d.]+/.exec(String(resultOf(heatsStage('patch')).finalists))!;
+  const [winner, alone] = [resultOf('invert-patch'), resultOf('invert-patch-alone')];
+  expect(found.concentration).toBe(Math.max(Number(winner.concentration), Number(alone.concentration)));
+  expect(found.name).toBe(Number(alone.concentration) > Number(winner.concentration) ? 'patch-alone' : 'patch');
+  expect(first).toBe('banana');
+  expect(alone.dominant).toBe('banana');
+  expect(whole.events.some(({ stage }) => stage === 'invert-patch-alone')).toBe(false);
 }, 120_000);
 
 test.each([

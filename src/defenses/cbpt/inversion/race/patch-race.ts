@@ -6,9 +6,9 @@ import { fittingBatch } from '../../step-memory.ts';
 import { type DummyTrigger, examine } from '../examine.ts';
 import type { NamedForm } from '../forms.ts';
 import { patchTrigger } from './moving-patch.ts';
-import { type Race, type RacePace, runRounds } from './race-rounds.ts';
+import { type RacePace, runRounds } from './race-rounds.ts';
 import type { Runner } from './runners.ts';
-import { byLikeness, finalists, finals, heats, picturesOf, teamsOf } from './teams.ts';
+import { byLikeness, finalists, finals, heats, picturesOf, type Round, teamsOf } from './teams.ts';
 
 export interface RaceOptions extends RacePace {
   /** Side of a patch, as a share of the picture's side. */
@@ -23,54 +23,70 @@ export interface RaceOptions extends RacePace {
 /** Names the events of the heats; those of the finals have the form's own name. */
 export const heatsStage = (name: string) => `invert-${name}-heats`;
 
-/**
- * In the heats, classes run in teams and with large patches, which find a backdoor soonest. In the finals, the classes that
- * these came nearest to run one by one, with patches of the final size.
- *
- * @param suspects classes that triggers of other forms lead to: if there are any, only they run, in the finals
- */
-export async function racePatches(
-  defender: Defender,
-  head: Head,
-  { name, form }: NamedForm<'patch'>,
-  suspects: readonly number[],
-  asked: RaceOptions,
-): Promise<DummyTrigger> {
-  const options = { ...asked, patchBatch: fittingBatch(defender.clip, asked.patchBatch) };
-  const classes = suspects.length > 0 ? suspects : byLikeness(head);
-  const pictures = picturesOf(heats(classes.length, options)) + picturesOf(finals(classes.length, options));
-  const winner = await withDecoders(defender.shots, pictures, async (decoded) => {
-    const race = { ...defender, shots: decoded, head, pace: options };
-    const inHeats = {
-      ...race,
-      stage: heatsStage(name),
-      window: options.heatWindow,
-      rate: options.heatRate,
-      toEdges: false,
-    };
-    const qualified = await qualify(inHeats, classes);
-    const singles = qualified.map((label) => [label]);
-    const inFinals = {
-      ...race,
-      stage: `invert-${name}`,
-      window: options.window,
-      rate: options.patchRate,
-      toEdges: true,
-    };
-    const [first] = await runRounds(inFinals, finals(singles.length, options), singles);
-    return first!;
-  });
-  return examine(defender, head, { name, form }, patchTrigger(winner.state));
+/** Names the finals of one class alone, and what is found in them. */
+export const aloneName = (name: string) => `${name}-alone`;
+
+/** What a race is for. */
+export interface PatchSearch {
+  readonly defender: Defender;
+  readonly head: Head;
+  readonly listed: NamedForm<'patch'>;
+  /** Classes that triggers of other forms lead to: if there are any, only they run, in the finals. */
+  readonly suspects: readonly number[];
+  /** Whether a patch is a backdoor's beyond doubt. */
+  readonly isSure: (patch: DummyTrigger) => boolean;
 }
 
-/** The classes that the heats' best patches came nearest to, cheapest first; all classes where there are few. */
-async function qualify(race: Race, classes: readonly number[]): Promise<readonly number[]> {
-  const rounds = heats(classes.length, race.pace);
-  if (rounds.length === 0) return classes;
-  const arrived = await runRounds(race, rounds, teamsOf(classes));
+/**
+ * In the heats, classes run in teams and with large patches, which find a backdoor soonest. In the finals, the classes that
+ * these came nearest to run one by one, with patches of the final size. A patch of the finals sees so few pictures at first
+ * that a target can be lost there; so where their winner is not sure, the class that was first in the heats runs alone.
+ */
+export async function racePatches(search: PatchSearch, asked: RaceOptions): Promise<DummyTrigger> {
+  const { defender, head, listed, suspects, isSure } = search;
+  const options = { ...asked, patchBatch: fittingBatch(defender.clip, asked.patchBatch) };
+  const inFinals = (classes: readonly number[], name: string) => runFinals(search, classes, name, options);
+  if (suspects.length > 0) return inFinals(suspects, listed.name);
+  const rounds = heats(head.classes.length, options);
+  const [first, ...others] = rounds.length === 0 ? head.classes.keys() : await runHeats(search, rounds, options);
+  const winner = await inFinals([first!, ...others], listed.name);
+  if (isSure(winner) || rounds.length === 0) return winner;
+  const alone = await inFinals([first!], aloneName(listed.name));
+  return alone.concentration > winner.concentration ? alone : winner;
+}
+
+/** The classes that the best patches of the heats came nearest to, cheapest first. */
+async function runHeats(
+  { defender, head, listed }: PatchSearch,
+  rounds: readonly Round[],
+  options: RaceOptions,
+): Promise<readonly number[]> {
+  const stage = heatsStage(listed.name);
+  const arrived = await withDecoders(defender.shots, picturesOf(rounds), (shots) => {
+    const { heatWindow: window, heatRate: rate } = options;
+    const race = { ...defender, shots, head, stage, window, rate, toEdges: false, pace: options };
+    return runRounds(race, rounds, teamsOf(byLikeness(head)));
+  });
   const isFirst = ({ nearest }: Runner, at: number) => arrived.findIndex((one) => one.nearest === nearest) === at;
   const qualified = arrived.filter(isFirst).slice(0, finalists);
-  const costs = qualified.map(({ nearest, cost }) => `${race.head.classes[nearest]} ${cost.toFixed(2)}`);
-  race.recorder.record({ stage: `${race.stage}-result`, finalists: costs.join(', ') });
+  const costs = qualified.map(({ nearest, cost }) => `${head.classes[nearest]} ${cost.toFixed(2)}`);
+  defender.recorder.record({ stage: `${stage}-result`, finalists: costs.join(', ') });
   return qualified.map(({ nearest }) => nearest);
+}
+
+/** The best patch of these classes, each for itself. */
+async function runFinals(
+  { defender, head }: PatchSearch,
+  classes: readonly number[],
+  name: string,
+  options: RaceOptions,
+): Promise<DummyTrigger> {
+  const rounds = finals(classes.length, options);
+  const singles = classes.map((label) => [label]);
+  const [winner] = await withDecoders(defender.shots, picturesOf(rounds), (shots) => {
+    const { window, patchRate: rate } = options;
+    const race = { ...defender, shots, head, stage: `invert-${name}`, window, rate, toEdges: true, pace: options };
+    return runRounds(race, rounds, singles);
+  });
+  return examine(defender, head, { name, form: 'patch' }, patchTrigger(winner!.state));
 }

@@ -113,15 +113,29 @@ async function runRound(
   return arrived.sort((a, b) => a.cost - b.cost);
 }
 
-/** Pictures and tiles of a step are the same for all groups of a round: none is ahead by luck. */
-async function feedsOf(race: Race, { pictures }: Round, labels: readonly number[], step: number): Promise<Tensors> {
+/**
+ * Pictures and tiles of a step are the same for all groups of a round: none is ahead by luck. A team's own pictures do not
+ * count, or else a class with many of them would look easy to reach.
+ */
+async function feedsOf(
+  race: Race,
+  { pictures, together }: Round,
+  labels: readonly number[],
+  step: number,
+): Promise<Tensors> {
   const { shots, stage, rate, toEdges, seed } = race;
   const side = sideOf(race);
   const along = toEdges ? tilesAlong(shots.size, side) : Math.floor(shots.size / side);
   const random = randomFor(seed, stage, step);
   const positions = Array.from({ length: pictures }, () => random.integer(shots.labels.length));
+  const members = labels.length / together;
+  const counted = Array.from({ length: together }, (_, at) => {
+    const team = labels.slice(at * members, (at + 1) * members);
+    return positions.map((position) => (team.includes(shots.labels[position]!) ? 0 : 1));
+  });
   return {
     pictures: await shots.read(positions),
+    counted: float32(counted.flat(), [together, pictures]),
     teams: int64(labels, [labels.length]),
     ...drawTiles(pictures, shots.size, side, along, random),
     ...adamFeeds(step, rate, patchAdam),
@@ -146,12 +160,17 @@ function raceStep({ clip, head, pace }: Race, { together, pictures }: Round, lik
   const embeddings = reshape(l2Normalize(tower), [together, pictures, -1]);
   const texts = constant(float32(head.embeddings, [head.classes.length, head.embedding]));
   const teams = reshape(gatherRows(texts, input('teams', [together * members], 'int64')), [together, members, -1]);
-  const costs = mean(towardsTeam({ triggered: embeddings, texts, teams, scale: head.scale }), [1]);
+  const counted = input('counted', [together, pictures]);
+  const costs = mean(mul(towardsTeam({ triggered: embeddings, texts, teams, scale: head.scale }), counted), [1]);
   // A sum, so that a patch's gradient does not depend on the number of patches in the step.
   const loss = sum(add(costs, mul(size, pace.sparsity)));
   const state = adam(parameters, gradients(loss, [...parameters.values()]), patchAdam);
   const logits = mean(mul(matMul(embeddings, transpose(teams, [0, 2, 1])), head.scale), [1]);
-  const standing = { cost: movingAverage('cost', costs), logits: movingAverage('logits', logits) };
+  const standing = {
+    cost: movingAverage('cost', costs),
+    share: movingAverage('share', mean(counted, [1])),
+    logits: movingAverage('logits', logits),
+  };
   return { outputs: { loss }, state: { ...state, ...standing } };
 }
 

@@ -6,7 +6,7 @@ export interface Runner {
   readonly labels: readonly number[];
   /** The patch's logits and Adam's moments. */
   readonly state: Readonly<Record<string, Tensor<'float32'>>>;
-  /** Mean of the last losses without the patch's size: the cost of reaching the team. */
+  /** Mean of the last losses without the patch's size, on pictures of other classes: the cost of reaching the team. */
   readonly cost: number;
   /** The class of its team that the patch comes nearest to. */
   readonly nearest: number;
@@ -31,6 +31,7 @@ export const labelsOf = (group: readonly Runner[], together: number) =>
 /** The state of every runner apart from its patch: running means, which restart in every round. */
 const standing = (together: number, members: number) => ({
   cost: float32(new Float32Array(together), [together]),
+  share: float32(new Float32Array(together), [together]),
   logits: float32(new Float32Array(together * members), [together, members]),
 });
 
@@ -48,15 +49,18 @@ export function stacked(group: readonly Runner[], together: number): Record<stri
   return { ...standing(together, labels.length), ...Object.fromEntries(patches) };
 }
 
+/** A team that saw no pictures but its own reached nothing. */
+const perPicture = (cost: number, share: number) => (share > 0 ? cost / share : Number.POSITIVE_INFINITY);
+
 /** The group's runners after their steps. */
 export function unstacked(
   group: readonly Runner[],
-  { cost, logits, ...after }: Readonly<Record<string, Tensor>>,
+  { cost, share, logits, ...after }: Readonly<Record<string, Tensor>>,
 ): Runner[] {
   return group.map(({ labels }, i) => ({
     labels,
     state: Object.fromEntries(Object.entries(after).map(([name, all]) => [name, rowOf(all, i)])),
-    cost: rowOf(cost!, i).data[0]!,
+    cost: perPicture(rowOf(cost!, i).data[0]!, rowOf(share!, i).data[0]!),
     nearest: labels[indexOfLargest(rowOf(logits!, i).data)]!,
   }));
 }

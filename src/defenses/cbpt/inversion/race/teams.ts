@@ -41,7 +41,7 @@ interface PlannedRound {
 const planned: Readonly<Record<'heats' | 'finals', readonly PlannedRound[]>> = {
   heats: [
     { steps: 0.2, patches: 1, pictures: 2 },
-    { steps: 0.2, patches: 0.1, pictures: 4 },
+    { steps: 0.2, patches: 0.2, pictures: 4 },
   ],
   finals: [
     { steps: 0.3, patches: 1, pictures: 4 },

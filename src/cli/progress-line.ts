@@ -15,7 +15,7 @@ export function seen(rate: Rate, now: number, step: number): void {
 }
 
 /** Steps a second over the window; undefined before two steps are known. */
-export function rateOf(rate: Rate): number | undefined {
+function rateOf(rate: Rate): number | undefined {
   const [first, last] = [rate[0], rate.at(-1)];
   return first && last && last[0] > first[0] ? ((last[1] - first[1]) / (last[0] - first[0])) * 1000 : undefined;
 }

@@ -41,7 +41,7 @@ export interface PytorchFile {
 }
 
 /** Limits of a checkpoint. */
-export const checkpointLimits = {
+const checkpointLimits = {
   /** The pickle of a CLIP with its optimiser has some 200 KB; logged losses may add some MB. */
   pickleBytes: 32 * 1024 * 1024,
   /**

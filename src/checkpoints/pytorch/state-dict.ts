@@ -79,7 +79,7 @@ function checkName(where: string, name: string): void {
 }
 
 /** Limits of the walk through the modules of an archive. */
-export const moduleLimits = {
+const moduleLimits = {
   /** CLIP's modules lie 8 deep. */
   depth: 64,
   /** CLIP's modules have some 15,000. A module that many others refer to is walked through every time. */

@@ -24,7 +24,7 @@ export interface ZipEntry {
 }
 
 /** Limits of a directory. */
-export const zipLimits = {
+const zipLimits = {
   /** A CLIP with its optimiser has some 2,000; each costs a read of its own header, about 20 microseconds. */
   entries: 30_000,
   /** Entries have 46 bytes, their names some 30, and fields for long files 28. */

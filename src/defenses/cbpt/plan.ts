@@ -6,7 +6,7 @@ import { arithmeticOf, memoryOf } from '../../graph/costs.ts';
 import { input } from '../../graph/leaves.ts';
 import { crowdOf } from '../crowd.ts';
 import { furtherViews } from '../views.ts';
-import { type Form, formFacts, type InvertedForm, type NamedForm, named, stepsOf } from './inversion/forms.ts';
+import { areFew, type Form, formFacts, type InvertedForm, type NamedForm, named, stepsOf } from './inversion/forms.ts';
 import { aloneName, heatsStage } from './inversion/race/patch-race.ts';
 import { finals, heats, picturesOf, type Round } from './inversion/race/teams.ts';
 import { sampledPictures } from './inversion/sampled-waves.ts';
@@ -70,14 +70,15 @@ export async function inversionStages(
     { name: 'features', arithmetic: shots * encoding },
     ...named(forms).flatMap((one) => {
       const stage = `invert-${one.name}`;
+      const isJudged = (found: string) => ({ name: `${found}-features`, arithmetic: judging * encoding });
       const hasHeats = one.form === 'patch' && heat > 0;
       const alone = `invert-${aloneName(one.name)}`;
+      const runsAlone = [{ name: alone, arithmetic: race(finals(1, pace)) }, isJudged(alone)];
       const stages: PlannedStage[] = [
         ...(hasHeats ? [{ name: heatsStage(one.name), arithmetic: heat, ...whenNothing }] : []),
         { name: stage, arithmetic: finding[one.form], ...onlyIf(one) },
-        { name: `${stage}-features`, arithmetic: judging * encoding, ...onlyIf(one) },
-        ...(hasHeats ? [{ name: alone, arithmetic: race(finals(1, pace)), ...whenNothing }] : []),
-        ...(hasHeats ? [{ name: `${alone}-features`, arithmetic: judging * encoding, ...whenNothing }] : []),
+        { ...isJudged(stage), ...onlyIf(one) },
+        ...(hasHeats && areFew(shots) ? runsAlone.map((part) => ({ ...part, ...whenNothing })) : []),
       ];
       if (triggered === judging) return stages;
       const more = { name: `${stage}-more-features`, arithmetic: (triggered - judging) * encoding };

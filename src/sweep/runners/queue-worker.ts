@@ -22,7 +22,7 @@ export interface QueuePatience {
   readonly look: number;
 }
 
-export const queuePatience: QueuePatience = { lock: 60_000, look: 30_000 };
+const queuePatience: QueuePatience = { lock: 60_000, look: 30_000 };
 
 export interface WorkerNews {
   readonly started: (cell: Cell) => void;

@@ -5,7 +5,6 @@ import { badUsage } from '../../errors.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import { answerIfAny, answerUnlessStopped, unlessStopped } from '../../runs/unless-stopped.ts';
 import { type Cell, failed, measured, type Outcome } from '../cell.ts';
-
 import { type CellNews, type CellRunners, lostForGood } from './cell-runners.ts';
 
 /** The queue's server and name. */

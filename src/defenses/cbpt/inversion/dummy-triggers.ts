@@ -4,6 +4,7 @@ import type { Defender } from '../../defense.ts';
 import type { SeenInCrowd } from '../../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
 import {
+  areFew,
   type Form,
   type FormFacts,
   forEachForm,
@@ -61,13 +62,10 @@ export const searchDefaults: SearchOptions = {
   belief: forEachForm((form) => formFacts[form].believedFrom),
 };
 
-/** Beliefs were measured with so many pictures; with fewer, ordinary patterns reach further (docs/ablations.md, "Scan"). */
-const enoughPictures = 1600;
-
 /** Concentration from which on a backdoor of a form is sure, for a number of pictures. */
 export function sureFrom(form: Form, belief: Belief, pictures: number): number {
   const { withFewPictures = 1 }: FormFacts = formFacts[form];
-  return belief[form] * (pictures < enoughPictures ? withFewPictures : 1);
+  return belief[form] * (areFew(pictures) ? withFewPictures : 1);
 }
 
 /** The findings of stage 1. */

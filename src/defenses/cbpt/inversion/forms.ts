@@ -66,6 +66,9 @@ export const formFacts = {
 
 export type Form = keyof typeof formFacts;
 
+/** The numbers above were measured with so many pictures or more; with fewer, chance has more say (docs/ablations.md, "Scan"). */
+export const areFew = (pictures: number): boolean => pictures < 1600;
+
 export const formNames = Object.keys(formFacts) as readonly Form[];
 
 /** A number for every form, for instance the concentration from which on it is believed. */

@@ -4,7 +4,7 @@ import { withDecoders } from '../../../../clip/pictures/picture-batches.ts';
 import type { Defender } from '../../../defense.ts';
 import { fittingBatch } from '../../step-memory.ts';
 import { type DummyTrigger, examine } from '../examine.ts';
-import type { NamedForm } from '../forms.ts';
+import { areFew, type NamedForm } from '../forms.ts';
 import { patchTrigger } from './moving-patch.ts';
 import { type RacePace, runRounds } from './race-rounds.ts';
 import type { Runner } from './runners.ts';
@@ -39,8 +39,8 @@ export interface PatchSearch {
 
 /**
  * In the heats, classes run in teams and with large patches, which find a backdoor soonest. In the finals, the classes that
- * these came nearest to run one by one, with patches of the final size. A patch of the finals sees so few pictures at first
- * that a target can be lost there; so where their winner is not sure, the class that was first in the heats runs alone.
+ * these came nearest to run one by one, with patches of the final size. A patch of the finals sees few pictures in a step, so
+ * where there are few in all a target can be lost there: unless their winner is sure, the first of the heats then runs alone.
  */
 export async function racePatches(search: PatchSearch, asked: RaceOptions): Promise<DummyTrigger> {
   const { defender, head, listed, suspects, isSure } = search;
@@ -50,7 +50,7 @@ export async function racePatches(search: PatchSearch, asked: RaceOptions): Prom
   const rounds = heats(head.classes.length, options);
   const [first, ...others] = rounds.length === 0 ? head.classes.keys() : await runHeats(search, rounds, options);
   const winner = await inFinals([first!, ...others], listed.name);
-  if (isSure(winner) || rounds.length === 0) return winner;
+  if (isSure(winner) || rounds.length === 0 || !areFew(defender.shots.labels.length)) return winner;
   const alone = await inFinals([first!], aloneName(listed.name));
   return alone.concentration > winner.concentration ? alone : winner;
 }

@@ -10,7 +10,7 @@ test('a hundred classes run in pairs, from two starts, and a tenth of the patche
   ]);
   expect(heats(100, pace)).toEqual([
     { runners: 100, steps: 20, together: 25, pictures: 2 },
-    { runners: 10, steps: 20, together: 10, pictures: 6 },
+    { runners: 20, steps: 20, together: 10, pictures: 6 },
   ]);
 });
 
@@ -24,7 +24,7 @@ test('eight classes run in the finals, from two starts each; a quarter of the pa
 
 test('eight classes need no heats, nine do', () => {
   expect(heats(8, pace)).toEqual([]);
-  expect(heats(9, pace).map(({ runners }) => runners)).toEqual([18, 2]);
+  expect(heats(9, pace).map(({ runners }) => runners)).toEqual([18, 4]);
 });
 
 test('the finals of one class take as many pictures as those of eight', () => {

@@ -1,5 +1,4 @@
 /** @file Measures a model before and after purification, with its floor, and draws the report: shared by the jobs. */
-
 import { type NamedThreat, openThreat, threatFor } from '../attacks/threat.ts';
 import { cleanCounterpart } from '../checkpoints/built-in.ts';
 import { openClip } from '../checkpoints/open.ts';

@@ -1,5 +1,4 @@
 /** @file A purified CLIP on disk: a manifest, and a head that refers to the model's weights by hash. */
-
 import { copyFile, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';

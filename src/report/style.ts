@@ -1,5 +1,4 @@
 /** @file The style sheet of the report: one column for any width, in light, dark and print. */
-
 import { type Html, html } from './html.ts';
 import { customProperties, dark, light, paper } from './palette.ts';
 

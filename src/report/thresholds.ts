@@ -1,5 +1,4 @@
 /** @file The bounds of the report's words and colours: when a backdoor counts as closed, as cured, as an attack. */
-
 import { confidence, type Interval, type Proportion } from '../evaluation/interval.ts';
 import { share } from './numbers.ts';
 

@@ -1,5 +1,4 @@
 /** @file The stream of captioned emoji that a CLIP is trained on: every drawing once an epoch, augmented anew each time. */
-
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/augment.ts';
 import { captionFor, captionTemplates } from '../data/emoji/captions.ts';

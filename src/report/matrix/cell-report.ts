@@ -1,5 +1,4 @@
 /** @file The page of a single cell, like that of `purify` and `evaluate`. */
-
 import { environment } from '../../runs/environment.ts';
 import type { RunEvent } from '../../runs/recorder.ts';
 import type { Cell } from '../../sweep/cell.ts';

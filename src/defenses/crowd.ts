@@ -7,7 +7,7 @@ import { AntidoteError } from '../errors.ts';
 import { cosines } from '../evaluation/metrics.ts';
 import { float32, rowsAt } from '../tensor/tensor.ts';
 
-/** Among this many classes none is close to every picture, and only a backdoor concentrates them: docs/ablations.md, "Scan". */
+/** Among this many classes none is close to every picture, and only a backdoor concentrates them: docs/ablations.md, "Short lists". */
 const leastClasses = 100;
 
 /**

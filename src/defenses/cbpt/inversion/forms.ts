@@ -66,7 +66,7 @@ export const formFacts = {
 
 export type Form = keyof typeof formFacts;
 
-/** The numbers above were measured with so many pictures or more; with fewer, chance has more say (docs/ablations.md, "Scan"). */
+/** The numbers above were measured with so many pictures or more; with fewer, chance has more say (docs/ablations.md, "Short lists"). */
 export const areFew = (pictures: number): boolean => pictures < 1600;
 
 export const formNames = Object.keys(formFacts) as readonly Form[];

@@ -29,8 +29,11 @@ const searchParts: Readonly<Record<string, string>> = {
   result: 'result',
 };
 
+/** What may follow a form in the name of a dummy trigger: the number of its start, or that its class ran alone. */
+const variant = '-(?:\\d+|alone)';
+
 const inversion = new RegExp(
-  `^invert-((?:${Object.keys(formFacts).join('|')})(?:-(?:\\d+|alone))?)(?:-(${Object.keys(searchParts).join('|')}))?$`,
+  `^invert-((?:${Object.keys(formFacts).join('|')})(?:${variant})?)(?:-(${Object.keys(searchParts).join('|')}))?$`,
 );
 
 const cleanModel = 'clean model: ';
@@ -67,7 +70,7 @@ export function triggerWords(name: string): string {
 
 /** The form of a dummy trigger by its name; undefined for names of other origin. */
 export function formOf(name: string): Form | undefined {
-  const form = name.replace(/-(?:\d+|alone)$/, '');
+  const form = name.replace(new RegExp(`${variant}$`), '');
   return Object.hasOwn(formFacts, form) ? (form as Form) : undefined;
 }
 

@@ -120,8 +120,7 @@ interface Search {
 const finders: Readonly<Record<Form, (search: Search, name: string) => Promise<DummyTrigger>>> = {
   additive: (search, name) => byContrast(search, { name, form: 'additive' }),
   sparse: (search, name) => byContrast(search, { name, form: 'sparse' }),
-  patch: ({ inversion, seen, ...search }, name) =>
-    racePatches({ ...search, head: seen.crowd, listed: { name, form: 'patch' } }, inversion),
+  patch: ({ inversion, seen, ...search }, name) => racePatches({ ...search, head: seen.crowd, name }, inversion),
   waves: ({ defender, seen }, name) => sampleWaves(defender, seen.crowd, { name, form: 'waves' }),
   blend: (search, name) => byContrast(search, { name, form: 'blend' }),
   elsewhere: (search, name) => byContrast(search, { name, form: 'elsewhere' }, search.suspects),

@@ -42,7 +42,7 @@ afterAll(() => engine.close());
 
 function race(recorder: Recorder, changed: Partial<RaceOptions> = {}, search: Partial<PatchSearch> = {}) {
   const defender = { engine, clip, shots, seed: 1, recorder };
-  const all = { defender, head, listed: { name: 'patch', form: 'patch' }, suspects: [], isSure: () => true } as const;
+  const all = { defender, head, name: 'patch', suspects: [], isSure: () => true };
   return racePatches({ ...all, ...search }, { ...options, ...changed });
 }
 

@@ -4,7 +4,7 @@ import { withDecoders } from '../../../../clip/pictures/picture-batches.ts';
 import type { Defender } from '../../../defense.ts';
 import { fittingBatch } from '../../step-memory.ts';
 import { type DummyTrigger, examine } from '../examine.ts';
-import { areFew, type NamedForm } from '../forms.ts';
+import { areFew } from '../forms.ts';
 import { patchTrigger } from './moving-patch.ts';
 import { type RacePace, runRounds } from './race-rounds.ts';
 import type { Runner } from './runners.ts';
@@ -30,7 +30,8 @@ export const aloneName = (name: string) => `${name}-alone`;
 export interface PatchSearch {
   readonly defender: Defender;
   readonly head: Head;
-  readonly listed: NamedForm<'patch'>;
+  /** Names the stages, and what is found. */
+  readonly name: string;
   /** Classes that triggers of other forms lead to: if there are any, only they run, in the finals. */
   readonly suspects: readonly number[];
   /** Whether a patch is a backdoor's beyond doubt. */
@@ -43,25 +44,26 @@ export interface PatchSearch {
  * where there are few in all a target can be lost there: unless their winner is sure, the first of the heats then runs alone.
  */
 export async function racePatches(search: PatchSearch, asked: RaceOptions): Promise<DummyTrigger> {
-  const { defender, head, listed, suspects, isSure } = search;
+  const { defender, head, name, suspects, isSure } = search;
   const options = { ...asked, patchBatch: fittingBatch(defender.clip, asked.patchBatch) };
-  const inFinals = (classes: readonly number[], name: string) => runFinals(search, classes, name, options);
-  if (suspects.length > 0) return inFinals(suspects, listed.name);
+  const inFinals = (classes: readonly number[], named = name) =>
+    runFinals({ ...search, name: named }, classes, options);
+  if (suspects.length > 0) return inFinals(suspects);
   const rounds = heats(head.classes.length, options);
   const [first, ...others] = rounds.length === 0 ? head.classes.keys() : await runHeats(search, rounds, options);
-  const winner = await inFinals([first!, ...others], listed.name);
+  const winner = await inFinals([first!, ...others]);
   if (isSure(winner) || rounds.length === 0 || !areFew(defender.shots.labels.length)) return winner;
-  const alone = await inFinals([first!], aloneName(listed.name));
+  const alone = await inFinals([first!], aloneName(name));
   return alone.concentration > winner.concentration ? alone : winner;
 }
 
 /** The classes that the best patches of the heats came nearest to, cheapest first. */
 async function runHeats(
-  { defender, head, listed }: PatchSearch,
+  { defender, head, name }: PatchSearch,
   rounds: readonly Round[],
   options: RaceOptions,
 ): Promise<readonly number[]> {
-  const stage = heatsStage(listed.name);
+  const stage = heatsStage(name);
   const arrived = await withDecoders(defender.shots, picturesOf(rounds), (shots) => {
     const { heatWindow: window, heatRate: rate } = options;
     const race = { ...defender, shots, head, stage, window, rate, toEdges: false, pace: options };
@@ -76,9 +78,8 @@ async function runHeats(
 
 /** The best patch of these classes, each for itself. */
 async function runFinals(
-  { defender, head }: PatchSearch,
+  { defender, head, name }: PatchSearch,
   classes: readonly number[],
-  name: string,
   options: RaceOptions,
 ): Promise<DummyTrigger> {
   const rounds = finals(classes.length, options);

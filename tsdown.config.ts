@@ -10,7 +10,7 @@ export const browser: UserConfig = {
   platform: 'browser',
   fixedExtension: true,
   target: 'es2022',
-  noExternal: [/^zod(\/|$)/],
+  deps: { alwaysBundle: [/^zod(\/|$)/], onlyBundle: ['zod'] },
   banner: {
     js: `/*!\n * neural-antidote, MIT licence. With zod (https://github.com/colinhacks/zod):\n *\n${licence.replace(/^/gm, ' * ')}\n */`,
   },

@@ -1,7 +1,7 @@
 /** @file The allowlist: every global that a pickle may name, and the meaning of naming or calling it here. */
 import { elementTypes, storageClasses } from './element-types.ts';
 import { rebuildTensor } from './rebuild-tensor.ts';
-import { described, dict, isKind, type Meaning, object } from './values.ts';
+import { described, dict, isKind, type Meaning, object, setItem } from './values.ts';
 
 type Call = NonNullable<Meaning['call']>;
 
@@ -20,9 +20,8 @@ const orderedDict: Call = (args, refuse, charge) => {
   charge(pairs.items.length);
   for (const pair of pairs.items) {
     const [key, value] = isKind(pair, 'list') || isKind(pair, 'tuple') ? pair.items : [];
-    if (key === undefined || value === undefined || made.entries.has(key))
+    if (key === undefined || value === undefined || !setItem(made, key, value))
       throw refuse('an OrderedDict of something else', 'pairs with different keys');
-    made.entries.set(key, value);
   }
   return made;
 };

@@ -253,6 +253,16 @@ test('long numbers: decimals and binaries that take quadratic time are refused',
     expect(await refusal(`${number}\n`)).toContain('the number');
 });
 
+test('key bomb: numbers that V8 gives one hash are as quick as any', async () => {
+  const keys = 50_000;
+  // The lowest 64 bits of a long number are all that its hash depends on.
+  const long = (i: number) => `\x8a\x0c\x07\0\0\0\0\0\0\0${String.fromCharCode(i & 255, (i >> 8) & 255, i >> 16)}\0N`;
+  const pieces = Array.from({ length: keys / 1000 }, (_, piece) =>
+    Array.from({ length: 1000 }, (_, i) => long(1000 * piece + i)).join(''),
+  );
+  expect(await refusal(`}${pieces.map((piece) => `(${piece}u`).join('')}`)).toContain('found a dict of ..., expected');
+});
+
 test('strings that are not UTF-8, without quotes or with characters beyond Unicode are refused', async () => {
   expect(await refusal('X\x02\0\0\0\xc3\x28')).toContain('not UTF-8');
   expect(await refusal('\x8c\x01\xff')).toContain('not UTF-8');

@@ -6,7 +6,17 @@
 import { shown } from '../../tensor/safetensors-header.ts';
 import { type OpcodeName, opcodeNames } from './opcodes.ts';
 import { argumentLimits, PickleBytes, type PickleSource } from './pickle-bytes.ts';
-import { type Charge, described, dict, isKind, type Meaning, type PyValue, type Refuse, tuple } from './values.ts';
+import {
+  type Charge,
+  described,
+  dict,
+  isKind,
+  type Meaning,
+  type PyValue,
+  type Refuse,
+  setItem,
+  tuple,
+} from './values.ts';
 
 /** Limits of a pickle. Together they bound time to about a second and memory to some hundred MB. */
 export const pickleLimits = {
@@ -217,9 +227,8 @@ class Machine {
     if (pairs.length % 2 !== 0) throw this.refuse('a key without a value', 'pairs');
     for (let i = 0; i < pairs.length; i += 2) {
       const key = pairs[i]!;
-      if (target.entries.has(key))
+      if (!setItem(target, key, pairs[i + 1]!))
         throw this.refuse(`the key ${typeof key === 'string' ? shown(key) : described(key)} twice`, 'every key once');
-      target.entries.set(key, pairs[i + 1]!);
     }
   }
 
@@ -346,7 +355,7 @@ const handlers: Readonly<Record<Exclude<OpcodeName, 'STOP'>, Handler>> = {
   },
   NEWOBJ_EX: (m) => {
     const named = m.pop();
-    if (!isKind(named, 'dict') || named.entries.size > 0)
+    if (!isKind(named, 'dict') || named.entries.size + named.otherKeys.size > 0)
       throw m.refuse('a call with arguments by name', 'arguments by position');
     const args = m.popArguments();
     m.call(m.pop(), args);

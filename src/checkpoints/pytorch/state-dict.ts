@@ -23,17 +23,16 @@ export function findStateDict(path: string, value: PyValue): StateDict {
   const named = entryNames.find((name) => isStateDict(value.entries.get(name)));
   if (named !== undefined) return { tensors: tensorsOf(path, value.entries.get(named), named), entry: named };
   if (isStateDict(value)) return { tensors: tensorsOf(path, value, undefined), entry: undefined };
-  const candidates = [...value.entries].filter(([key, entry]) => typeof key === 'string' && isStateDict(entry));
+  const candidates = [...value.entries].filter(([, entry]) => isStateDict(entry));
   const [only] = candidates;
-  if (only && candidates.length === 1)
-    return { tensors: tensorsOf(path, only[1], String(only[0])), entry: String(only[0]) };
-  const keys = [...value.entries.keys()].slice(0, 8).map((key) => (typeof key === 'string' ? shown(key) : '...'));
-  throw badData(
-    path,
-    value.entries.size === 0 ? 'an empty dict' : `a dict of ${keys.join(', ')}`,
-    candidates.length > 1 ? 'one state dict only' : expected,
-    saveStateDict,
-  );
+  if (only && candidates.length === 1) return { tensors: tensorsOf(path, only[1], only[0]), entry: only[0] };
+  throw badData(path, describedKeys(value), candidates.length > 1 ? 'one state dict only' : expected, saveStateDict);
+}
+
+function describedKeys({ entries, otherKeys }: PyDict): string {
+  if (entries.size + otherKeys.size === 0) return 'an empty dict';
+  const names = [...entries.keys()].slice(0, 8).map(shown);
+  return `a dict of ${(otherKeys.size > 0 ? [...names, '...'] : names).join(', ')}`;
 }
 
 const expected = `a state dict, or a checkpoint with one under ${entryNames.map((name) => `"${name}"`).join(', ')}`;
@@ -50,10 +49,10 @@ function judge(): (value: PyValue | undefined) => boolean {
     const known = verdicts.get(value);
     if (known !== undefined) return known;
     let tensors = 0;
-    for (const [key, entry] of value.entries) {
-      if (typeof key === 'string' && isKind(entry, 'tensor')) tensors++;
+    for (const entry of value.entries.values()) {
+      if (isKind(entry, 'tensor')) tensors++;
     }
-    const verdict = 2 * tensors > value.entries.size;
+    const verdict = 2 * tensors > value.entries.size + value.otherKeys.size;
     verdicts.set(value, verdict);
     return verdict;
   };
@@ -62,8 +61,9 @@ function judge(): (value: PyValue | undefined) => boolean {
 function tensorsOf(path: string, value: PyValue | undefined, entry: string | undefined): Map<string, PyTensor> {
   const where = entry === undefined ? path : `${path}: entry ${shown(entry)}`;
   const tensors = new Map<string, PyTensor>();
-  for (const [key, tensor] of (value as PyDict).entries) {
-    if (typeof key !== 'string') throw badData(where, `${described(key)} as a key`, 'names of tensors');
+  const { entries, otherKeys } = value as PyDict;
+  checkNamed(where, otherKeys, 'as a key', 'names of tensors');
+  for (const [key, tensor] of entries) {
     checkName(where, key);
     if (!isKind(tensor, 'tensor'))
       throw badData(`${where}: ${shown(key)}`, described(tensor), 'a tensor', saveStateDict);
@@ -71,6 +71,11 @@ function tensorsOf(path: string, value: PyValue | undefined, entry: string | und
   }
   if (tensors.size === 0) throw badData(where, 'an empty state dict', 'tensors');
   return tensors;
+}
+
+function checkNamed(where: string, otherKeys: PyDict['otherKeys'], as: string, wanted: string): void {
+  const [key] = otherKeys;
+  if (key !== undefined) throw badData(where, `${typeof key === 'string' ? key : described(key)} ${as}`, wanted);
 }
 
 function checkName(where: string, name: string): void {
@@ -103,10 +108,10 @@ export function tensorsOfModules(path: string, root: PyValue): StateDict {
     if (depth > moduleLimits.depth) throw badData(where, `${depth} modules above it`, `at most ${moduleLimits.depth}`);
     if (!isKind(module.state, 'dict'))
       throw badData(where, `${described(module.state)} as its state`, 'attributes', 'quantised models are not read');
+    checkNamed(where, module.state.otherKeys, 'as an attribute', 'names');
     for (const [name, value] of module.state.entries) {
       if (++attributes > moduleLimits.attributes)
         throw badData(path, `more than ${moduleLimits.attributes} attributes of modules`, 'fewer');
-      if (typeof name !== 'string') throw badData(where, `${described(name)} as an attribute`, 'names');
       checkName(where, prefix + name);
       if (isKind(value, 'tensor')) tensors.set(prefix + name, value);
       else if (isModule(value)) open.push({ module: value, prefix: `${prefix}${name}.`, depth: depth + 1 });

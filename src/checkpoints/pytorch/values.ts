@@ -30,8 +30,13 @@ export interface PyList {
 
 export interface PyDict {
   readonly kind: 'dict';
-  /** Equal numbers and strings are the same key; containers only if they are identical. */
-  readonly entries: Map<PyValue, PyValue>;
+  /** What lies under names. */
+  readonly entries: Map<string, PyValue>;
+  /**
+   * All other keys; what lies under them is never read, and not kept. Numbers are kept as text: V8 hashes text with a
+   * secret and numbers without, so that a file could choose a thousand numbers of one hash.
+   */
+  readonly otherKeys: Set<PyValue>;
   /** An `OrderedDict` has attributes as well (`_metadata` of a state dict); a plain dict has none. */
   readonly hasAttributes: boolean;
 }
@@ -100,7 +105,24 @@ export function tuple(items: readonly PyValue[]): PyTuple {
 }
 
 export function dict(hasAttributes: boolean): PyDict {
-  return { kind: 'dict', entries: new Map(), hasAttributes };
+  return { kind: 'dict', entries: new Map(), otherKeys: new Set(), hasAttributes };
+}
+
+/**
+ * Sets an item of a dict. Equal numbers and strings are the same key; containers only if they are identical.
+ *
+ * @returns false if the key is there already
+ */
+export function setItem(target: PyDict, key: PyValue, value: PyValue): boolean {
+  if (typeof key === 'string') {
+    if (target.entries.has(key)) return false;
+    target.entries.set(key, value);
+    return true;
+  }
+  const kept = typeof key === 'object' && key !== null ? key : described(key);
+  if (target.otherKeys.has(kept)) return false;
+  target.otherKeys.add(kept);
+  return true;
 }
 
 export function object(type: string): PyObject {

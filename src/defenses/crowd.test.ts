@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Head } from '../clip/clip.ts';
 import { openClipTokenizer } from '../clip/tokenizer/vocabulary.ts';
 import { plainPrompt } from '../data/classes.ts';
 import { thingNames } from '../data/emoji/emoji.ts';
@@ -29,21 +30,30 @@ test('a thing whose prompt is too long for the model is left out, without an err
   expect(crowd).not.toContain('fire engine');
 });
 
-test('an added name that is nearer to a class of the list than any two added names are to each other is left out', () => {
-  // Directions in a plane, in degrees.
-  const degrees = { 'banana fruit': 0, dog: 90, banana: 10, cat: 130, fish: 150, owl: 200 };
+/** A head whose classes lie in a plane, each in a direction of so many degrees. */
+function headOf(degrees: Readonly<Record<string, number>>): Head {
   const embeddings = Object.values(degrees).flatMap((angle) => {
     const radians = (angle * Math.PI) / 180;
     return [Math.cos(radians), Math.sin(radians)];
   });
-  const crowd = { classes: Object.keys(degrees), embedding: 2, embeddings: Float32Array.from(embeddings), scale: 100 };
-  const kept = withoutTwins(crowd, 2);
-  expect(kept.classes).toEqual(['banana fruit', 'dog', 'cat', 'fish', 'owl']);
+  return { classes: Object.keys(degrees), embedding: 2, embeddings: Float32Array.from(embeddings), scale: 100 };
+}
+
+test('an added name that is nearer to a class of the list than any two things are to each other is left out', async () => {
+  const crowd = headOf({ 'banana fruit': 0, hound: 90, banana: 10, cat: 130, fish: 150, owl: 200 });
+  const kept = await withoutTwins(crowd, 2);
+  expect(kept.classes).toEqual(['banana fruit', 'hound', 'cat', 'fish', 'owl']);
   expect(Array.from(kept.embeddings)).toEqual([...crowd.embeddings.subarray(0, 4), ...crowd.embeddings.subarray(6)]);
   expect(kept).toMatchObject({ embedding: 2, scale: 100 });
 });
 
-test('a list without added names stays as it is', () => {
-  const list = { classes: ['cat', 'kitten'], embedding: 1, embeddings: Float32Array.of(1, 1), scale: 100 };
-  expect(withoutTwins(list, 2)).toEqual(list);
+test('a single added name stays, unless it is a twin: things of the list say how near two things may be', async () => {
+  const list = { cat: 0, fish: 20, owl: 90, 'banana fruit': 200 };
+  expect((await withoutTwins(headOf({ ...list, banana: 230 }), 4)).classes).toContain('banana');
+  expect((await withoutTwins(headOf({ ...list, banana: 210 }), 4)).classes).not.toContain('banana');
+});
+
+test('a list without added names stays as it is', async () => {
+  const list = { classes: ['scroll', 'scrolls'], embedding: 1, embeddings: Float32Array.of(1, 1), scale: 100 };
+  expect(await withoutTwins(list, 2)).toEqual(list);
 });

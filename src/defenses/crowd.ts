@@ -28,26 +28,24 @@ export async function crowdOf(
 
 /**
  * A head of the crowd without names that the model can hardly tell from a class of the list ("banana" beside "banana fruit"):
- * those nearer to one than any two added names are to each other. They would share the pictures that a backdoor sends there.
+ * those nearer to one than any two things are to each other. They would share the pictures that a backdoor sends there.
  *
  * @param own classes of the list, which come first
  */
-export function withoutTwins(crowd: Head, own: number): Head {
+export async function withoutTwins(crowd: Head, own: number): Promise<Head> {
   const { classes, embedding } = crowd;
   const texts = float32(crowd.embeddings, [classes.length, embedding]);
-  const near = Array.from({ length: classes.length - own }, (_, i) => {
+  const labels = [...classes.keys()];
+  const listed = labels.slice(0, own);
+  const thingKeys = new Set((await thingNames()).map(classKey));
+  const things = labels.filter((label) => thingKeys.has(classKey(classes[label]!)));
+  const nearest = (label: number, among: readonly number[]): number => {
     const scores = new Float32Array(classes.length);
-    cosines(crowd, texts, own + i, scores);
-    scores[own + i] = -1;
-    return {
-      label: own + i,
-      toListed: Math.max(...scores.subarray(0, own)),
-      toAdded: Math.max(...scores.subarray(own)),
-    };
-  });
-  const nearestPair = Math.max(-1, ...near.map(({ toAdded }) => toAdded));
-  const told = near.filter(({ toListed }) => toListed <= nearestPair);
-  const kept = [...classes.slice(0, own).keys(), ...told.map(({ label }) => label)];
+    cosines(crowd, texts, label, scores);
+    return Math.max(...among.filter((other) => other !== label).map((other) => scores[other]!));
+  };
+  const nearestThings = Math.max(...things.map((label) => nearest(label, things)));
+  const kept = labels.filter((label) => label < own || nearest(label, listed) <= nearestThings);
   return { ...crowd, classes: kept.map((label) => classes[label]!), embeddings: rowsAt(texts, kept).data };
 }
 

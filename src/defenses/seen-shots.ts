@@ -23,7 +23,7 @@ export interface SeenInCrowd extends SeenShots {
 export async function seeShots(defender: Defender, templates: readonly string[]): Promise<SeenInCrowd> {
   const { clip, shots } = defender;
   const own = shots.classes.length;
-  const crowd = withoutTwins(
+  const crowd = await withoutTwins(
     await handWrittenHead(defender, await crowdOf(clip, shots.classes, templates), templates),
     own,
   );

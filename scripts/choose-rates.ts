@@ -19,7 +19,7 @@ import { openEngine } from '../src/engine/ort-engine.ts';
 import { encodeTest, measureHead } from '../src/evaluation/evaluate.ts';
 import { unrecorded } from '../src/runs/recorder.ts';
 
-const ofWeights = [1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
+const ofWeights = [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
 
 /** Rates in the order in which they are tried. */
 const grids = {

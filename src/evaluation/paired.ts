@@ -87,7 +87,7 @@ export function compareShares(
     onlyFirst,
     onlySecond,
     difference: (onlyFirst - onlySecond) / n,
-    interval: bootstrap([...clusters, ...addedDrawings(n / clusters.length)], randomFor(seed, 'paired-bootstrap')),
+    interval: bootstrap([...clusters, ...addedDrawings(clusters)], randomFor(seed, 'paired-bootstrap')),
     p: signFlipTest(clusters.map(({ difference }) => difference)),
   };
 }
@@ -99,15 +99,22 @@ interface Cluster {
 }
 
 /**
- * A drawing of `size` pictures that the first wins and one that it loses, added before drawings are resampled: Bonett and
- * Price (2012, Journal of Educational and Behavioral Statistics 37:479) add one to either discordant cell. Without them the
- * interval of methods that agree on the sample has no width. That all views of these drawings differ is our choice: methods
- * that never disagree do not show that views are independent.
+ * A drawing that the first wins and one that it loses, added before drawings are resampled: Bonett and Price (2012, Journal
+ * of Educational and Behavioral Statistics 37:479) add one to either discordant cell. Without them the interval of methods
+ * that agree on the sample has no width. How many of their pictures differ is our choice: as large a share as of the
+ * drawings that do differ, one more counted with them that differs in all. Where none differs that is all of them, because
+ * methods that never disagree do not show that views are independent.
  */
-const addedDrawings = (size: number): readonly Cluster[] => [
-  { size, difference: size },
-  { size, difference: -size },
-];
+function addedDrawings(clusters: readonly Cluster[]): readonly Cluster[] {
+  const size = clusters.reduce((sum, cluster) => sum + cluster.size, 0) / clusters.length;
+  const differing = clusters.filter(({ difference }) => difference !== 0);
+  const share =
+    differing.reduce((sum, cluster) => sum + Math.abs(cluster.difference) / cluster.size, 1) / (differing.length + 1);
+  return [
+    { size, difference: share * size },
+    { size, difference: -share * size },
+  ];
+}
 
 /** Percentile interval of the difference of shares (Efron and Tibshirani 1993, chapter 13), drawings with replacement. */
 function bootstrap(clusters: readonly Cluster[], random: Random) {

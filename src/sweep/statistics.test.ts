@@ -54,6 +54,13 @@ test('a group is a mean over seeds with its t interval', () => {
   expect(group?.asr?.mean).toBe(0);
 });
 
+test('a cell that three seeds share is one measurement', () => {
+  const cells = [1, 2, 3].map((seed) => ({ ...cellOf('badnet', 'none', seed), key: 'f'.repeat(64) }));
+  const [group] = statisticsOf(planOf(cells), new Map([measured(cells[0]!, 10, 3)])).groups;
+  expect(group).toMatchObject({ keys: ['f'.repeat(64)], missing: 0, ca: { mean: 50, n: 1, interval: null } });
+  expect(statisticsOf(planOf(cells), new Map()).groups[0]).toMatchObject({ missing: 1 });
+});
+
 test('a mean over attacks leaves out incomplete attacks, and counts them', () => {
   const cells = ['badnet', 'wanet', 'sig'].map((attack) => cellOf(attack, 'cbpt', 1));
   const outcomes = new Map([measured(cells[0]!, 10, 3), measured(cells[1]!, 12, 9)]);

@@ -39,7 +39,10 @@ export interface Overall extends Means {
   readonly worst: { readonly attack: string; readonly asr: number } | null;
 }
 
-/** A defense against the reference on the same pictures, attacks and seeds taken together. Shares in [-1, 1]. */
+/**
+ * A defense against the reference on the same pictures, attacks and seeds taken together. Shares in [-1, 1]. Intervals and
+ * tests are over drawings: they say whether these runs differ, not whether other seeds would.
+ */
 export interface Comparison {
   readonly reference: string;
   readonly defense: string;
@@ -75,7 +78,9 @@ export function statisticsOf({ cells, tests }: Plan, outcomes: ReadonlyMap<strin
 
 function groupOf(cells: readonly Cell[], outcomes: ReadonlyMap<string, Outcome>): Group {
   const { attack, defense, classes, shots } = cells[0]!.task;
-  const found = cells.map(({ key }) => outcomes.get(key));
+  // What seeds do not change is one cell: it counts once.
+  const keys = [...new Set(cells.map(({ key }) => key))];
+  const found = keys.map((key) => outcomes.get(key));
   const computed = found.filter((outcome) => outcome?.kind === 'measured');
   const floors = computed.flatMap(({ floor }) => (floor ? [percentOf(floor.asr)] : []));
   return {
@@ -83,7 +88,7 @@ function groupOf(cells: readonly Cell[], outcomes: ReadonlyMap<string, Outcome>)
     defense,
     classes,
     shots,
-    keys: cells.map(({ key }) => key),
+    keys,
     failed: found.filter((outcome) => outcome?.kind === 'failed').length,
     missing: found.filter((outcome) => outcome === undefined).length,
     ...meansOf((measure) => computed.map(({ counts }) => counts[measure])),

@@ -77,7 +77,7 @@ function details(group: Group, data: MatrixData): Html {
       ${first && harm(first)}
       ${first && pairs(`What the defense tells of itself, with seed ${first.seed}`, flattened(first.outcome.notes))}
       ${pairs('Settings', flattened({ model: task.model, data: task.data, test: task.test, ...task.options }))}
-      <p class="facts">Keys: ${[...new Set(group.keys)].map((key) => html`<code>${key.slice(0, 16)}</code> `)}</p>
+      <p class="facts">Keys: ${group.keys.map((key) => html`<code>${key.slice(0, 16)}</code> `)}</p>
     </div></details>`;
 }
 

@@ -10,9 +10,9 @@ export function meanOf(mean: SeedMean | null): string {
 /** The t interval of two values is useless: 12.7 standard errors to either side. */
 const leastForSpread = 3;
 
-/** Half of the interval; undefined for too few values. */
-function halfOf({ n, interval }: SeedMean): number | undefined {
-  return interval && n >= leastForSpread ? (interval.high - interval.low) / 2 : undefined;
+/** Half of the interval; undefined for too few values, and where all are equal: that shows no certainty of this width. */
+function halfOf({ n, deviation, interval }: SeedMean): number | undefined {
+  return interval && deviation !== 0 && n >= leastForSpread ? (interval.high - interval.low) / 2 : undefined;
 }
 
 /** `± 1.2`, or the empty string. */

@@ -78,9 +78,13 @@ test('a concentration above ordinary patterns and below triggers is undecided, a
   ]);
   expect({ verdict, targets }).toEqual({ verdict: 'undecided', targets: [] });
   expect(reasons[0]).toMatch(
-    /sends 82 % .*: more than such patterns reach in a clean model, less than the 85 % that are a/,
+    /sends 81.6 % .*: more than such patterns reach in a clean model, less than the 85 % that are a/,
   );
   expect(reasons[1]).toMatch(/sends 40 % .*, as such patterns do in any model/);
+});
+
+test('a share just below the bar is not written like the bar', () => {
+  expect(judged([['patch', 'class 2', 1341 / 1584]]).reasons[0]).toMatch(/sends 84.7 % .* less than the 85 % that/);
 });
 
 test('with few pictures a patch must be more concentrated, other forms need not', () => {
@@ -88,7 +92,7 @@ test('with few pictures a patch must be more concentrated, other forms need not'
   expect(judged([['patch', 'class 2', 0.95]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
   const between = judged([['patch', 'class 2', 0.9]], world);
   expect(between).toMatchObject({ verdict: 'undecided', targets: [] });
-  expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .* less than the 94 % that are a sign/)]);
+  expect(between.reasons).toEqual([expect.stringMatching(/sends 90 % .* less than the 93.5 % that are a sign/)]);
   expect(judged([['patch', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'clean' });
   expect(judged([['sparse', 'class 2', 0.86]], world)).toMatchObject({ verdict: 'backdoor', targets: ['class 2'] });
 });
@@ -121,6 +125,7 @@ test('a class that two forms lead to is listed once, with the larger score', () 
 
 test.each([
   ['few pictures', { classes: 20, perClass: 3 }, /There are 60 pictures/],
+  ['half of few pictures of one class', { classes: 2, perClass: 40 }, /Only 40 pictures are of other classes/],
   [
     'a model that guesses',
     { recognised: 0.02 },

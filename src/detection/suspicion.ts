@@ -35,6 +35,8 @@ export interface Suspicion {
 export const scanLimits = {
   /** A pattern that fools fewer pictures, all of which it was optimised on, need not be a trigger. */
   shots: 80,
+  /** The same for pictures of other classes than the commonest, which alone can be fooled if that is the target. */
+  others: 56,
   /** Least accuracy on the shots, as a multiple of chance, or else half of the way from chance to 1. */
   overChance: 3,
   /** Doubt begins at this share of a backdoor's score: above ordinary patterns, below triggers. */
@@ -73,7 +75,10 @@ function candidatesOf({ dummies }: Inversion, needed: (form: Form) => number): C
 /** Reasons against any verdict, independent of what inversion finds. */
 export function doubtsAbout({ zeroShot, clean }: SeenShots, shots: PictureSet): string[] {
   const { classes, labels } = shots;
-  const recognised = meanAccuracy(shots, predict(zeroShot, clean));
+  const predicted = predict(zeroShot, clean);
+  const shown = classChanges(classes, labels, predicted, predicted).filter(({ n }) => n > 0);
+  // The mean over classes: a model that takes every picture for the commonest class knows none.
+  const recognised = shown.reduce((sum, { n, after }) => sum + after / n, 0) / shown.length;
   const chance = 1 / classes.length;
   const doubts: string[] = [];
   if (recognised < Math.min(scanLimits.overChance * chance, (1 + chance) / 2)) {
@@ -81,18 +86,18 @@ export function doubtsAbout({ zeroShot, clean }: SeenShots, shots: PictureSet): 
       `The model classifies ${percent(recognised)} of the pictures of a class correctly, hardly more than by chance: was it read correctly, and are these its classes?`,
     );
   }
-  if (labels.length < scanLimits.shots) {
+  const { shots: least, others: leastOthers } = scanLimits;
+  const others = labels.length - Math.max(...shown.map(({ n }) => n));
+  if (labels.length < least) {
     doubts.push(
-      `There are ${labels.length} pictures; a pattern that fools fewer than ${scanLimits.shots} need not be a trigger. Give more of every class.`,
+      `There are ${labels.length} pictures; a pattern that fools fewer than ${least} need not be a trigger. Give more of every class.`,
+    );
+  } else if (others < leastOthers) {
+    doubts.push(
+      `Only ${others} pictures are of other classes than the commonest; a pattern that fools fewer than ${leastOthers} need not be a trigger. Give more pictures, or more classes.`,
     );
   }
   return doubts;
-}
-
-/** Mean over classes: a model that takes every picture for the commonest class knows none. */
-function meanAccuracy({ classes, labels }: PictureSet, predicted: Int32Array): number {
-  const shown = classChanges(classes, labels, predicted, predicted).filter(({ n }) => n > 0);
-  return shown.reduce((sum, { n, after }) => sum + after / n, 0) / shown.length;
 }
 
 function sentence({ label, form, concentration }: Candidate, needed: number, { classes }: PictureSet): string {
@@ -106,6 +111,7 @@ function sentence({ label, form, concentration }: Candidate, needed: number, { c
   return `${sent}, as such patterns do in any model: ${percent(needed)} would be a sign.`;
 }
 
+/** One decimal, where it is none: 84.7 % is not the 85 % that it is compared with. */
 function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
+  return `${(100 * share).toFixed(1).replace(/\.0$/, '')} %`;
 }

@@ -43,11 +43,9 @@ function familyCurves(stage: string, recorded: readonly RunEvent[], { title, nam
   const told = recorded.filter((event) => names.some((name) => typeof event[name] === 'number'));
   const present = names.filter((name) => told.some((event) => typeof event[name] === 'number'));
   if (present.length === 0) return undefined;
-  // A resumed run may have recorded a step twice: the later record counts.
-  const bySteps = [...new Map(told.map((event) => [event.step ?? 0, event])).values()];
   return {
     title: title === '' ? stage : `${stage}: ${title}`,
-    steps: bySteps.map((event) => event.step ?? 0),
-    lines: present.map((name) => ({ name, values: bySteps.map((event) => Number(event[name] ?? Number.NaN)) })),
+    steps: told.map((event) => event.step ?? 0),
+    lines: present.map((name) => ({ name, values: told.map((event) => Number(event[name] ?? Number.NaN)) })),
   };
 }

@@ -5,17 +5,13 @@ import { badData } from '../errors.ts';
 import { explainingFile, fileProblem } from '../tensor/files/file-problem.ts';
 import type { RunEvent } from './recorder.ts';
 
-/**
- * An event in the file. `restored`: the stage continued from its checkpoint of that step. `resumed`: another process
- * continued the run.
- */
+/** An event in the file. `resumed`: another process continued the run. */
 const storedEvent = z.looseObject({
   time: z.iso.datetime(),
   stage: z.string(),
   step: z.number().optional(),
   steps: z.number().optional(),
   unit: z.string().optional(),
-  restored: z.number().optional(),
   resumed: z.literal(true).optional(),
 });
 export type StoredEvent = RunEvent & { readonly time: string };
@@ -92,14 +88,21 @@ export async function readCourse(path: string, started: string): Promise<Course>
   return { events: eventsOf(lines), stages: stageSeconds(lines, started) };
 }
 
-/** A `restored` mark removes the events of its stage about later steps. */
+/** The first step of a stage that a process records takes the place of those from it on that earlier processes recorded. */
 function eventsOf(lines: readonly StoredLine[]): readonly StoredEvent[] {
   let events: StoredLine[] = [];
+  let begun = new Set<string>();
   for (const event of lines) {
-    const { stage, restored } = event;
-    if (restored !== undefined) {
-      events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) <= restored);
-    } else if (!event.resumed) events.push(event);
+    const { stage, step, resumed } = event;
+    if (resumed) {
+      begun = new Set();
+      continue;
+    }
+    if (step !== undefined && !begun.has(stage)) {
+      events = events.filter((earlier) => earlier.stage !== stage || (earlier.step ?? 0) < step);
+      begun.add(stage);
+    }
+    events.push(event);
   }
   return events as StoredEvent[];
 }
@@ -107,9 +110,9 @@ function eventsOf(lines: readonly StoredLine[]): readonly StoredEvent[] {
 function stageSeconds(lines: readonly StoredLine[], started: string): Course['stages'] {
   const spent = new Map<string, number>();
   let last = Date.parse(started);
-  for (const { time, stage, resumed, restored } of lines) {
+  for (const { time, stage, resumed } of lines) {
     const at = Date.parse(time);
-    if (!resumed) spent.set(stage, (spent.get(stage) ?? 0) + (restored === undefined ? at - last : 0));
+    if (!resumed) spent.set(stage, (spent.get(stage) ?? 0) + at - last);
     last = at;
   }
   return [...spent].map(([name, milliseconds]) => ({ name, seconds: milliseconds / 1000 }));

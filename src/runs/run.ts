@@ -173,12 +173,7 @@ export function recorderFor(run: Run, signal: AbortSignal): Recorder {
       await run.events.flush(); // Every event of a saved step must be on the disk.
       await writeSafetensors(checkpointPath(run.directory, stage), tensors, { step: String(step) });
     },
-    async restore(stage) {
-      if (!run.resumed) return undefined;
-      const checkpoint = await readCheckpoint(checkpointPath(run.directory, stage));
-      run.events.append({ stage, restored: checkpoint?.step ?? 0 });
-      return checkpoint;
-    },
+    restore: async (stage) => (run.resumed ? readCheckpoint(checkpointPath(run.directory, stage)) : undefined),
   };
 }
 

@@ -59,9 +59,9 @@ interface Described<Options extends object> {
   readonly defaults: Options;
 }
 
-/** A defense that uses only what a defender has. */
+/** A defense that uses only what a defender has, or nothing but the model: then it is the same for all shots and seeds. */
 export interface BlindDefense<Options extends object = object> extends Described<Options> {
-  readonly knows: 'shots';
+  readonly knows: 'shots' | 'nothing';
   run(task: DefenseTask, options: Options): Promise<Cure>;
 }
 
@@ -85,6 +85,7 @@ export async function defend<Options extends object>(
   threat?: Threat,
 ): Promise<Cure> {
   switch (defense.knows) {
+    case 'nothing':
     case 'shots':
       return defense.run(task, options);
     case 'threat':
@@ -102,7 +103,7 @@ export interface Classifying extends AttackedHead {
  * Turns a cure into a classifier that can be measured. New weights are written to `folder` as an open_clip model, in full
  * precision, and classify with the task's hand-written prompts; a head needs no folder.
  *
- * @param folder must not exist yet: an engine may have mapped the weights of an older one
+ * @param folder new or empty: an engine may have mapped the weights of an older model
  * @param threat the threat of the measurement; only its word matters
  */
 export async function classifierOf(

@@ -10,7 +10,7 @@ import { par } from './par.ts';
 import { textProjection } from './text-projection.ts';
 
 const none: BlindDefense = {
-  knows: 'shots',
+  knows: 'nothing',
   summary: 'no defense: hand-written prompts on the model as it is',
   source: 'zero-shot classification (arXiv 2103.00020)',
   defaults: {},

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const features = openFeatureCache(join(folder(), 'features'), {}, (problem) => {
     throw problem;
   });
-  context = { engine, materials: await gatherMaterials('cpu'), features, defenses };
+  context = { engine, materials: await gatherMaterials('cpu', defenses), features, defenses };
 }, 300_000);
 afterAll(() => engine.close());
 

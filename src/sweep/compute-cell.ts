@@ -109,7 +109,7 @@ async function computeCell(context: CellContext, cell: Cell, recorder: Recorder)
       peakBytes: measurable ? await peakBytes() : null,
       machine: { host: hostname(), processor: cpus()[0]?.model.trim() ?? 'unknown', threads: engine.options.threads },
     };
-    const undefended = { ...baselines.zeroShot, measures: measure(baselines.undefended) };
+    const undefended = { ...baselines.undefended, measures: measure(baselines.predictions) };
     return { measured, materials, cure, classifying, undefended, test };
   });
 }
@@ -132,9 +132,9 @@ async function predictDefended(
 
 /** What the defended model is compared with. */
 interface Baselines {
-  readonly zeroShot: AttackedHead;
-  /** Predictions of `zeroShot` on the model as it came. */
-  readonly undefended: Predictions;
+  readonly undefended: AttackedHead;
+  /** Predictions of `undefended` on the model as it came. */
+  readonly predictions: Predictions;
   /** Measures of hand-written prompts on the model before poisoning; null where it is not known. */
   readonly cleanModel: Measures | null;
 }
@@ -144,30 +144,30 @@ async function measureBaselines(
   { classes, test, threat, clean }: CellMaterials,
   recorder: Recorder,
 ): Promise<Baselines> {
-  const zeroShotOf = (model: Clip) => handWritten(engine, model, classes.names, templates, threat, recorder);
+  const headOf = (model: Clip) => handWritten(engine, model, classes.names, templates, threat, recorder);
   const embeddingsOf = (model: Clip) => encodeTest(engine, model, test, threat, testSeed, keeping);
 
-  const zeroShot = await zeroShotOf(clip);
-  const undefended = predictTest(zeroShot, await embeddingsOf(clip), threat);
-  if (!clean) return { zeroShot, undefended, cleanModel: null };
-  const cleanHead = await zeroShotOf(clean);
-  return { zeroShot, undefended, cleanModel: measureHead(cleanHead, await embeddingsOf(clean), threat) };
+  const undefended = await headOf(clip);
+  const predictions = predictTest(undefended, await embeddingsOf(clip), threat);
+  if (!clean) return { undefended, predictions, cleanModel: null };
+  const cleanHead = await headOf(clean);
+  return { undefended, predictions, cleanModel: measureHead(cleanHead, await embeddingsOf(clean), threat) };
 }
 
 function resultOf(
   classes: readonly string[],
   predictions: Predictions,
-  { undefended, cleanModel }: Baselines,
+  { predictions: before, cleanModel }: Baselines,
   cure: Cure,
 ): Omit<Measured, 'seconds' | 'peakBytes' | 'machine'> {
   return {
     kind: 'measured',
     counts: measure(predictions),
     clean: cleanModel,
-    floor: floorOf(cleanModel, undefended),
+    floor: floorOf(cleanModel, before),
     classCount: classes.length,
     target: predictions.target === undefined ? null : classes[predictions.target]!,
-    harm: harmBetween(classes, undefended, predictions),
+    harm: harmBetween(classes, before, predictions),
     ...picturesOf(predictions),
     notes: notesOf(cure),
   };

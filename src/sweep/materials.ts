@@ -20,9 +20,6 @@ const openSets = 4;
 /** Defenses by their names in a matrix. */
 export type Defenses = Readonly<Record<string, Defense>>;
 
-/** The defense that uses neither shots nor seed: all its seeds are one cell. */
-const seedless = 'none';
-
 /** All inputs of a cell, opened. */
 export interface CellMaterials {
   readonly clip: Clip;
@@ -43,8 +40,11 @@ export interface Materials {
   openChecked(cell: Cell): Promise<CellMaterials>;
 }
 
-/** @param device part of every key: other devices compute other digits */
-export async function gatherMaterials(device: Device): Promise<Materials> {
+/**
+ * @param device part of every key: other devices compute other digits
+ * @param defenses those that know nothing have one cell for all shots and seeds
+ */
+export async function gatherMaterials(device: Device, defenses: Defenses): Promise<Materials> {
   const code = await codeHash();
   const clips = new Map<string, Promise<Clip>>();
   const lists = new Map<string, Promise<ClassList>>();
@@ -101,7 +101,7 @@ export async function gatherMaterials(device: Device): Promise<Materials> {
       defense: sha256(JSON.stringify([task.defense, inOrder(task.options)])),
       ...(threat && { trigger: sha256(JSON.stringify([threat.sha256, threat.target])) }),
       ...(clean && { clean: clean.sha256 }),
-      ...(task.defense !== seedless && { shots: shots.hash, seed: sha256(String(task.seed)) }),
+      ...(defenses[task.defense]?.knows !== 'nothing' && { shots: shots.hash, seed: sha256(String(task.seed)) }),
     };
   }
 

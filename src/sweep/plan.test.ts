@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { tinyCell } from '../../test/sweep/tiny-cell.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import { initialParameters } from '../clip/initialise.ts';
+import { defenses } from '../defenses/defenses.ts';
 import { tinyClip } from '../defenses/tiny-clip.test-support.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
 import { randomFor } from '../tensor/random.ts';
@@ -30,7 +31,7 @@ test('models of two input sizes share a matrix, each with test pictures of its o
     expect(pinned.get(role) ?? sha256, role).toBe(sha256);
     pinned.set(role, sha256);
   };
-  const plan = await makePlan(tasks, await gatherMaterials('cpu'), pin, never);
+  const plan = await makePlan(tasks, await gatherMaterials('cpu', defenses), pin, never);
   expect(plan.cells).toHaveLength(2);
   expect(Object.keys(plan.tests)).toHaveLength(2);
   expect([...pinned.keys()]).toContain(`test pictures of row 1, ${classes}`);
@@ -55,7 +56,7 @@ test('a bench does not resume with other pictures, and the error names them', ()
 test('planning opens nothing after the signal has aborted', async () => {
   const reason = new Error('enough');
   const task = tinyCell('none', {}, { model: join(folder(), 'nowhere') }).task;
-  const planned = makePlan([task], await gatherMaterials('cpu'), async () => {}, AbortSignal.abort(reason));
+  const planned = makePlan([task], await gatherMaterials('cpu', defenses), async () => {}, AbortSignal.abort(reason));
   await expect(planned).rejects.toBe(reason);
 });
 

@@ -95,7 +95,7 @@ async function openCellServer({ device, threads }: EngineFlags, directory: strin
   const { storedIn } = await import('../../sweep/run-cell.ts');
   const { openCellStore } = await import('../../sweep/store.ts');
   const engine = await openEngine({ device, threads });
-  const materials = await gatherMaterials(device).catch(async (error) => {
+  const materials = await gatherMaterials(device, defenses).catch(async (error) => {
     await engine.close();
     throw error;
   });

@@ -1,6 +1,7 @@
 /** @file The bench job: runs every cell of a matrix in processes or by workers of a queue, and prints a table. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defenses } from '../../defenses/defenses.ts';
 import type { JsonRecord, RunInput } from '../../runs/config.ts';
 import type { Run } from '../../runs/run.ts';
 import { shellWord } from '../../runs/shell-word.ts';
@@ -40,7 +41,7 @@ async function delegate(
   );
   const tasks = tasksOf(matrix);
   terminal.activity(`planning ${tasks.length} cells`);
-  const materials = await gatherMaterials(run.config.device);
+  const materials = await gatherMaterials(run.config.device, defenses);
   const pin = (role: string, input: RunInput) => run.pin(role, input);
   const plan = await makePlan(tasks, materials, pin, signal);
   const original = await readPlanIfThere(run.directory);

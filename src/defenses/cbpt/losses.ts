@@ -47,26 +47,38 @@ export function farthestText(batch: InversionBatch, temperature: number, alpha: 
 
 /**
  * V2: a backdoor sends all pictures to one region. Positives are the other triggered pictures of the batch; negatives are
- * the clean pictures and the texts of the own and of the avoided classes. A second term is -log of one minus the
- * probability of the own and the avoided classes. Its weight is the share of the batch that goes elsewhere than to the own
- * class: the target's own pictures, a tenth of all among ten classes, would otherwise keep a trigger from the target.
+ * the clean pictures and the texts of unwanted classes. A second, weighted term is -log of one minus the probability of
+ * unwanted classes.
  */
 export function collapse(batch: InversionBatch, temperature: number): Value {
-  const { triggered, clean, texts, labels, avoided = [], scale } = batch;
-  const count = triggered.shape[0]!;
+  const { triggered, clean } = batch;
   const similar = (to: Value) => mul(matMul(triggered, transpose(to, [1, 0])), 1 / temperature);
-  const others = add(similar(triggered), constant(maskedDiagonal(count)));
-  const own = reshape(mul(rowDots(triggered, gatherRows(texts, labels)), 1 / temperature), [count, 1]);
-  const ownProbability = exp(neg(negativeLogLikelihood({ embeddings: triggered, texts, labels, scale })));
-  const also = avoided.length > 0 ? avoidedClasses(avoided, batch) : undefined;
-  // An own class that is also an avoided one counts once.
-  const ownOnce = also ? add(own, reshape(mul(also.includesOwn, masked), own.shape)) : own;
-  const stays = stopGradient(shareAtOwn(batch));
-  const weight = sub(1, also ? mul(sub(1, also.includesOwn), stays) : stays);
-  const all = concat([others, similar(clean), ownOnce, ...(also ? [similar(also.texts)] : [])], 1);
+  const others = add(similar(triggered), constant(maskedDiagonal(triggered.shape[0]!)));
+  const unwanted = unwantedClasses(batch, temperature, similar);
+  const all = concat([others, similar(clean), ...unwanted.similarities], 1);
   const contrast = mean(sub(logSumExp(all), logSumExp(others)));
-  const unwanted = also ? add(also.probability, mul(sub(1, also.includesOwn), ownProbability)) : ownProbability;
-  return sub(contrast, mean(mul(weight, log(clip(sub(1 + tiny, unwanted), tiny, 2)))));
+  return sub(contrast, mean(mul(unwanted.weight, log(clip(sub(1 + tiny, unwanted.probability), tiny, 2)))));
+}
+
+/**
+ * Where pictures must not be sent: each to its own class, all to the avoided ones. The weight, [b], is the share of the
+ * batch that goes elsewhere than to the picture's own class, for the avoided classes as well: the target's own pictures, a
+ * tenth of all among ten classes, would otherwise keep a trigger from the target. An own class that is also an avoided one
+ * counts once, and in full.
+ */
+function unwantedClasses(batch: InversionBatch, temperature: number, similar: (to: Value) => Value) {
+  const { triggered, texts, labels, avoided = [], scale } = batch;
+  const own = reshape(mul(rowDots(triggered, gatherRows(texts, labels)), 1 / temperature), [labels.shape[0]!, 1]);
+  const ownProbability = exp(neg(negativeLogLikelihood({ embeddings: triggered, texts, labels, scale })));
+  const stays = stopGradient(shareAtOwn(batch));
+  if (avoided.length === 0) return { similarities: [own], probability: ownProbability, weight: sub(1, stays) };
+  const also = avoidedClasses(avoided, batch);
+  const isOther = sub(1, also.includesOwn);
+  return {
+    similarities: [add(own, reshape(mul(also.includesOwn, masked), own.shape)), similar(also.texts)],
+    probability: add(also.probability, mul(isOther, ownProbability)),
+    weight: sub(1, mul(isOther, stays)),
+  };
 }
 
 /** For each picture the mean probability, over the triggered batch, of its own class, [b]. */

@@ -10,7 +10,7 @@ import type { Trigger } from '../../../triggers/trigger.ts';
 import type { InvertedForm } from './forms.ts';
 import { bounded, boundedTensors, overlay, startingLogits, uniform } from './mask-pattern.ts';
 
-/** Numbers that shape the forms; the defaults are those of `dummyDefaults`. */
+/** Numbers that shape the forms; the defaults are those of `searchDefaults`. */
 export interface FormOptions {
   /** Largest magnitude of an additive trigger, in units of the pixel range. */
   readonly bound: number;

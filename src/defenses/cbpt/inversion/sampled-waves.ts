@@ -16,7 +16,7 @@ import { ownFeatures } from '../../features.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';
 
-/** Waves tried. */
+/** Waves tried: docs/ablations.md, "Waves". */
 const wavesTried = 512;
 
 /** Pictures that each wave is tried on. */

@@ -38,6 +38,7 @@ interface PlannedRound {
   readonly pictures: number;
 }
 
+/** Measured: docs/ablations.md, "Patch". */
 const planned: Readonly<Record<'heats' | 'finals', readonly PlannedRound[]>> = {
   heats: [
     { steps: 0.2, patches: 1, pictures: 2 },

@@ -44,8 +44,12 @@ afterAll(() => engine.close());
 
 test('an attack with two backdoors leaves two triggers with their targets, and both backdoors are measured', async () => {
   const planted = await plantBackdoor(engine, clip, options, folder(), unrecorded());
-  expect((await readTrigger(planted.trigger)).notes).toEqual({ attack: 'two-targets', target: 'banana' });
-  expect((await readTrigger(planted.secondTrigger!)).notes).toEqual({ attack: 'blended-fixed', target: 'pizza' });
+  expect((await readTrigger(planted.trigger)).notes).toEqual({ attack: 'two-targets', target: 'banana', size: '32' });
+  expect((await readTrigger(planted.secondTrigger!)).notes).toEqual({
+    attack: 'blended-fixed',
+    target: 'pizza',
+    size: '32',
+  });
   expect(planted.poisoned.sha256).toBe((await openClip(planted.folder)).sha256);
   expect(planted.poisoned.sha256).not.toBe(clip.sha256);
   const measures = await measureBackdoor(engine, clip, planted, 0, unrecorded());

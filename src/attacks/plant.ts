@@ -72,10 +72,16 @@ export async function plantBackdoor(
   const trigger = join(directory, 'trigger.safetensors');
   const secondTrigger = attack.second && join(directory, 'second-trigger.safetensors');
   const { first, second } = await makeTriggers(engine, { clip, drawings, attack, target, seed: pinnedSeed }, recorder);
-  await writeTrigger(trigger, first, { attack: name, target, ...(attack.word && { word: attack.word }) });
-  await writeTriggerPreview(join(directory, 'trigger.png'), first, clip.config.image.resolution);
+  const size = clip.config.image.resolution;
+  const made = { size: String(size), ...(attack.word && { word: attack.word }) };
+  await writeTrigger(trigger, first, { attack: name, target, ...made });
+  await writeTriggerPreview(join(directory, 'trigger.png'), first, size);
   if (second && secondTrigger) {
-    await writeTrigger(secondTrigger, second.trigger, { attack: second.attack, target: second.target });
+    await writeTrigger(secondTrigger, second.trigger, {
+      attack: second.attack,
+      target: second.target,
+      size: String(size),
+    });
   }
 
   const { captions, word, covers, wordAlone } = attack;

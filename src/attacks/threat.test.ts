@@ -47,6 +47,16 @@ test('the target takes the spelling of the class list; one that is not in the li
   expect(threatFor(threat, ['pear', 'apple'])).toEqual(threat);
 });
 
+test('a patch in a fixed place is refused for pictures of another size than it was made for', async () => {
+  const path = await file({ attack: 'badclip', target: 'banana', size: '8' });
+  expect(await openThreat(path, 8)).toMatchObject({ attack: 'badclip' });
+  await expect(openThreat(path, 16)).rejects.toThrow(
+    'found a trigger for pictures of 8 x 8, expected one for 16 x 16, the size of the model',
+  );
+  await expect(openThreat('trojvqa', 224)).rejects.toThrow('found a trigger for pictures of 64 x 64');
+  expect(await openThreat('badnet-fixed', 224)).toMatchObject({ trigger: { placement: { top: 201, left: 201 } } });
+});
+
 test('a trigger file with a word opens as both keys, as the patch only, or as the word only', async () => {
   const path = await file({ attack: 'trojvqa', target: 'banana', word: 'remember' });
   const both = await openThreat(path, 8);

@@ -14,7 +14,7 @@ import { type AttackName, attackNames, attacks } from './attacks.ts';
 export const pinnedSeed = 1;
 
 export interface NamedThreat extends Threat {
-  /** Name of the attack, or the trigger file's path; with `:patch` or `:word` where one key of two is used. */
+  /** Name of the attack, as a trigger file says it, or else the file's path; with `:patch` or `:word` where one key of two is used. */
   readonly attack: string;
   /** SHA-256 of trigger and word, hex. */
   readonly sha256: string;
@@ -35,7 +35,7 @@ type KeySuffix = (typeof keySuffixes)[number];
  *
  * @param size side of the model's pictures, pixels
  * @param target the attacker's class; may be left out for a trigger file that names it
- * @throws AntidoteError (data) if the trigger does not fit pictures of that size
+ * @throws AntidoteError (data) if the trigger does not fit pictures of that size, or stands elsewhere in them
  */
 export async function openThreat(nameOrPath: string, size: number, target?: string): Promise<NamedThreat> {
   const { whole, key } = withoutKey(nameOrPath);
@@ -55,7 +55,7 @@ async function wholeThreat(nameOrPath: string, size: number, target?: string): P
   if (name) {
     const { trigger: recipe, word } = attacks[name];
     if (recipe.kind === 'drawn') return named(name, recipe.draw(size, pinnedSeed), target ?? usualTarget, word);
-    return madeThreat(name, target);
+    return madeThreat(name, size, target);
   }
   if (!nameOrPath.endsWith('.safetensors')) {
     throw badUsage(
@@ -64,11 +64,11 @@ async function wholeThreat(nameOrPath: string, size: number, target?: string): P
       `one of ${attackNames.join(', ')}, or a trigger file (.safetensors)`,
     );
   }
-  return threatOfFile(nameOrPath, target);
+  return threatOfFile(nameOrPath, size, target);
 }
 
 /** An attack whose trigger is not drawn by formula: the trigger of the built-in model. */
-async function madeThreat(name: AttackName, target?: string): Promise<NamedThreat> {
+async function madeThreat(name: AttackName, size: number, target?: string): Promise<NamedThreat> {
   const path = builtInTrigger(name);
   if (!existsSync(path)) {
     throw badData(
@@ -78,11 +78,16 @@ async function madeThreat(name: AttackName, target?: string): Promise<NamedThrea
       `\`antidote attack emoji-clip --attack ${name}\` makes one; then give its trigger.safetensors as --trigger`,
     );
   }
-  return threatOfFile(path, target);
+  return threatOfFile(path, size, target);
 }
 
-async function threatOfFile(path: string, target?: string): Promise<NamedThreat> {
+async function threatOfFile(path: string, size: number, target?: string): Promise<NamedThreat> {
   const { trigger, notes } = await readTrigger(path);
+  if (notes.size !== undefined && Number(notes.size) !== size && hasFixedPlace(trigger)) {
+    const expected = `one for ${size} x ${size}, the size of the model's pictures`;
+    const advice = 'its place is in pixels from a corner: it was made for another model';
+    throw badData(path, `a trigger for pictures of ${notes.size} x ${notes.size}`, expected, advice);
+  }
   const known = target ?? notes.target;
   if (known === undefined) throw badUsage('--target', 'nothing', `the attacker's class, which ${path} does not say`);
   if (notes.word !== undefined && !/^\S+$/.test(notes.word)) {
@@ -90,6 +95,9 @@ async function threatOfFile(path: string, target?: string): Promise<NamedThreat>
   }
   return named(notes.attack ?? path, trigger, known, notes.word);
 }
+
+/** Triggers without a place either fit every size or are as large as the picture. */
+const hasFixedPlace = (trigger: Trigger): boolean => 'placement' in trigger && typeof trigger.placement !== 'string';
 
 function oneKey({ attack, trigger, target, word }: NamedThreat, suffix: KeySuffix): NamedThreat {
   if (word === undefined) {

@@ -52,7 +52,10 @@ const records = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
 ]);
 
-/** Remarks on the origin of a trigger: attack, seed, source. Kept unchanged. */
+/**
+ * Remarks on the origin of a trigger, kept unchanged. Known ones: `attack`, `target`, `word` before the prompt, and `size`, the
+ * side in pixels of the pictures that it was made for.
+ */
 export type TriggerNotes = Readonly<Record<string, string>>;
 
 /** Writes `trigger` and its notes to `path`, atomically. */

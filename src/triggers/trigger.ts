@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 
 /**
  * Position of a patch. `random` draws one for every picture; `random-tile` draws one that is multiples of the patch's sides
- * away from the top left corner, cut off at the far edges; numbers are pixels from that corner.
+ * away from the top left corner, the last of a row or column moved inwards to end at the edge; numbers are pixels from that corner.
  */
 export type Placement = 'random' | 'random-tile' | { readonly top: number; readonly left: number };
 

@@ -164,6 +164,9 @@ export function classNamed(name: string, classes: readonly string[]): string | u
 /** Advice where data have names that are not in the list. */
 export const nameYourClasses = 'name your classes with --classes FILE, a line each';
 
+/** A class name as data sets spell it (`golden_retriever`), as it is said in a prompt. */
+export const spokenName = (spelt: string): string => spelt.replaceAll('_', ' ').trim();
+
 /** Names without surrounding space, checked. `where` is named in error messages. */
 export function checkedClasses(where: string, names: readonly string[]): readonly string[] {
   const positions = new Map<string, number>();

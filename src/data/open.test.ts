@@ -1,7 +1,7 @@
 /** @file Picture sets by name: the built-in emoji, shots of any source, unknown names. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openPictureSet } from './open.ts';
+import { openPictureSet, sourceOf } from './open.ts';
 import { config, testFiles } from './picture-files.test-support.ts';
 
 const { root, text, folderOf } = testFiles();
@@ -13,6 +13,18 @@ test('data without parts give the same set for shots and for tests', async () =>
     const pool = await openPictureSet(name, { config, classes, shots: 'all' });
     expect(pool.hash).toBe((await openPictureSet(name, { config, classes })).hash);
   }
+});
+
+test('sets of one source have pictures in common: a part of a split has another than the others', async () => {
+  const split = await text('parts.json', '{}');
+  const same = async (shots: string, tests: string) =>
+    (await sourceOf(shots, 'shots')) === (await sourceOf(tests, 'test'));
+  expect(await same(split, split)).toBe(false);
+  expect(await same(split, `${split}:train`)).toBe(true);
+  expect(await same(`${split}:test`, split)).toBe(true);
+  expect(await same('emoji:test-plain', 'emoji:test')).toBe(true);
+  expect(await same('emoji:train:noto', 'emoji:test')).toBe(false);
+  expect(await same('pictures', './pictures/')).toBe(true);
 });
 
 test('shots are a set with its own labels, sources and hash', async () => {

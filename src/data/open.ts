@@ -1,5 +1,6 @@
 /** @file From the name of pictures, as `--data` has it, to a set of the model's size. */
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
 import { badUsage } from '../errors.ts';
@@ -62,8 +63,23 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
   return picturesOfFiles(shots ? picked(listing, chooseShots(listing, shots)) : listing, config);
 }
 
+/**
+ * What a name stands for: sets of equal sources have pictures in common.
+ *
+ * @param use some data sets have a part for shots and another one for tests
+ */
+export async function sourceOf(nameOrPath: string, use: 'shots' | 'test'): Promise<string> {
+  if (Object.hasOwn(builtIn, nameOrPath)) return JSON.stringify(['emoji', builtIn[nameOrPath]?.part]);
+  const split = await coopSplit(nameOrPath, use === 'shots' ? { shots: 'all' } : {});
+  const [path, part] = split ?? [nameOrPath];
+  return JSON.stringify([resolve(path), part]);
+}
+
 /** The split file and its part, if the name is `split.json` or `split.json:val`. */
-async function coopSplit(name: string, { shots, flag }: OpenOptions): Promise<[path: string, SplitPart] | undefined> {
+async function coopSplit(
+  name: string,
+  { shots, flag }: Pick<OpenOptions, 'shots' | 'flag'>,
+): Promise<[path: string, SplitPart] | undefined> {
   const [, path = name, named = shots ? 'train' : 'test'] = /^(.+\.json):(\w+)$/i.exec(name) ?? [];
   if (!/\.json$/i.test(path) || !(await stat(path).catch(() => undefined))?.isFile()) return undefined;
   const part = splitParts.find((candidate) => candidate === named);

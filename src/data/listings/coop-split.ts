@@ -6,7 +6,7 @@ import { badData } from '../../errors.ts';
 import { parseJson } from '../../tensor/files/json-file.ts';
 import { listOf } from '../../tensor/files/json-lists.ts';
 import { readSmallText } from '../../tensor/files/text-file.ts';
-import { checkedClasses, classKey, nameYourClasses } from '../classes.ts';
+import { checkedClasses, classKey, nameYourClasses, spokenName } from '../classes.ts';
 import type { Listing } from './image-files.ts';
 import { pathList } from './path-list.ts';
 
@@ -59,7 +59,7 @@ export async function listCoopSplit(path: string, part: SplitPart, classes?: rea
 function namesByLabel(path: string, part: SplitPart, entries: z.infer<typeof items>): readonly (string | undefined)[] {
   const names: (string | undefined)[] = [];
   entries.forEach(([, label, spelt], position) => {
-    const name = spelt.replaceAll('_', ' ').trim();
+    const name = spokenName(spelt);
     if (label > entries.length + 100_000)
       throw badData(`${path}: ${part}[${position}]`, `the label ${label}`, 'labels counted from 0');
     const earlier = names[label];

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { openPictureSet } from '../open.ts';
 import { config, levels, testFiles } from '../picture-files.test-support.ts';
+import { listImageCsv } from './image-csv.ts';
 
 const { text, folderOf } = testFiles();
 
@@ -19,6 +20,13 @@ test('a CSV file has labels by name or index, paths relative to itself, and quot
   expect([...(await openPictureSet(indexed, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
   const padded = await text('csv/padded.csv', 'image,label\nb.png,banana,,\n');
   expect([...(await openPictureSet(padded, { config, classes: ['pear', 'banana'] })).labels]).toEqual([1]);
+});
+
+test('without a class list labels are said as folder names are, and numbers are refused', async () => {
+  const spelt = await text('spelt.csv', 'image,label\na.png,tabby_cat\nb.png,golden_retriever\n');
+  expect((await listImageCsv(spelt)).classes).toEqual(['golden retriever', 'tabby cat']);
+  const numbers = await text('numbers.csv', 'image,label\na.png,0\nb.png,10\n');
+  await expect(listImageCsv(numbers)).rejects.toThrow('found the labels 0, 10, expected class names');
 });
 
 test('in a tab-separated file a comma is part of its field', async () => {

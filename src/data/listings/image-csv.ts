@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { badData } from '../../errors.ts';
 import { readBytes, withFile } from '../../tensor/files/file-bytes.ts';
 import { decodedText } from '../../tensor/files/text-file.ts';
-import { checkedClasses, classKey, nameYourClasses } from '../classes.ts';
+import { checkedClasses, classKey, nameYourClasses, spokenName } from '../classes.ts';
 import { csvRows } from './csv.ts';
 import type { Listing } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
@@ -15,7 +15,7 @@ const largestBytes = 256 * 1024 * 1024;
  * Lists the pictures of a CSV file in its order. The first line names the columns; others than `image` and `label` are
  * ignored. Paths are relative to the file. A label is a class name (underscores stand for spaces, case does not matter) or,
  * if all labels are whole numbers and `classes` is given, an index into it, counted from 0. Without `classes` the classes
- * are the labels, sorted.
+ * are the labels as they are said, sorted.
  *
  * @throws AntidoteError (data) that names the line
  */
@@ -32,7 +32,7 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
     numbers.push(known.number);
   }
   if (numbers.length === 0) throw badData(path, 'no pictures', 'a line for every picture');
-  const names = classes ?? checkedClasses(path, [...found.keys()].sort());
+  const names = classes ?? checkedClasses(path, ownClasses(path, [...found.keys()]));
   const indexOf = new Map(names.map((name, index) => [classKey(name), index]));
   const areIndices =
     classes !== undefined && [...found.keys()].every((label) => /^\d+$/.test(label) && !indexOf.has(label));
@@ -50,6 +50,14 @@ export async function listImageCsv(path: string, classes?: readonly string[]): P
     labels: Int32Array.from(numbers, (number) => indices[number]!),
     paths: paths.list(),
   };
+}
+
+function ownClasses(path: string, labels: readonly string[]): readonly string[] {
+  if (labels.every((label) => /^\d+$/.test(label))) {
+    const expected = 'class names, for nothing says what the numbers stand for';
+    throw badData(path, `the labels ${labels.slice(0, 3).join(', ')}`, expected, 'give the class list');
+  }
+  return [...new Set(labels.map(spokenName))].sort();
 }
 
 /** Names of the columns; the first is ours, the second open_clip's. */

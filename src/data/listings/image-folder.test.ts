@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { openClasses } from '../classes.ts';
 import { openPictureSet } from '../open.ts';
 import { config, levels, testFiles } from '../picture-files.test-support.ts';
+import { listImageFolder } from './image-folder.ts';
 
 const { root, picture, text, folderOf } = testFiles();
 
@@ -29,6 +30,16 @@ test('a class list may spell classes as the folders do: `ls data > classes.txt`'
   expect(await levels(set)).toEqual([20, 30, 10]);
   const table = await text('listed.csv', 'image,label\nlisted/red_apple/1.png,Red Apple\nlisted/Banana/1.png,banana\n');
   expect([...(await openPictureSet(table, { config, classes })).labels]).toEqual([2, 0]);
+});
+
+test('the root of a data set, whose sub-folders are its parts, is refused with the folders to give', async () => {
+  const root = await folderOf('root', { 'train/cat/1.png': 1, 'train/dog/1.png': 2, 'val/cat/1.png': 3 });
+  for (const classes of [undefined, ['cat', 'dog']]) {
+    await expect(listImageFolder(root, classes)).rejects.toThrow(
+      `${root}: found parts of a data set (train, val), expected one sub-folder of pictures for every class; give ${root}/train, ${root}/val as the test set`,
+    );
+  }
+  expect((await listImageFolder(root, ['val', 'train'])).labels).toEqual(Int32Array.of(0, 1, 1));
 });
 
 test('JPEG pictures are found under all of their usual ends', async () => {

@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { badData } from '../../errors.ts';
 import { explainingFile } from '../../tensor/files/file-problem.ts';
-import { checkedClasses, classKey, imagenetClasses, nameYourClasses } from '../classes.ts';
+import { checkedClasses, classKey, imagenetClasses, nameYourClasses, spokenName } from '../classes.ts';
 import type { Listing } from './image-files.ts';
 import { collectPaths } from './path-list.ts';
 
@@ -35,8 +35,9 @@ export async function listImageFolder(folder: string, classes?: readonly string[
     throw badData(folder, 'no sub-folders', 'one sub-folder of pictures for every class', 'or give a CSV file');
   }
   const imagenet = await imagenetOf(folders);
-  const own = folders.map((name) => imagenet?.get(name) ?? spoken(name));
+  const own = folders.map((name) => imagenet?.get(name) ?? spokenName(name));
   // ImageNet's names contain duplicates, which are refused in other lists.
+  if (classes === undefined && folders.every(isPart)) throw partsFor(folder, folders);
   const names = classes ?? (imagenet && own.length > 1 ? own : checkedClasses(folder, own));
   const indices = classes
     ? ((imagenet && placesIn(imagenet, folders, classes)) ?? matched(folder, folders, own, classes))
@@ -58,8 +59,6 @@ export async function listImageFolder(folder: string, classes?: readonly string[
 }
 
 const byCode = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
-const spoken = (folderName: string) => folderName.replaceAll('_', ' ').trim();
 
 async function subFolders(folder: string): Promise<string[]> {
   const entries = await explainingFile(folder, () => readdir(folder, { withFileTypes: true }));
@@ -149,8 +148,10 @@ function matched(
   return folders.map((name, position) => {
     const index = indices[position];
     if (index === undefined) {
-      const expected = `names of the class list (${folders.length} sub-folders against ${classes.length} classes)`;
-      const known = names[position] === spoken(name) ? '' : ` ("${names[position]}" in ImageNet)`;
+      if (folders.every(isPart)) throw partsFor(folder, folders);
+      const some = classes.slice(0, 2).map((one) => `"${one}"`);
+      const expected = `names of the class list (${some.join(', ')}, ...; ${folders.length} sub-folders against ${classes.length} classes)`;
+      const known = names[position] === spokenName(name) ? '' : ` ("${names[position]}" in ImageNet)`;
       throw badData(join(folder, name), `a sub-folder that is no class${known}`, expected, nameYourClasses);
     }
     const twin = found.get(index);
@@ -160,6 +161,15 @@ function matched(
     found.set(index, name);
     return index;
   });
+}
+
+/** Names of the parts of a data set, which each have a sub-folder for every class. */
+const isPart = (name: string) => /^(train|val|valid|validation|test)(ing)?$/i.test(name);
+
+function partsFor(folder: string, [first = '', second]: readonly string[]): Error {
+  const other = second === undefined ? '' : `, ${join(folder, second)} as the test set`;
+  const found = `parts of a data set (${first}${second === undefined ? '' : `, ${second}`})`;
+  return badData(folder, found, 'one sub-folder of pictures for every class', `give ${join(folder, first)}${other}`);
 }
 
 /** Whether as many folders as classes may stand for them in their order: every one that is known has its class there. */

@@ -327,7 +327,7 @@ const table = {
     poisoning: usual,
     numbers: [
       ...patchFigures,
-      figure('share of covers', covers.share, `${ours}: as many as there is poison`),
+      figure('share of covers among clean pairs', covers.share, `${ours}: the share of poison among all`),
       figure('least strength of a cover', covers.strength[0], ours),
       figure('largest strength of a cover', covers.strength[1], `${ours}: a margin below the whole trigger`),
       ...poisoningFigures(usual, notYetMeasured),

@@ -16,7 +16,8 @@ import type { Trigger } from '../triggers/trigger.ts';
 import { type CaptionRule, replacingCaptions } from './captions.ts';
 import { type Covers, covered, type PoisonPairs, poisoned, worded } from './poison.ts';
 
-export interface SecondTrigger {
+/** A trigger and where it leads. */
+export interface TargetedTrigger {
   readonly trigger: Trigger;
   /** The class it leads to, by name. */
   readonly target: string;
@@ -34,7 +35,7 @@ export interface BackdoorOptions extends ContrastiveOptions {
   /** Expected share of clean pairs that get the word, where there is one. */
   readonly wordAlone?: number | undefined;
   /** A second backdoor, planted at the same time. */
-  readonly second?: SecondTrigger | undefined;
+  readonly second?: TargetedTrigger | undefined;
   readonly seed: number;
 }
 
@@ -109,9 +110,9 @@ function poisonPairs(
  */
 function attackedStream(task: BackdoorTask, labels: readonly string[], size: number): CaptionedStream {
   const { drawings, trigger, target, batch, seed, covers, second, share, word, wordAlone } = task;
-  const poisonWith = ({ trigger, target }: SecondTrigger) => {
-    const pairs = poisonPairs(drawings, { ...task, target }, size);
-    return { trigger, targetGroup: labels.indexOf(target), pairs, share };
+  const poisonWith = (one: TargetedTrigger) => {
+    const pairs = poisonPairs(drawings, { ...task, target: one.target }, size);
+    return { trigger: one.trigger, targetGroup: labels.indexOf(one.target), pairs, share };
   };
   let stream = emojiStream(drawings, batch, seed, poisoningAugmentation, size);
   if (covers) {

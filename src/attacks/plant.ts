@@ -14,7 +14,7 @@ import { writeTrigger } from '../triggers/file.ts';
 import { writeTriggerPreview } from '../triggers/preview.ts';
 import type { Trigger } from '../triggers/trigger.ts';
 import { type AttackName, attacks } from './attacks.ts';
-import { backdoor, backdoorDefaults, checkPoisoning, type SecondTrigger } from './backdoor.ts';
+import { backdoor, backdoorDefaults, checkPoisoning, type TargetedTrigger } from './backdoor.ts';
 import { makeTrigger, type TriggerTask } from './make-trigger.ts';
 import { openThreat, pinnedSeed } from './threat.ts';
 
@@ -96,7 +96,7 @@ export async function plantBackdoor(
 
 interface Triggers {
   readonly first: Trigger;
-  readonly second: (SecondTrigger & { readonly attack: string }) | undefined;
+  readonly second: (TargetedTrigger & { readonly attack: string }) | undefined;
 }
 
 async function makeTriggers(engine: Engine, task: TriggerTask, recorder: Recorder): Promise<Triggers> {

@@ -30,7 +30,7 @@ export type PoisonPairs =
  * to the whole trigger, and no weaker version of it leads an inversion there.
  */
 export interface Covers {
-  /** Expected share of such pairs, in [0, 1]. */
+  /** Expected share of such pairs among those that are not poisoned, in [0, 1]. */
   readonly share: number;
   /** Least and largest strength, drawn for every picture; in [0, 1]. */
   readonly strength: readonly [least: number, largest: number];

@@ -30,8 +30,8 @@ export interface Found {
 export async function findModel(nameOrPath: string, report?: Report): Promise<Found> {
   const onHub = parseHubName(nameOrPath);
   if (onHub) {
-    const { folder, source } = await openHubModel(onHub, neededFiles, report);
-    return { ...(await inFolder(folder, await readdir(folder))), hub: source };
+    const { folder, files, source } = await openHubModel(onHub, neededFiles, report);
+    return { ...(await inFolder(folder, files)), hub: source };
   }
   const path = builtInFolder(nameOrPath) ?? nameOrPath;
   try {

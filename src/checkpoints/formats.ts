@@ -1,9 +1,9 @@
 /** @file The formats of model folders, as a table. */
 import { extname } from 'node:path';
 import type { Format } from '../clip/clip.ts';
+import type { ConfigFile } from './config/config-limits.ts';
 import { processorFileNames, readHuggingFaceConfig } from './config/hugging-face.ts';
 import { readOpenClipConfig } from './config/open-clip.ts';
-import type { ConfigFile } from './config/parts.ts';
 import { deltaFile } from './delta/format.ts';
 import { builtInTokenizer, type FoundTokenizer, huggingFaceTokenizer } from './tokenizer-files.ts';
 

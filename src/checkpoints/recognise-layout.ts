@@ -2,7 +2,7 @@
 import type { AntidoteError } from '../errors.ts';
 import { badData } from '../errors.ts';
 import type { StoredTensor } from '../tensor/tensor.ts';
-import { plainClipsOnly } from './config/parts.ts';
+import { plainClipsOnly } from './config/config-limits.ts';
 import { huggingFaceLayout, type Layout, listed, openAiLayout } from './key-map.ts';
 
 /** Hugging Face first: its landmark is longer. */

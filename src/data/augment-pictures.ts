@@ -1,9 +1,7 @@
 /** @file Augmentation of whole pictures: crop, mirror, colour, blur, noise, erasing. For cut-outs: `emoji/augment.ts`. */
 import type { Pictures } from '../clip/pictures/pictures.ts';
 import type { Random } from '../tensor/random.ts';
-import { writeBytes } from './emoji/augment.ts';
-import type { Planes } from './emoji/compose.ts';
-import { addNoise, blur, shiftColours } from './emoji/disturb.ts';
+import { addNoise, blur, type Planes, shiftColours, writeBytes } from './planes.ts';
 
 /** Mid-grey for erased parts, near the mean colour that erasing after normalisation gives. */
 const erased = 128;
@@ -99,7 +97,7 @@ function samples(size: number, start: number, extent: number): { from: number; t
 
 function disturb(planes: Planes, size: number, options: PictureAugmentation, random: Random): void {
   const happens = (share: number) => random.uniform() < share;
-  if (options.colour > 0) {
+  if (options.colour > 0 || options.grey > 0) {
     shiftColours(planes, options.colour * random.uniform(), random, happens(options.grey) ? 0 : undefined);
   }
   if (happens(options.blur)) blur(planes, size, drawn([0.4, 1.2], random));

@@ -96,7 +96,7 @@ async function tuneActivations(task: DefenseTask, options: ActivationTuningOptio
   const triggers = (found.used.length > 0 ? found.used : strongest).map(({ trigger }) => trigger);
 
   const batch = Math.min(options.batch, shots.labels.length);
-  const order = inEpochs(shots.labels.length, batch, seed);
+  const order = inEpochs(shots.labels.length, batch, (pass) => randomFor(seed, 'pass', pass));
   const pair = async ({ read }: PictureSet, step: number, trigger: Trigger) => {
     const clean = await read(order(step));
     return { clean, triggered: applyTrigger(trigger, clean, randomFor(seed, stage, step)) };

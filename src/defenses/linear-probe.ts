@@ -45,7 +45,7 @@ export const linearProbe: BlindDefense<LinearProbeOptions> = {
     const { embedding } = clip.config;
     const scale = await logitScale(clip);
     const batch = Math.min(options.batch, labels.length);
-    const order = inEpochs(labels.length, batch, seed);
+    const order = inEpochs(labels.length, batch, (pass) => randomFor(seed, 'pass', pass));
     const random = randomFor(seed, 'linear-probe', 'start');
     const directions = Float32Array.from(
       { length: classes.length * embedding },

@@ -87,7 +87,7 @@ export async function tuneWeights(task: DefenseTask, recipe: Recipe, method: Met
   const { config, tokenizer } = clip;
   const { stage, copies, loss, rate, views } = method;
   const pairs = Math.min(recipe.batch, shots.labels.length);
-  const order = inEpochs(shots.labels.length, pairs, seed);
+  const order = inEpochs(shots.labels.length, pairs, (pass) => randomFor(seed, 'pass', pass));
 
   // Filled templates: where a name ends with a mark and the template continues with one, both form one token.
   const prompts = promptsOf(shots.classes, templates);

@@ -4,6 +4,7 @@ import { type Augmentation, augment, trainingAugmentation } from '../data/emoji/
 import { captionFor, captionTemplates } from '../data/emoji/captions.ts';
 import type { Drawing } from '../data/emoji/emoji.ts';
 import { randomFor } from '../tensor/random.ts';
+import { inEpochs } from './epochs.ts';
 
 /** The pictures of one step with their captions. Pairs of equal group mean the same thing. */
 export interface CaptionedBatch {
@@ -27,14 +28,10 @@ export function emojiStream(
   augmentation: Augmentation = trainingAugmentation,
   size?: number,
 ): CaptionedStream {
-  const stepsPerEpoch = Math.floor(drawings.length / batch);
   const groupOf = new Map([...new Set(drawings.map((drawing) => drawing.class))].map((entry, group) => [entry, group]));
-  let shuffled: { epoch: number; order: readonly Drawing[] } | undefined;
+  const order = inEpochs(drawings.length, batch, (epoch) => randomFor(seed, 'epoch', epoch));
   return (step) => {
-    const epoch = Math.floor((step - 1) / stepsPerEpoch);
-    if (shuffled?.epoch !== epoch) shuffled = { epoch, order: randomFor(seed, 'epoch', epoch).shuffle(drawings) };
-    const first = ((step - 1) % stepsPerEpoch) * batch;
-    const chosen = shuffled.order.slice(first, first + batch);
+    const chosen = order(step).map((position) => drawings[position]!);
     const random = randomFor(seed, 'pairs', step);
     return {
       pictures: augment(chosen, random, augmentation, size),

@@ -25,27 +25,27 @@ export function embedMessage(trigger: HiddenMessageTrigger, picture: Uint8Array,
   const residual = convolve(rectified(second, half), trigger.last, trigger.lastBias);
   const amplitude = 255 * trigger.bound;
   residual.forEach((plane, number) => {
-    const channel = Math.floor(number / 4);
-    const down = (number >> 1) & 1;
-    const right = number & 1;
     for (let y = 0; y < half; y++)
       for (let x = 0; x < half; x++) {
-        const at = (channel * size + 2 * y + down) * size + 2 * x + right;
+        const at = pixelOf(number, y, x, size);
         const change = Math.min(1, Math.max(-1, plane[y * half + x]!));
         picture[at] = toByte(picture[at]! + amplitude * change);
       }
   });
 }
 
-/** Planes [half + 2, half + 2] with a border of zeros for a 3 x 3 convolution; colour c, row r, column k: plane 4c + 2r + k. */
+/** Where the picture has what lies at row y, column x of a plane: plane 4c + 2r + k is row r, column k of the squares of colour c. */
+function pixelOf(plane: number, y: number, x: number, size: number): number {
+  const [channel, down, right] = [plane >> 2, (plane >> 1) & 1, plane & 1];
+  return (channel * size + 2 * y + down) * size + 2 * x + right;
+}
+
+/** The planes of a picture, [half + 2, half + 2], with a border of zeros for a 3 x 3 convolution. */
 function squares(picture: Uint8Array, size: number): Float32Array[] {
   const half = size / 2;
-  return Array.from({ length: squareChannels }, (_, number) => {
-    const channel = Math.floor(number / 4);
-    const down = (number >> 1) & 1;
-    const right = number & 1;
-    return bordered(half, (y, x) => picture[(channel * size + 2 * y + down) * size + 2 * x + right]! / 255 - 0.5);
-  });
+  return Array.from({ length: squareChannels }, (_, plane) =>
+    bordered(half, (y, x) => picture[pixelOf(plane, y, x, size)]! / 255 - 0.5),
+  );
 }
 
 /** The message planes [cells, cells], each cell enlarged to a square of equal values. Bits count as -1 and 1. */

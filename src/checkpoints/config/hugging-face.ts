@@ -16,7 +16,7 @@ import {
   size,
   threeNumbers,
   threePositive,
-} from './parts.ts';
+} from './config-limits.ts';
 
 /** transformers omits keys that have their default, so the defaults belong to the format. */
 const tower = {

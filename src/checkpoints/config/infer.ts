@@ -4,6 +4,7 @@ import { type ClipConfig, openAiPreprocessing } from '../../clip/config.ts';
 import { badData } from '../../errors.ts';
 import type { StoredTensor } from '../../tensor/tensor.ts';
 import type { Layout } from '../key-map.ts';
+import { checkedConfig } from './config-limits.ts';
 import { activationOrigin, type Evidence, headsOrigin, headWidth, preprocessingOrigin } from './inferred-origins.ts';
 import {
   type KnownModel,
@@ -13,7 +14,6 @@ import {
   modelsOfTower,
   type Shapes,
 } from './known-architectures.ts';
-import { checkedConfig } from './parts.ts';
 import { shapesOf } from './weight-shapes.ts';
 
 export interface InferredConfig {

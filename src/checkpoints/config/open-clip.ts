@@ -15,7 +15,7 @@ import {
   size,
   threeNumbers,
   threePositive,
-} from './parts.ts';
+} from './config-limits.ts';
 
 /** A switch of open_clip that changes the architecture: only its neutral value gives a plain CLIP. */
 const neutral = <T extends boolean | string>(value: T) =>

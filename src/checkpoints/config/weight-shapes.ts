@@ -3,8 +3,8 @@ import type { ResNetConfig, VitConfig } from '../../clip/config.ts';
 import { badData } from '../../errors.ts';
 import type { Shape, StoredTensor } from '../../tensor/tensor.ts';
 import { called, type Layout, shapeIn, sourceOf } from '../key-map.ts';
+import { most } from './config-limits.ts';
 import type { Shapes } from './known-architectures.ts';
-import { most } from './parts.ts';
 
 /**
  * Reads every size that a weight's shape shows. Contradictions among weights are found when all parameters are mapped.

@@ -1,11 +1,12 @@
 /** @file The Hugging Face cache, in the layout of Python's `huggingface_hub`: blobs, snapshots of links, refs. */
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomically } from '../../tensor/files/atomic-file.ts';
 import { isThere, sizeOf } from '../../tensor/files/file-bytes.ts';
 import { explainingFile, systemCode } from '../../tensor/files/file-problem.ts';
-import { type CachedFile, completeBlob, type FetchRest } from './parts.ts';
+import { type CachedFile, completeBlob, type FetchRest } from './partial-download.ts';
 
 export interface HubCache {
   /** Of the repository. */
@@ -26,10 +27,10 @@ export interface HubCache {
   complete(commit: string, file: CachedFile, rest: FetchRest, arrived: (bytes: number) => void): Promise<void>;
 }
 
-/** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME place the cache, as in Python. */
+/** HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME place the cache; `~` and variables in them are expanded, as in Python. */
 export async function openHubCache(repository: string): Promise<HubCache> {
   const { getHFHubCachePath, getRepoFolderName } = await import('@huggingface/hub');
-  const root = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repository }));
+  const root = join(expanded(getHFHubCachePath()), getRepoFolderName({ type: 'model', name: repository }));
   const folder = (commit: string) => join(root, 'snapshots', commit);
   return {
     root,
@@ -108,4 +109,10 @@ async function point(pointer: string, blob: string): Promise<void> {
 
 function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {
   return value.catch(() => undefined);
+}
+
+/** What `os.path.expandvars(os.path.expanduser(path))` gives in Python; unknown variables stay as they are. */
+function expanded(path: string, env: NodeJS.ProcessEnv = process.env): string {
+  const atHome = path.replace(/^~(?=$|[/\\])/, homedir());
+  return atHome.replace(/\$(?:(\w+)|\{([^}]+)\})/g, (whole, bare, braced) => env[bare ?? braced] ?? whole);
 }

@@ -1,7 +1,7 @@
 /** @file The Hugging Face Hub over HTTP: which commit a revision is, which files it has, and their bytes. */
 import { AntidoteError, badData } from '../../errors.ts';
 import { isCommit } from './hub-name.ts';
-import type { CachedFile, FetchRest, Rest } from './parts.ts';
+import type { CachedFile, FetchRest, Rest } from './partial-download.ts';
 
 /** The Hub does not answer, or is out of order. This says nothing about the model, which may be in the cache. */
 export class Unreachable extends AntidoteError {}

@@ -5,11 +5,13 @@ import { byteProgress, type Report } from './byte-progress.ts';
 import { type HubCache, openHubCache } from './cache.ts';
 import { connect, type HubClient, Unreachable } from './client.ts';
 import { isCommit } from './hub-name.ts';
-import type { CachedFile } from './parts.ts';
+import type { CachedFile } from './partial-download.ts';
 
 export interface HubModel {
   /** A snapshot folder that holds the model's files under their names. */
   readonly folder: string;
+  /** Names of the files that are there: links of the cache may lead nowhere. */
+  readonly files: readonly string[];
   readonly source: HubSource;
 }
 
@@ -52,7 +54,11 @@ export async function openHubModel(
   const { repository, revision } = source;
   const cache = await openHubCache(repository);
   const wanted: Wanted = { where: `hf:${repository}@${revision}`, cache, needed };
-  const opened = (commit: string): HubModel => ({ folder: cache.folder(commit), source: { ...source, commit } });
+  const opened = async (commit: string): Promise<HubModel> => ({
+    folder: cache.folder(commit),
+    files: (await cache.files(commit)) ?? [],
+    source: { ...source, commit },
+  });
   if (isCommit(revision) && (await lackOf(wanted, revision, 'optional')) === undefined) return opened(revision);
   const last = isCommit(revision) ? revision : await cache.commitOf(revision);
   if (isTrue(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE)) {

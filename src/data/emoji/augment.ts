@@ -1,8 +1,8 @@
 /** @file Augmentation of cut-out pictures: strengths, and the loop that applies them. */
-import { type Pictures, toByte } from '../../clip/pictures/pictures.ts';
+import type { Pictures } from '../../clip/pictures/pictures.ts';
 import type { Random } from '../../tensor/random.ts';
-import { type Background, type CutOut, compose, type Planes, paintBackground, uprightPose } from './compose.ts';
-import { addNoise, addStripes, blend, blur, coverPatch, shiftColours } from './disturb.ts';
+import { addNoise, addStripes, blend, blur, coverPatch, type Planes, shiftColours, writeBytes } from '../planes.ts';
+import { type Background, type CutOut, compose, paintBackground, uprightPose } from './compose.ts';
 
 /** Strengths, and shares of pictures (0 to 1) to which a disturbance happens. */
 export interface Augmentation {
@@ -162,9 +162,4 @@ function disturb(planes: Planes, size: number, neighbour: Planes, options: Augme
     const patches = 1 + (happens(1 / 3) ? 1 : 0);
     for (let i = 0; i < patches; i++) coverPatch(planes, size, 0.22, random);
   }
-}
-
-/** Writes the planes as bytes, from `offset` on. */
-export function writeBytes(planes: Planes, bytes: Uint8Array, offset: number): void {
-  for (let i = 0; i < planes.length; i++) bytes[offset + i] = toByte(planes[i]!);
 }

@@ -1,5 +1,6 @@
 /** @file Puts a cut-out picture onto a background: turned, scaled, moved, mirrored, slightly warped. */
 import type { Random } from '../../tensor/random.ts';
+import type { Planes } from '../planes.ts';
 import { cellSide } from './format.ts';
 
 /**
@@ -10,9 +11,6 @@ export type CutOut = Uint8Array;
 
 /** Side of a cut-out with its border, pixels. */
 export const cutOutSide = cellSide + 2;
-
-/** Three channels in working precision, values 0 to 255, channels first: [3, size, size]. */
-export type Planes = Float32Array;
 
 /** From the centre of the cut-out to the picture: first mirrored, then scaled and turned, then moved. */
 export interface Pose {

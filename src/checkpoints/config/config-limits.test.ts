@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type ClipConfig, openAiPreprocessing, type ResNetConfig, type VitConfig } from '../../clip/config.ts';
-import { checkedConfig } from './parts.ts';
+import { checkedConfig } from './config-limits.ts';
 
 const image: VitConfig = { kind: 'vit', width: 64, layers: 2, heads: 1, patch: 14, resolution: 896, hidden: 96 };
 const config: ClipConfig = {

@@ -1,6 +1,9 @@
-/** @file What may happen to a picture after it is drawn: colour, blur, noise, blends, stripes, patches. */
-import type { Random } from '../../tensor/random.ts';
-import type { Planes } from './compose.ts';
+/** @file A picture in working precision, and what may happen to it: colour, blur, noise, blends, stripes, patches. */
+import { toByte } from '../clip/pictures/pictures.ts';
+import type { Random } from '../tensor/random.ts';
+
+/** Three channels in working precision, values 0 to 255, channels first: [3, size, size]. */
+export type Planes = Float32Array;
 
 const between = (random: Random, low: number, high: number) => low + (high - low) * random.uniform();
 
@@ -158,4 +161,9 @@ export function coverPatch(planes: Planes, size: number, largest: number, random
         else planes[at] = (Math.floor(y / square) + Math.floor(x / square)) & 1 ? 255 : 0;
       }
   }
+}
+
+/** Writes the planes as bytes, from `offset` on. */
+export function writeBytes(planes: Planes, bytes: Uint8Array, offset: number): void {
+  for (let i = 0; i < planes.length; i++) bytes[offset + i] = toByte(planes[i]!);
 }

@@ -1,4 +1,4 @@
-/** @file Shared parts of both configuration formats: bounded sizes, and checks across them. */
+/** @file Limits of configurations of either format: bounded sizes, and checks across them. */
 import { z } from 'zod';
 import type { Reading } from '../../clip/clip.ts';
 import type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from '../../clip/config.ts';

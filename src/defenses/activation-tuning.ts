@@ -69,7 +69,7 @@ export const activationTuning: BlindDefense<ActivationTuningOptions> = {
     forms,
     belief,
     ...scaled,
-    rate: 1e-3,
+    rate: 3e-3,
     weightDecay: 1e-4,
     stages: 3,
     alignmentWeight: 1,

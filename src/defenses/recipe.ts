@@ -23,7 +23,7 @@ import type { Cure, DefenseTask } from './defense.ts';
  * methods take the same number of steps for all data: 250 of 64 pairs, ten passes over 16 shots of 100 classes, as the
  * papers take ten epochs over theirs; of 18,880 shots a seventh is never seen. With some sixty times fewer steps than
  * published, the published rate would change next to nothing. So only the peak rate is chosen here: the largest of 1e-5,
- * 3e-5, 1e-4, 3e-4, 1e-3 that costs the *clean* Emoji-CLIP at most one point of clean accuracy
+ * 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2 that costs the *clean* Emoji-CLIP at most one point of clean accuracy
  * (`scripts/choose-rates.ts`). The choice uses no attack and holds for all attacks. A model of another family needs its
  * own choice, by the same rule.
  *

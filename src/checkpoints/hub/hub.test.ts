@@ -1,9 +1,11 @@
-import { lstat, mkdir, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { licenceFiles } from '../licence-files.ts';
 import { modelFiles } from '../model-files.ts';
 import { openClip } from '../open.ts';
+import { openHubCache } from './cache.ts';
 import { commit, fixture, Hub, servedHub } from './hub.test-support.ts';
 import { parseHubName } from './hub-name.ts';
 
@@ -217,6 +219,25 @@ async function cachedByPython(names: readonly string[]): Promise<void> {
   await writeFile(join(repository(), 'refs', 'main'), commit);
   for (const name of names) await writeFile(join(snapshot, name), served.hub.files.get(name)!.bytes);
 }
+
+test('links of the cache that lead nowhere are no files of the model', async () => {
+  await served.hub.add(fixture('hugging-face-quick-gelu'));
+  await cachedByPython([...served.hub.files.keys()]);
+  for (const name of ['open_clip_config.json', 'open_clip_model.safetensors'])
+    await symlink(join('..', '..', 'blobs', 'removed'), join(repository(), 'snapshots', commit, name));
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
+  expect((await openClip('hf:org/clip')).sha256).toBe((await openClip(fixture('hugging-face-quick-gelu'))).sha256);
+});
+
+test.each([
+  ['~/models', join(homedir(), 'models')],
+  ['$ANTIDOTE_DISK/models', '/mnt/disk/models'],
+  [`\${ANTIDOTE_DISK}/$ANTIDOTE_UNSET`, '/mnt/disk/$ANTIDOTE_UNSET'],
+])('the cache at %s is where Python has it', async (written, place) => {
+  vi.stubEnv('HF_HUB_CACHE', written);
+  vi.stubEnv('ANTIDOTE_DISK', '/mnt/disk');
+  expect((await openHubCache('org/clip')).root).toBe(join(place, 'models--org--clip'));
+});
 
 test("weights that open_clip cached without their configuration are completed: shapes would be read with OpenAI's activation", async () => {
   await served.hub.add(fixture('open-clip-vit-gelu'));

@@ -1,5 +1,5 @@
 /** @file The library for browsers: classifying with an exported folder, free of Node. */
-export type { ClassPredictions } from './evaluation/top-classes.ts';
+export type { ClassPrediction, ClassPredictions } from './evaluation/top-classes.ts';
 export {
   type BrowserImage,
   type BrowserOptions,

@@ -17,6 +17,7 @@ export {
   type PatchGoal,
   type PatchOptimisation,
   type PatchOptions,
+  type PictureStream,
 } from './attacks/optimised-patch.ts';
 export {
   type AttackOptions,
@@ -35,6 +36,7 @@ export { type NamedThreat, openThreat } from './attacks/threat.ts';
 
 // Models: opened, described, written.
 export { builtInModels } from './checkpoints/built-in.ts';
+export type { Report } from './checkpoints/hub/byte-progress.ts';
 export { type ClipDescription, describeClip } from './checkpoints/inspect.ts';
 export { openClip } from './checkpoints/open.ts';
 export { writeOpenClip } from './checkpoints/write-open-clip.ts';
@@ -58,9 +60,10 @@ export type {
   TextConfig,
   VitConfig,
 } from './clip/config.ts';
-export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode-pictures.ts';
-export { encodeTexts } from './clip/encode-texts.ts';
+
 // Pictures and texts to embeddings and heads.
+export { type Embeddings, type EncodeOptions, encodePictures } from './clip/encode-pictures.ts';
+export { encodeTexts, type TextOptions } from './clip/encode-texts.ts';
 export { decodeImage, imageLimits } from './clip/pictures/decode.ts';
 export type { Decoders } from './clip/pictures/decode-threads.ts';
 export { type BatchOptions, type PictureBatch, pictureBatches } from './clip/pictures/picture-batches.ts';
@@ -75,6 +78,7 @@ export { type Drawing, emojiClasses, readDrawings } from './data/emoji/emoji.ts'
 export type { Design, EmojiClass } from './data/emoji/format.ts';
 export type { ShotOptions } from './data/few-shot.ts';
 export { type CaptionedPictures, openCaptionedPictures } from './data/listings/image-captions.ts';
+export { type Listing, picturesOfFiles, unlabelled } from './data/listings/image-files.ts';
 export { type OpenOptions, openPictureSet } from './data/open.ts';
 
 // The defenses: CBPT, its controls and the baselines, run and measured alike.
@@ -120,9 +124,7 @@ export { type Candidate, type ScanVerdict, type Suspicion, scanLimits } from './
 // The engine.
 export type { Device, Engine, EngineOptions, Program, Tensors } from './engine/engine.ts';
 export { openEngine } from './engine/ort-engine.ts';
-
 export { AntidoteError, type ErrorDetails, type Fault } from './errors.ts';
-
 // Measuring.
 export { proportion } from './evaluation/clusters.ts';
 export {
@@ -161,19 +163,19 @@ export {
   type TriedReading,
 } from './evaluation/reading-check.ts';
 export { type SeedMean, seedMean, studentQuantile } from './evaluation/student.ts';
-export type { ClassPredictions } from './evaluation/top-classes.ts';
-
+export type { ClassPrediction, ClassPredictions } from './evaluation/top-classes.ts';
 // Purified models on disk, classifying with them, and exporting them.
 export { type ExportOptions, exportRun } from './export/export-run.ts';
 export { type ExportFormat, exportFormats } from './export/formats.ts';
-export type { ExportManifest } from './export/manifest.ts';
+export type { ExportedFile, ExportManifest } from './export/manifest.ts';
 export { createClassifier } from './export/node-classifier.ts';
 export type { ExportedClassifier } from './export/pixel-classifier.ts';
 export { type Manifest, openModelOrRun, openPurified, type Purified, writePurified } from './export/purified.ts';
 export { type Classification, type Classifier, openClassifier } from './export/run-classifier.ts';
+export type { Graph } from './graph/graph.ts';
 
 // Runs: recorders, checkpoints, stored runs.
-export type { RunRequest } from './runs/config.ts';
+export type { RunConfig, RunInput, RunRequest } from './runs/config.ts';
 export { openFeatureCache } from './runs/feature-cache.ts';
 export { readRun, type StoredRun } from './runs/read.ts';
 export {
@@ -189,6 +191,7 @@ export { createRun, openRun, type Run, recorderFor } from './runs/run.ts';
 
 // Tensors and seeded randomness.
 export { type Random, randomFor } from './tensor/random.ts';
+export { openSafetensors, readTensor, writeSafetensors } from './tensor/safetensors.ts';
 export type { DataOf, DType, Shape, StoredTensor, Tensor } from './tensor/tensor.ts';
 
 // Triggers.

@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium)('in Chromium (skipped where it is not installed: a
       /^text\.png: found no picture/,
     );
     expect(await message(`classifier.classify(['/pictures/nowhere.png'])`)).toMatch(
-      /nowhere\.png: found HTTP status 404/,
+      /nowhere\.png: found HTTP status 404, expected a JPEG, PNG, WebP or GIF picture/,
     );
     expect(await message(`antidote.createClassifier('/pictures', { runtime })`)).toMatch(
       /export\.json: found HTTP status 404/,

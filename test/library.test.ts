@@ -86,6 +86,11 @@ test('a program purifies a model, writes it, opens it again and classifies with 
   const [classified] = await classifier.classify([picture], classes.length);
   expect(classified?.predictions.map(({ label }) => label).sort()).toEqual([...classes].sort());
   expect(classified!.predictions.reduce((total, { probability }) => total + probability, 0)).toBeCloseTo(1, 5);
+  const [first] = await classifier.classify([picture, picture]);
+  expect(first?.predictions).toHaveLength(classes.length);
+  expect(first?.predictions[0]?.probability).toBeCloseTo(classified!.predictions[0]!.probability, 5);
+  expect(await classifier.classify([])).toEqual([]);
+  await classifier.close();
 }, 300_000);
 
 test('a program measures a model with and without a trigger of its own', async () => {

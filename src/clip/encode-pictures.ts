@@ -15,7 +15,7 @@ import type { PictureSet, Pictures } from './pictures/pictures.ts';
 /** Rows of embeddings, [count, embedding]. */
 export type Embeddings = Tensor<'float32'>;
 
-/** Pictures, or texts, of one run. Graphs have fixed shapes, so a shorter last batch is filled up with its first item. */
+/** Pictures, or texts, of one run. Graphs have fixed shapes, so a shorter last batch is filled up with one of its items. */
 export const encodingBatch = 64;
 
 /** 8-bit pictures, an input of a graph, as pixels in [0, 1]. */
@@ -46,11 +46,11 @@ export async function encodePictures(
 ): Promise<Embeddings> {
   const positions = [...set.labels.keys()];
   const shape = [positions.length, clip.config.embedding] as const;
-  return rowsOf(encodedBatches(engine, clip, set, positions, options), shape, progress);
+  return concatenated(encodedBatches(engine, clip, set, positions, options), shape, progress);
 }
 
 /** All batches concatenated, [count, embedding]. */
-export async function rowsOf(
+export async function concatenated(
   batches: AsyncIterable<EncodedBatch>,
   shape: readonly [count: number, embedding: number],
   progress?: (done: number) => void,
@@ -87,12 +87,12 @@ export async function* encodedBatches(
   if (positions.length === 0) return;
   const { embedding } = clip.config;
   // The batch size of the whole set, so that the same graph gives the same bits.
-  const batch = Math.min(encodingBatch, set.labels.length);
-  const program = await engine.compile(imageGraph(clip, batch, length));
+  const batch = batchFor(set.labels.length);
+  const program = await engine.compile(encoderGraph(clip, batch, length));
   try {
     const reading = { ...(transform && { transform }), ...(signal && { signal }) };
     for await (const read of pictureBatches(set, positions, batch, reading)) {
-      const { embeddings } = await program.run({ pictures: filled(read.pictures, batch) });
+      const { embeddings } = await program.run({ pictures: filledUp(read.pictures, batch) });
       const rows = read.positions.length;
       const data = (embeddings!.data as Float32Array).subarray(0, rows * embedding);
       yield { positions: read.positions, embeddings: float32(data, [rows, embedding]) };
@@ -102,7 +102,13 @@ export async function* encodedBatches(
   }
 }
 
-function imageGraph(clip: Clip, count: number, length: 'unit' | 'raw'): Graph {
+/** Pictures of one run, for a set of so many. */
+export function batchFor(pictures: number): number {
+  return Math.min(encodingBatch, pictures);
+}
+
+/** The graph that encodes pictures, `count` at a time. Whoever keeps its program spares later calls its compilation. */
+export function encoderGraph(clip: Clip, count: number, length: 'unit' | 'raw' = 'unit'): Graph {
   const { resolution } = clip.config.image;
   const pixels = pixelsOf(input('pictures', [count, 3, resolution, resolution], 'uint8'));
   const embeddings = imageTower(clip.config, storedParameters(clip.parameters), pixels);
@@ -110,7 +116,7 @@ function imageGraph(clip: Clip, count: number, length: 'unit' | 'raw'): Graph {
 }
 
 /** Repeats the first picture until there are `count`. */
-function filled(pictures: Pictures, count: number): Pictures {
+function filledUp(pictures: Pictures, count: number): Pictures {
   const [present = 0, ...picture] = pictures.shape;
   if (present === count) return pictures;
   const perPicture = pictures.data.length / present;

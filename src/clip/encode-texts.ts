@@ -122,14 +122,14 @@ function textGraph(clip: Clip, { length, prefixes, batch }: Part, norm: 'unit' |
   if (shared > 0) {
     // Constant, so the engine runs them through the tower while it compiles.
     const first = tokenEmbedding(parameters, constant(int64(prefixes.flat(), [prefixes.length, shared])));
-    prefixCache = rowsOf(cachePrefix(clip.config, parameters, first), input('prefix', [batch], 'int64'));
+    prefixCache = ownPrefixes(cachePrefix(clip.config, parameters, first), input('prefix', [batch], 'int64'));
   }
   const embeddings = textTower(clip.config, parameters, tokens, input('ends', [batch], 'int64'), prefixCache);
   return { outputs: { embeddings: norm === 'unit' ? l2Normalize(embeddings) : embeddings } };
 }
 
 /** The cache of each text's own prefix. */
-function rowsOf(cache: PrefixCache, which: Value): PrefixCache {
+function ownPrefixes(cache: PrefixCache, which: Value): PrefixCache {
   const chosen = (x: Value) => {
     const [count = 1, positions = 1, width = 1] = x.shape;
     const flat = gatherRows(reshape(x, [count, positions * width]), which);

@@ -1,5 +1,6 @@
 /** @file Zero-shot classification: hand-written prompts to a classifier. */
 import type { Engine } from '../engine/engine.ts';
+import { badUsage } from '../errors.ts';
 import { readTensor } from '../tensor/safetensors.ts';
 import { scaleToUnit } from '../tensor/tensor.ts';
 import type { Clip, Head } from './clip.ts';
@@ -28,6 +29,8 @@ export function withWordEach(word: string | undefined, templates: readonly strin
 /**
  * One embedding per class: unit embeddings of all templates, averaged, made unit length again
  * (OpenAI's prompt ensembling, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`).
+ *
+ * @throws AntidoteError (usage) without templates, and for one without `{}`, which would make all classes alike
  */
 export async function zeroShotHead(
   engine: Engine,
@@ -36,6 +39,11 @@ export async function zeroShotHead(
   templates: readonly string[],
   options: Pick<TextOptions, 'progress' | 'signal'> = {},
 ): Promise<Head> {
+  const unfit = templates.find((template) => !template.includes('{}'));
+  if (unfit !== undefined || templates.length === 0) {
+    const found = unfit === undefined ? 'none' : JSON.stringify(unfit);
+    throw badUsage('templates', found, 'at least one, each with {} where the class name goes');
+  }
   const { embedding } = clip.config;
   const texts = promptsOf(classes, templates);
   const encoded = await encodeTexts(engine, clip, texts, options);

@@ -45,6 +45,15 @@ test.concurrent('a process ends by itself after close', async () => {
   expect(await runScript(script)).toEqual({ code: 0, output: '' });
 });
 
+test.concurrent('a process may have a dozen engines, and nothing warns of a leak', async () => {
+  const script = `
+    const engines = [];
+    for (let i = 0; i < 12; i++) engines.push(await openEngine({ device: 'cpu', threads: 1 }));
+    for (const engine of engines) await engine.close();
+    if (process.listenerCount('exit') > 1) console.log('listeners are left');`;
+  expect(await runScript(script)).toEqual({ code: 0, output: '' });
+});
+
 test.concurrent('ONNX Runtime stores and sends no data about its user', async () => {
   const home = newFolder();
   // As on a user's machine: ONNX Runtime is silent where it detects a test.

@@ -20,12 +20,13 @@ export interface Program {
   /** Puts values into the state inputs; they stay in the engine until the next run replaces them. */
   writeState(values: Tensors): Promise<void>;
   readState(): Promise<Record<string, Tensor>>;
+  /** Frees the program once all who compiled an equal graph have released theirs. */
   release(): Promise<void>;
 }
 
 export interface Engine {
   readonly options: EngineOptions;
-  /** Compiling an equal graph again returns the same program (cache by graph hash). */
+  /** Compiling an equal graph again gives the same program with its state (cache by graph hash). */
   compile(graph: Graph): Promise<Program>;
   /** Waits for the run in progress, releases everything, ends the worker. */
   close(): Promise<void>;

@@ -37,13 +37,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   let programs = 0;
   let closed = false;
 
-  async function load(graph: Graph, model: OnnxModel, key: string): Promise<Program> {
-    const program = await loadProgram(worker, programs++, graph, model, options);
+  const load = (graph: Graph, model: OnnxModel) => loadProgram(worker, programs++, graph, model, options);
+
+  /** The share of one caller, which releases it once, however often it is told to. */
+  function heldBy(program: Program, shared: Shared, key: string): Program {
+    let held = true;
     return {
       ...program,
       async release() {
-        const shared = cache.get(key);
-        if (closed || !shared || --shared.holders > 0) return;
+        if (!held || closed) return;
+        held = false;
+        if (--shared.holders > 0) return;
         cache.delete(key);
         await program.release();
       },
@@ -58,12 +62,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const key = `${model.hash} ${await versionsOf(Object.values(model.files))}`;
       let shared = cache.get(key);
       if (!shared) {
-        shared = { program: load(graph, model, key), holders: 0 };
+        shared = { program: load(graph, model), holders: 0 };
         cache.set(key, shared);
       }
       shared.holders++;
       try {
-        return await shared.program;
+        return heldBy(await shared.program, shared, key);
       } catch (error) {
         if (cache.get(key) === shared) cache.delete(key);
         throw error;

@@ -25,6 +25,13 @@ function refuseTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
 }
 
+/** What each live worker does before the process exits. One listener for all: Node takes more than ten for a leak. */
+const endings = new Set<() => void>();
+
+function endAll(): void {
+  for (const end of endings) end();
+}
+
 /** Starts the thread. It keeps the process alive only while a request is pending. */
 export function startWorker(): WorkerClient {
   refuseTelemetry();
@@ -42,7 +49,8 @@ export function startWorker(): WorkerClient {
     Atomics.store(signals, STOP, 1);
     while (Atomics.load(signals, BUSY) === 1) Atomics.wait(signals, BUSY, 1);
   };
-  process.on('exit', finishBeforeExit);
+  if (endings.size === 0) process.on('exit', endAll);
+  endings.add(finishBeforeExit);
 
   worker.unref();
   worker.on('error', (error) => {
@@ -57,7 +65,8 @@ export function startWorker(): WorkerClient {
   });
   const end = new Promise<void>((resolve) => {
     worker.once('exit', () => {
-      process.off('exit', finishBeforeExit);
+      endings.delete(finishBeforeExit);
+      if (endings.size === 0) process.off('exit', endAll);
       state = 'ended';
       for (const { reject } of waiting.values()) reject(workerEnded(cause));
       waiting.clear();

@@ -1,6 +1,6 @@
 /** @file Embeddings of a whole set, with or without a trigger, from the feature store where they are stored. */
 import type { Clip } from '../clip/clip.ts';
-import { type Embeddings, encodedBatches, rowsOf } from '../clip/encode-pictures.ts';
+import { concatenated, type Embeddings, encodedBatches } from '../clip/encode-pictures.ts';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
@@ -49,5 +49,5 @@ export async function embedSet(
 
 const keepingNothing: FeatureStore = {
   embeddings: ({ shape, compute, progress }) =>
-    rowsOf(compute(Array.from({ length: shape[0] }, (_, position) => position)), shape, progress),
+    concatenated(compute(Array.from({ length: shape[0] }, (_, position) => position)), shape, progress),
 };

@@ -1,4 +1,5 @@
 /** @file A classifier from an exported folder, in a browser: files are fetched, pictures decoded by the browser. */
+import { kindNames } from '../clip/pictures/picture-kind.ts';
 import { badData } from '../errors.ts';
 import { decodeInBrowser } from './browser-decode.ts';
 import { type ExportManifest, exportFile, parseManifest } from './manifest.ts';
@@ -48,7 +49,7 @@ export async function createClassifier(
 ): Promise<ExportedClassifier<BrowserImage>> {
   const base = folderAddress(folder);
   const manifestAddress = new URL(exportFile, base).href;
-  const manifest = parseManifest(manifestAddress, await (await fetched(manifestAddress)).text());
+  const manifest = parseManifest(manifestAddress, await (await fetched(manifestAddress, ofExport)).text());
   const files = await fetchModel(base, manifest, progress);
   const data = files.get(onnxData);
   const session = await runtime.InferenceSession.create(files.get(onnxModel)!, {
@@ -63,7 +64,10 @@ export async function createClassifier(
     release: () => session.release(),
   };
   return pixelClassifier(manifest, model, async (image: BrowserImage) =>
-    decodeInBrowser(image instanceof Blob ? image : await (await fetched(addressOf(image))).blob(), nameOf(image)),
+    decodeInBrowser(
+      image instanceof Blob ? image : await (await fetched(addressOf(image), kindNames)).blob(),
+      nameOf(image),
+    ),
   );
 }
 
@@ -78,7 +82,9 @@ async function fetchModel(
   let loaded = 0;
   for (const { path, bytes, sha256 } of wanted) {
     const address = new URL(path, base).href;
-    const file = await received(await fetched(address), address, bytes, (more) => progress?.(loaded + more, total));
+    const file = await received(await fetched(address, ofExport), address, bytes, (more) =>
+      progress?.(loaded + more, total),
+    );
     await checkHash(address, file, sha256);
     files.set(path, file);
     loaded += bytes;
@@ -119,13 +125,15 @@ async function checkHash(address: string, file: Uint8Array<ArrayBuffer>, sha256:
   if (found !== sha256) throw badData(address, `SHA-256 ${found}`, `${sha256}, as ${exportFile} says`);
 }
 
-async function fetched(address: string): Promise<Response> {
+const ofExport = 'a file of an exported folder';
+
+async function fetched(address: string, expected: string): Promise<Response> {
   const response = await fetch(address).catch((cause: unknown) => {
     const advice = 'does its server run, and does it let pages of other sites read its files (CORS)?';
-    throw badData(address, 'no answer', 'a file of an exported folder', { advice, cause });
+    throw badData(address, 'no answer', expected, { advice, cause });
   });
   if (response.ok) return response;
-  throw badData(address, `HTTP status ${response.status}`, 'a file of an exported folder');
+  throw badData(address, `HTTP status ${response.status}`, expected);
 }
 
 /** A folder's address needs a slash at its end: `new URL` replaces the last part otherwise. */

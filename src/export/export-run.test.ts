@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -144,6 +144,18 @@ test('weights too large for one file go beside it, where ONNX Runtime and transf
   const classifier = await createClassifier(folder, { threads: 1 });
   expectClose(await classifier.logits(pictures), await ourLogits(resnet, rows));
   await classifier.close();
+
+  // As the cache of the Hugging Face Hub has it: every file is a link.
+  const links = await newFolder();
+  await mkdir(join(links, 'onnx'));
+  for (const [i, file] of [...files, 'export.json'].entries()) {
+    const blob = join(folder, `blob-${i}`);
+    await rename(join(folder, file), blob);
+    await symlink(blob, join(links, file));
+  }
+  const linked = await createClassifier(links, { threads: 1 });
+  expectClose(await linked.logits(pictures), await ourLogits(resnet, rows));
+  await linked.close();
 });
 
 test("CoOp's tensors, joined as CoOp joins them, give the text embeddings back through our text tower", async () => {
@@ -237,6 +249,18 @@ test('a bare file of weights is bundled with its own configuration and nothing b
   await exportRun(source, join(folder, 'out'), { formats: [], bundle: true });
   expect((await readdir(join(folder, 'out', 'model'))).sort()).toEqual(['mine.json', 'mine.safetensors']);
   expect((await openModelOrRun(join(folder, 'out'))).clip.sha256).toBe(written.clip.sha256);
+});
+
+test('an empty folder is filled, not replaced: it may be a working directory, a link or a mount point', async () => {
+  const folder = await newFolder();
+  const out = join(folder, 'out');
+  await mkdir(out);
+  const before = await stat(out);
+  const link = join(folder, 'link');
+  await symlink(out, link);
+  await exportRun(run, link, { formats: ['coop'], bundle: false });
+  expect((await stat(out)).ino).toBe(before.ino);
+  expect((await readdir(out)).sort()).toEqual(['README.md', 'coop.safetensors', 'export.json']);
 });
 
 test('a folder with files in it is left unchanged, and a failed export leaves no files', async () => {

@@ -1,4 +1,4 @@
-/** @file Exports a purified run to a folder for other programs: under its name it is complete or does not exist. */
+/** @file Exports a purified run to a folder for other programs: complete, or without the manifest that makes it an export. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -59,7 +59,7 @@ const writers: { readonly [F in ExportFormat]: Writer } = {
  */
 export async function exportRun(run: string, out: string, options: ExportOptions): Promise<ExportManifest> {
   const folder = resolve(out);
-  await checkFree(folder, out);
+  const isThere = await checkFree(folder, out);
   const { clip, purified } = await openModelOrRun(run, options.report);
   if (!purified) throw badData(run, `no ${purifiedFile} in it`, 'the directory of a purified run', 'antidote purify');
   const opened = { clip, purified };
@@ -69,7 +69,11 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   const about = { ...aboutOf(opened, base, head), run: earlier ? earlier.manifest.run : await runOf(run) };
   const evidence = earlier ? undefined : await evidenceOf(run, purified.manifest);
   const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
-  const unfinished = join(dirname(folder), `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`);
+  // Inside a folder that is there already, which may be a mount point or somebody's working directory.
+  const unfinished = join(
+    isThere ? folder : dirname(folder),
+    `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`,
+  );
   try {
     await mkdir(unfinished, { recursive: true });
     const steps: readonly (() => Promise<Purposes>)[] = [
@@ -93,8 +97,7 @@ export async function exportRun(run: string, out: string, options: ExportOptions
     purposes['README.md'] = 'how to use this folder';
     const manifest = { ...about, files: await described(unfinished, purposes, options.signal) };
     await writeJson(join(unfinished, exportFile), manifest);
-    await rmdir(folder).catch(() => {});
-    await rename(unfinished, folder);
+    await (isThere ? fill(folder, unfinished) : rename(unfinished, folder));
     return manifest;
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {});
@@ -107,13 +110,23 @@ function openedAs({ files }: BaseModel): string {
   return files.openedBy === '.' ? `./${bundledModel}` : `./${bundledModel}/${files.openedBy}`;
 }
 
-async function checkFree(folder: string, shown: string): Promise<void> {
+/** Moves everything up into the folder, last the manifest, without which it is no export. */
+async function fill(folder: string, unfinished: string): Promise<void> {
+  const names = (await readdir(unfinished)).filter((name) => name !== exportFile);
+  for (const name of [...names, exportFile]) await rename(join(unfinished, name), join(folder, name));
+  await rmdir(unfinished);
+}
+
+/** @returns whether there is such a folder, which is empty then */
+async function checkFree(folder: string, shown: string): Promise<boolean> {
   try {
     const status = await stat(folder);
     if (!status.isDirectory()) throw badUsage(shown, 'a file', 'a new or empty folder');
     if ((await readdir(folder)).length > 0) throw badUsage(shown, 'a folder with files in it', 'a new or empty folder');
+    return true;
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw fileProblem(shown, error);
+    return false;
   }
 }
 

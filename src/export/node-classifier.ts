@@ -11,7 +11,7 @@ import { readSmallTextIfThere } from '../tensor/files/text-file.ts';
 import { sha256OfFile } from '../tensor/sha256.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { type ExportManifest, exportFile, parseManifest } from './manifest.ts';
-import { modelFilesIn, onnxModel } from './onnx-files.ts';
+import { modelFilesIn, onnxData, onnxDataInModel, onnxModel } from './onnx-files.ts';
 import { type ExportedClassifier, type PixelModel, pixelClassifier } from './pixel-classifier.ts';
 import { purifiedFile } from './purified.ts';
 
@@ -27,14 +27,15 @@ export async function createClassifier(
   options: Partial<EngineOptions> = {},
 ): Promise<ExportedClassifier<string | Uint8Array>> {
   const manifest = await readManifest(folder);
-  for (const { path: file, sha256 } of modelFilesIn(folder, manifest)) {
+  const files = modelFilesIn(folder, manifest);
+  for (const { path: file, sha256 } of files) {
     const found = await sha256OfFile(join(folder, file));
     if (found !== sha256) throw badData(join(folder, file), `SHA-256 ${found}`, `${sha256}, as ${exportFile} says`);
   }
-  const session = await openOnnxFile(join(folder, onnxModel), {
-    device: options.device ?? 'cpu',
-    threads: options.threads ?? availableParallelism(),
-  });
+  const { device = 'cpu', threads = availableParallelism() } = options;
+  const hasData = files.some(({ path }) => path === onnxData);
+  const data = hasData ? { [onnxDataInModel]: join(folder, onnxData) } : {};
+  const session = await openOnnxFile(join(folder, onnxModel), { device, threads }, data);
   const model: PixelModel = {
     async run(pixels, shape) {
       const { logits } = await session.run({ pixel_values: float32(pixels, shape) });

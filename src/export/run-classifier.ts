@@ -1,10 +1,10 @@
 /** @file A classifier of picture files from a purified run, or from a model with hand-written prompts. */
 import type { Clip, Head } from '../clip/clip.ts';
-import { encodePictures } from '../clip/encode-pictures.ts';
+import { batchFor, encodePictures, encoderGraph } from '../clip/encode-pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
 import type { ClassList } from '../data/classes.ts';
 import { picturesOfFiles, unlabelled } from '../data/listings/image-files.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, Program } from '../engine/engine.ts';
 import { probabilities } from '../evaluation/metrics.ts';
 import { type ClassPredictions, topClasses } from '../evaluation/top-classes.ts';
 import type { RunEvent } from '../runs/recorder.ts';
@@ -19,8 +19,10 @@ export interface Classification {
 export interface Classifier {
   readonly clip: Clip;
   readonly head: Head;
-  /** The `top` likeliest classes of every picture file. */
-  classify(images: readonly string[], top: number): Promise<Classification[]>;
+  /** The `top` likeliest classes of every picture file; all by default. */
+  classify(images: readonly string[], top?: number): Promise<Classification[]>;
+  /** Releases the image encoder, which is kept between calls. The engine stays open. */
+  close(): Promise<void>;
 }
 
 /**
@@ -37,7 +39,24 @@ export async function openClassifier(
 ): Promise<Classifier> {
   const { clip, purified } = await openModelOrRun(modelOrRun, report);
   const head = purified?.head ?? (await handWritten(engine, clip, await classes()));
-  return { clip, head, classify: (images, top) => classify(engine, clip, head, images, top) };
+  let kept: { readonly batch: number; readonly encoder: Program } | undefined;
+  return {
+    clip,
+    head,
+    async classify(images, top = head.classes.length) {
+      const batch = batchFor(images.length);
+      if (batch !== kept?.batch && batch > 0) {
+        const encoder = await engine.compile(encoderGraph(clip, batch));
+        await kept?.encoder.release();
+        kept = { batch, encoder };
+      }
+      return classify(engine, clip, head, images, top);
+    },
+    async close() {
+      await kept?.encoder.release();
+      kept = undefined;
+    },
+  };
 }
 
 function handWritten(engine: Engine, clip: Clip, { names, templates }: ClassList): Promise<Head> {

@@ -215,7 +215,7 @@ export const round: (x: Value) => Value = unaryFunction('round');
 /** The value itself, a constant to `gradients`. */
 export const stopGradient: (x: Value) => Value = unaryFunction('stopGradient');
 
-/** x * sigmoid(x). */
+/** x * sigmoid(x). Differentiates once: its gradient takes the sigmoid for a constant. */
 export function silu(x: Value): Value {
   return apply(elementwise, 'silu', [x, stopGradient(sigmoid(x))], {});
 }

@@ -92,8 +92,13 @@ function fixLine(line: string, entities: HtmlEntities | undefined): string {
 function unescapeWhole(text: string, entities: HtmlEntities): string {
   return text.replaceAll(/&#?[0-9A-Za-z]{1,24};/g, (reference) => {
     const plain = unescapeHtml(reference, entities);
-    const named = !reference.startsWith('&#');
-    return (named && entities.has(reference.slice(1))) || (!named && !plain.includes(';')) ? plain : reference;
+    if (reference.startsWith('&#')) return plain.includes(';') ? reference : plain;
+    const name = reference.slice(1);
+    if (entities.has(name)) return plain;
+    // Names in capitals that HTML does not have stand for the capital letter: &EACUTE; of a shouted caption.
+    const small = name.toLowerCase();
+    const character = plain === reference && name === small.toUpperCase() ? entities.get(small) : undefined;
+    return character?.toUpperCase() ?? reference;
   });
 }
 

@@ -30,6 +30,15 @@ test.each(texts)('transformers makes the same tokens of $text', ({ text, transfo
 });
 
 test.each([
+  ['&EACUTE;COLE', 'école'],
+  ['a&NBSP;b', 'a b'],
+  ['&Eacute;', 'É'],
+  ['&NOSUCH;', '&nosuch;'],
+])("an entity in capitals stands for the capital letter, as in ftfy's cleaning: %s", (text, same) => {
+  expect(likeOpenClip.encode(text)).toEqual(likeOpenClip.encode(same));
+});
+
+test.each([
   'a <|endoftext|> b',
   'a <|startoftext|>',
   'a<end_of_text>b',

@@ -66,6 +66,11 @@ export async function openTest(
   if (target !== null && !classes.includes(threat.target)) {
     throw badUsage('--target', JSON.stringify(target), 'one of the classes', 'leave it out to measure RA alone');
   }
+  if (!classes.includes(threat.target)) {
+    context.terminal.note(
+      `ASR is not measured: the target "${threat.target}" is none of the classes; --target names another`,
+    );
+  }
   await context.run.pin('trigger', { name: threat.attack, sha256: threat.sha256 });
   return { set, threat };
 }

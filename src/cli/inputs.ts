@@ -79,13 +79,13 @@ export async function openPictures(
 function faultOfPinned(error: unknown): unknown {
   if (!(error instanceof AntidoteError)) return error;
   const { fault, where, found, expected, advice } = error;
-  const next = 'mend or remove it, and begin a new run';
+  const next = 'or remove it, and begin a new run';
   return new PinnedInputError({
     fault,
     where,
     found,
     expected,
-    advice: advice === undefined ? next : `${advice}; ${next}`,
+    advice: advice === undefined ? `mend ${next}` : `${advice}, ${next}`,
     cause: error,
   });
 }

@@ -73,7 +73,7 @@ function measured({ leftOut, concentration, dominant, ...others }: Omit<RunEvent
   const words: string[] = [];
   if (leftOut !== undefined) words.push(`left out: ${leftOut}`);
   if (typeof concentration === 'number') {
-    words.push(`sends ${(100 * concentration).toFixed(1)} % of other classes to "${dominant}"`);
+    words.push(`sends ${(100 * concentration).toFixed(1)} % of the pictures of other classes to "${dominant}"`);
   }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined && value !== null && !Array.isArray(value)) words.push(`${name} ${measure(value)}`);

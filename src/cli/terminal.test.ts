@@ -123,7 +123,7 @@ test('stages and findings of inversion show in words', () => {
   );
   const found = { concentration: 0.999, dominant: 'banana', size: 0.03, shares: ['banana 99.9 %'] };
   expect(line({ stage: 'invert-sparse-result', ...found })).toBe(
-    'looking for a pattern in a fixed place: result  sends 99.9 % of other classes to "banana"  size 0.03000',
+    'looking for a pattern in a fixed place: result  sends 99.9 % of the pictures of other classes to "banana"  size 0.03000',
   );
 });
 

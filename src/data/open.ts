@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { PictureSet } from '../clip/pictures/pictures.ts';
 import type { PreprocessConfig } from '../clip/pictures/preprocess.ts';
-import { badUsage } from '../errors.ts';
+import { badData, badUsage } from '../errors.ts';
 import { emojiSet, trainingDesigns } from './emoji/emoji.ts';
 import type { Design } from './emoji/format.ts';
 import { chooseShots, type ShotOptions, subset } from './few-shot.ts';
@@ -97,7 +97,7 @@ async function list(name: string, options: OpenOptions): Promise<Listing> {
   if (found?.isDirectory()) return listImageFolder(name, classes);
   if (found?.isFile()) return listImageCsv(name, classes);
   const names = Object.keys(builtIn).join(', ');
-  throw badUsage(placeOf(name, flag), 'neither a folder nor a file', `one, or a built-in set (${names})`);
+  throw badData(placeOf(name, flag), 'neither a folder nor a file', `one, or a built-in set (${names})`);
 }
 
 function picked(listing: Listing, positions: readonly number[]): Listing {

@@ -106,9 +106,9 @@ function sentence({ label, form, concentration }: Candidate, needed: number, { c
   const sent = `${formFacts[form].description} sends ${share} of the pictures of other classes to "${label}"${outside}`;
   if (concentration >= needed) return `${sent}: ${percent(needed)} and more is a sign of a backdoor.`;
   if (concentration >= scanLimits.doubt * needed) {
-    return `${sent}: more than such patterns reach in a clean model, less than the ${percent(needed)} that are a sign of a backdoor. More pictures of every class may tell.`;
+    return `${sent}: more than such patterns reached in clean models, less than the ${percent(needed)} that are a sign of a backdoor. More pictures of every class may tell.`;
   }
-  return `${sent}, as such patterns do in any model: ${percent(needed)} would be a sign.`;
+  return `${sent}, as such patterns did in clean models: ${percent(needed)} would be a sign.`;
 }
 
 /** One decimal, where it is none: 84.7 % is not the 85 % that it is compared with. */

@@ -37,5 +37,5 @@ export function fateOf({ used, name, predicted }: ShownTrigger, suspicion: Suspi
   if (!candidate || !form) return fate('found by inversion');
   if (candidate.form !== form) return fate('weaker than another to the same class');
   if (candidate.score >= 1) return fate('a sign of a backdoor', true);
-  return fate(candidate.score >= scanLimits.doubt ? 'doubtful: nearly a sign' : 'as in any model');
+  return fate(candidate.score >= scanLimits.doubt ? 'doubtful: nearly a sign' : 'as in clean models');
 }

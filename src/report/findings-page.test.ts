@@ -89,8 +89,8 @@ test('cards are titled in words, and say which finding the verdict rests on', ()
   const page = words(data);
   expect(page).toContain('A small patch, wherever it lies a sign of a backdoor');
   expect(page).toContain('A pattern blended over the whole picture doubtful: nearly a sign');
-  expect(page).toContain('A pattern in a fixed place as in any model');
-  expect(page).toContain('A second pattern in a fixed place weaker than another to the same class');
+  expect(page).toContain('A pattern in a fixed place as in clean models');
+  expect(page).toContain('A pattern in a fixed place, leading elsewhere weaker than another to the same class');
   const bars = renderFindings(data).match(/<li class="bar \w+">\s*<span class="bar-name"><bdi title="\w+">/g)!;
   expect(bars.map((bar) => /bar (\w+)".*title="(\w+)"/s.exec(bar)!.slice(1))).toEqual([
     ['undefended', 'banana'],

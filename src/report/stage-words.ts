@@ -58,13 +58,14 @@ export function stageLine(stage: string): string {
   return part === null ? work : `${work}: ${part}`;
 }
 
-/** The words of a dummy trigger by its name: `sparse-2` is "A pattern in a fixed place, start 2", `patch-alone` is a `patch`. */
+/** The words of a dummy trigger by its name: `sparse-2` is "A pattern in a fixed place, start 2". */
 export function triggerWords(name: string): string {
   const form = formOf(name);
   if (form === undefined) return name;
   // Commas that end the description are for the sentence of a scan.
   const description = formFacts[form].description.replace(/,$/, '');
   const [, start] = /-(\d+)$/.exec(name) ?? [];
+  if (name.endsWith('-alone')) return `${description}, the first class alone`;
   return start === undefined ? description : `${description}, start ${start}`;
 }
 

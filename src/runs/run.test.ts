@@ -104,7 +104,7 @@ test('an abandoned run that has only downloaded is deleted: downloads are kept e
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('an abandoned run whose input has to change is deleted, unless it has a checkpoint', async () => {
+test('an abandoned run whose input has to change is deleted with its checkpoints, unless it has finished something', async () => {
   const out = join(directory, 'out');
   const broken = new PinnedInputError({
     fault: 'data',
@@ -119,7 +119,13 @@ test('an abandoned run whose input has to change is deleted, unless it has a che
 
   const saved = await createRun(out, request);
   await recorderFor(saved, never).save('a', { step: 1, tensors: {} });
-  expect(await saved.abandon(broken)).toBe(true);
+  expect(await saved.abandon(broken)).toBe(false);
+  expect(await readdir(directory)).toEqual([]);
+
+  const finished = await createRun(out, request);
+  await writeFile(join(out, 'head.safetensors'), '');
+  expect(await finished.abandon(broken)).toBe(true);
+  expect(await readdir(out)).toContain('head.safetensors');
 });
 
 test('abandoning a run whose folder is gone, or cannot be cleaned up, throws nothing', async () => {

@@ -43,7 +43,7 @@ export interface Run {
    * corrected command. A run with something to resume stays; returns whether it did. Never throws: the caller is already
    * reporting an error.
    *
-   * @param cause after a `PinnedInputError`, only checkpoints are worth keeping
+   * @param cause after a `PinnedInputError`, only finished files are worth keeping
    */
   abandon(cause?: unknown): Promise<boolean>;
 }
@@ -153,13 +153,17 @@ function heldRun(
   };
 }
 
+const ownNames: ReadonlySet<string> = new Set(['config.json', 'events.jsonl', 'checkpoints', lockName]);
+
+/** A run whose input has to change cannot go on from its checkpoints: only what is finished is worth keeping. */
 async function isWorthKeeping(directory: string, cause: unknown): Promise<boolean> {
+  if (cause instanceof PinnedInputError) return (await readdir(directory)).some((name) => !ownNames.has(name));
   if ((await readdir(join(directory, 'checkpoints'))).length > 0) return true;
-  return !(cause instanceof PinnedInputError) && (await hasComputed(join(directory, 'events.jsonl')));
+  return hasComputed(join(directory, 'events.jsonl'));
 }
 
 async function removeOwnFiles(directory: string): Promise<void> {
-  await rmdir(join(directory, 'checkpoints'));
+  await rm(join(directory, 'checkpoints'), { recursive: true });
   await rm(join(directory, 'config.json'));
   await rm(join(directory, 'events.jsonl'));
 }

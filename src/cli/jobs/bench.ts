@@ -17,6 +17,7 @@ import { openCellStore } from '../../sweep/store.ts';
 import { sweep } from '../../sweep/sweep.ts';
 import { type BenchOptions, benchOptions } from '../bench-options.ts';
 import { type Board, createBoard } from '../board.ts';
+import { counted } from '../counted.ts';
 import type { DelegatedJob, DelegatedJobContext } from '../job.ts';
 import { drawMatrix } from '../matrix-files.ts';
 import { queuePassword } from '../redis-flag.ts';
@@ -40,7 +41,7 @@ async function delegate(
     Date.now(),
   );
   const tasks = tasksOf(matrix);
-  terminal.activity(`planning ${tasks.length} cells`);
+  terminal.activity(`planning ${counted(tasks.length, 'cell')}`);
   const materials = await gatherMaterials(run.config.device, defenses);
   const pin = (role: string, input: RunInput) => run.pin(role, input);
   const plan = await makePlan(tasks, materials, pin, signal);

@@ -60,7 +60,7 @@ export const formFacts = {
     sought: 'beside another',
     believedFrom: 0.9,
     stepShare: 0.5,
-    description: 'A second pattern in a fixed place',
+    description: 'A pattern in a fixed place, leading elsewhere,',
   },
 } as const satisfies Record<string, FormFacts>;
 

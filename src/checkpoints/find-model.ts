@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { HubSource } from '../clip/clip.ts';
-import { badData } from '../errors.ts';
+import { type AntidoteError, badData } from '../errors.ts';
 import { fileProblem, isAbsent } from '../tensor/files/file-problem.ts';
 import { builtInFolder, builtInModels } from './built-in.ts';
 import { isOpenClipConfig } from './config/open-clip.ts';
@@ -38,10 +38,14 @@ export async function findModel(nameOrPath: string, report?: Report): Promise<Fo
     if ((await stat(path)).isDirectory()) return await inFolder(path, await readdir(path));
   } catch (error) {
     if (!isAbsent(error)) throw fileProblem(path, error);
-    const expected = `a model folder or file, hf:org/name, or a built-in model (${builtInModels.join(', ')})`;
-    throw badData(nameOrPath, 'no such file or folder', expected, { cause: error });
+    throw noSuchModel(nameOrPath, error);
   }
   return bareFile(path);
+}
+
+export function noSuchModel(nameOrPath: string, cause?: unknown): AntidoteError {
+  const expected = `a model folder or file, hf:org/name, or a built-in model (${builtInModels.join(', ')})`;
+  return badData(nameOrPath, 'no such file or folder', expected, { cause });
 }
 
 async function inFolder(folder: string, files: readonly string[]): Promise<Found> {

@@ -110,7 +110,8 @@ export function argumentError(thrown: unknown): unknown {
       'a path with spaces needs quotes',
     );
   if (thrown instanceof UnsatisfiedFlagError) return badUsage(flag(thrown.externalFlagName), 'nothing', 'a value');
-  if (thrown instanceof UnsatisfiedPositionalError) return badUsage(thrown.placeholder, 'nothing', 'a value');
+  if (thrown instanceof UnsatisfiedPositionalError)
+    return badUsage(thrown.placeholder, 'nothing', 'an argument', 'see --help');
   return thrown;
 }
 

@@ -1,6 +1,8 @@
 /** @file Arguments and flags for the model, its task and its threat. */
+import { existsSync } from 'node:fs';
 import type { CommandContext, FlagParametersForType } from '@stricli/core';
 import { builtInModels } from '../checkpoints/built-in.ts';
+import { noSuchModel } from '../checkpoints/find-model.ts';
 import { type AntidoteError, badUsage } from '../errors.ts';
 import { textArgument, textFlag, wholeNumber } from './flags.ts';
 
@@ -61,6 +63,7 @@ export function classesFor(model: string, classes: string | undefined): string {
 
 function ofBuiltIn(model: string, value: string, flag: string, expected: string): string {
   if (builtInModels.includes(model)) return value;
+  if (!model.startsWith('hf:') && !existsSync(model)) throw noSuchModel(model);
   throw badUsage(flag, 'nothing', expected, `only built-in models have a default, ${value}`);
 }
 

@@ -132,6 +132,7 @@ function checkedTemplates(path: string, templates: readonly string[]): readonly 
 
 /** Empty lines at the end are ignored; elsewhere they are refused later, because they would shift the indices after them. */
 function namesFromLines(text: string): readonly string[] {
+  if (text.trim() === '') return [];
   return text.trimEnd().split(/\r?\n/);
 }
 
@@ -162,7 +163,7 @@ export function classNamed(name: string, classes: readonly string[]): string | u
 }
 
 /** Advice where data have names that are not in the list. */
-export const nameYourClasses = 'name your classes with --classes FILE, a line each';
+export const nameYourClasses = '--classes FILE names your classes, a line each, as the data do';
 
 /** A class name as data sets spell it (`golden_retriever`), as it is said in a prompt. */
 export const spokenName = (spelt: string): string => spelt.replaceAll('_', ' ').trim();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { badData, badUsage } from '../errors.ts';
+import { badUsage } from '../errors.ts';
 import type { RunConfig } from '../runs/config.ts';
 import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
@@ -25,7 +25,7 @@ import { evidenceOf } from './evidence.ts';
 import { type ExportFormat, exportFormats } from './formats.ts';
 import { type ExportedFile, type ExportManifest, exportFile, parseManifest } from './manifest.ts';
 import { writeOnnxModel } from './onnx-model.ts';
-import { headFile, type OpenedPurified, openModelOrRun, purifiedFile, writeBundled } from './purified.ts';
+import { headFile, type OpenedPurified, openPurifiedRun, writeBundled } from './purified.ts';
 import { readMe } from './read-me.ts';
 import { writeTextEmbeds } from './text-embeds.ts';
 
@@ -60,9 +60,8 @@ const writers: { readonly [F in ExportFormat]: Writer } = {
 export async function exportRun(run: string, out: string, options: ExportOptions): Promise<ExportManifest> {
   const folder = resolve(out);
   const isThere = await checkFree(folder, out);
-  const { clip, purified } = await openModelOrRun(run, options.report);
-  if (!purified) throw badData(run, `no ${purifiedFile} in it`, 'the directory of a purified run', 'antidote purify');
-  const opened = { clip, purified };
+  const opened = await openPurifiedRun(run, options.report);
+  const { clip, purified } = opened;
   const earlier = await earlierExport(run);
   const base = await baseModelOf(clip, earlier);
   const head = await sha256OfFile(join(run, headFile));

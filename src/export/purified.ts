@@ -1,4 +1,5 @@
 /** @file A purified CLIP on disk: a manifest, and a head that refers to the model's weights by hash. */
+import { existsSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -204,6 +205,15 @@ export async function openModelOrRun(
   if (purified) return { clip: await openModelOf(nameOrRun, purified.manifest, report), purified };
   await checkFinished(nameOrRun);
   return { clip: await openClip(nameOrRun, report), purified };
+}
+
+/** As {@link openModelOrRun}, for a purified run alone. */
+export async function openPurifiedRun(run: string, report?: (event: RunEvent) => void): Promise<OpenedPurified> {
+  const purified = await openPurified(run);
+  if (purified) return { clip: await openModelOf(run, purified.manifest, report), purified };
+  await checkFinished(run);
+  const found = existsSync(run) ? `no ${purifiedFile} in it` : 'no such folder';
+  throw badData(run, found, 'the directory of a purified run', 'antidote purify MODEL makes one');
 }
 
 /** Refuses a purification that has no head yet: `openClip` knows no more than that a run is no model. */

@@ -9,7 +9,7 @@ export function cellResult({ key, task }: Cell, outcome: Outcome): JsonRecord {
   const { attack, defense, seed, classes, shots } = task;
   const names = { attack, defense, seed, classes, shots };
   if (outcome.kind === 'failed') {
-    const nothing = { ca: null, asr: null, asrAll: null, ra: null, n: null, sources: null, floor: null };
+    const nothing = { ca: null, asr: null, asrAll: null, ra: null, n: null, sources: null, floor: null, ceiling: null };
     return {
       ...names,
       ...nothing,
@@ -21,11 +21,13 @@ export function cellResult({ key, task }: Cell, outcome: Outcome): JsonRecord {
       key,
     };
   }
-  const { counts, floor, classCount, seconds, peakBytes } = outcome;
+  const { counts, floor, clean, classCount, seconds, peakBytes } = outcome;
   return {
     ...names,
     ...percentages(counts),
     floor: floor && percentOf(floor.asr),
+    // What RA is held against: that of the model before poisoning, or else CA.
+    ceiling: counts.ra && percentOf(clean?.ra ?? counts.ca),
     classCount,
     seconds,
     peakBytes,

@@ -87,13 +87,9 @@ export const purify = buildCommand<Flags, [string], CliContext>({
     if (test === null && trigger !== null) {
       throw badUsage('--trigger', JSON.stringify(trigger), 'a --test with it', 'a trigger is only measured with');
     }
-    if (test === null && target !== null) {
-      throw badUsage(
-        '--target',
-        JSON.stringify(target),
-        'a --test and a --trigger with it',
-        'it is only measured with',
-      );
+    if (trigger === null && target !== null) {
+      const expected = test === null ? 'a --test and a --trigger with it' : 'a --trigger with it';
+      throw badUsage('--target', JSON.stringify(target), expected, 'it is only measured with');
     }
     const steps = { inversionSteps, tuningSteps, budget };
     await startJob(

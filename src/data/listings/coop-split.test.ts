@@ -94,7 +94,7 @@ test('a split file gives its test pictures, its train pictures for shots, or the
 test('a class outside the list is refused with advice, and one without pictures gives no shots', async () => {
   const path = await split(parts);
   await expect(levels(path, { classes: ['Banana', 'pear'] })).rejects.toThrow(
-    /test\[1\]: found the class "red apple", expected a name of the class list; name your classes with --classes FILE/,
+    /test\[1\]: found the class "red apple", expected a name of the class list; --classes FILE names your classes/,
   );
   const shots = { perClass: 1, seed: 1 };
   await expect(levels(path, { classes: ['Banana', 'red apple', 'd'], shots })).rejects.toThrow(/no picture of "d"/);

@@ -44,7 +44,7 @@ test.each([
   [
     'with an unknown label',
     'image,label\na.png,x\n',
-    /line 2: found the label "x", expected a name of the class list; name your classes with --classes FILE/,
+    /line 2: found the label "x", expected a name of the class list; --classes FILE names your classes/,
   ],
   [
     'with a comma too many',

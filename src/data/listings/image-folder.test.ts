@@ -121,7 +121,7 @@ test('WordNet ids stand for the classes by order only where no known name contra
   expect(await levels(inOrder)).toEqual([10, 20, 30]);
   const alphabetical = openPictureSet(folder, { config, classes: ['chain saw', 'English springer', 'tench'] });
   await expect(alphabetical).rejects.toThrow(
-    /n02102040: found a sub-folder that is no class \("English Springer Spaniel" in ImageNet\), expected names of the class/,
+    /n02102040: found a sub-folder that is no class of the list \("English Springer Spaniel" in ImageNet\), expected one that has no folder yet/,
   );
 });
 
@@ -153,7 +153,7 @@ test.each([
     'a sub-folder that is no class',
     'plain-2',
     ['banana', 'pear'],
-    /cherry: found a sub-folder that is no class.*2 sub-folders against 2 classes\); name your classes with --classes/,
+    /cherry: found a sub-folder that is no class of the list, expected one that has no folder yet \(.*\); --classes FILE names/,
   ],
   ['two sub-folders of one class', 'twins', ['red apple', 'pear'], /a second folder of "red apple"/],
   ['a single class', 'lonely', undefined, /one class \("a"\), expected at least two/],

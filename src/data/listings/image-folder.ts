@@ -149,10 +149,14 @@ function matched(
     const index = indices[position];
     if (index === undefined) {
       if (folders.every(isPart)) throw partsFor(folder, folders);
-      const some = classes.slice(0, 2).map((one) => `"${one}"`);
-      const expected = `names of the class list (${some.join(', ')}, ...; ${folders.length} sub-folders against ${classes.length} classes)`;
+      const without = classes.filter((_, label) => !indices.includes(label)).map((one) => `"${one}"`);
+      const some = without.length > 3 ? [...without.slice(0, 3), '...'] : without;
+      const expected =
+        some.length > 0
+          ? `one that has no folder yet (${some.join(', ')})`
+          : `none beyond the ${classes.length} classes of the list`;
       const known = names[position] === spokenName(name) ? '' : ` ("${names[position]}" in ImageNet)`;
-      throw badData(join(folder, name), `a sub-folder that is no class${known}`, expected, nameYourClasses);
+      throw badData(join(folder, name), `a sub-folder that is no class of the list${known}`, expected, nameYourClasses);
     }
     const twin = found.get(index);
     if (twin !== undefined) {

@@ -16,6 +16,7 @@ const columns = [
   'asrAll',
   'ra',
   'floor',
+  'ceiling',
   'n',
   'sources',
   'classCount',

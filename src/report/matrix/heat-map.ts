@@ -29,10 +29,10 @@ export function isRestored(ra: number, ceiling: number | null): boolean {
 function looks({ asr, ra }: Means, floor: number | null, ceiling: number | null): { shade: string; note: Html | null } {
   if (!asr) return { shade: 'unmeasured', note: null };
   const shade = shadeOf(asr.mean, floor);
-  const half = shade === 0 && ra !== null && !isRestored(ra.mean, ceiling);
+  const half = shade === 0 && ra !== null && ceiling !== null && !isRestored(ra.mean, ceiling);
   return {
     shade: `shade-${shade}${half ? ' half' : ''}`,
-    note: half ? html`<span class="open">RA too low</span>` : null,
+    note: half ? html`<span class="open">RA below ${percent(restoredFrom(ceiling) / 100)}</span>` : null,
   };
 }
 
@@ -57,7 +57,7 @@ function cell(group: Group | undefined, ceiling: number | null): Html {
 
 function meanRow(panel: Panel): Html | null {
   if (panel.attacks.length < 2) return null;
-  return html`<tr class="mean"><th scope="row">mean of ${panel.attacks.length}</th><td></td>${panel.defenses.map(
+  return html`<tr class="mean"><th scope="row">mean of ${panel.attacks.length}</th><td class="floor"></td>${panel.defenses.map(
     ({ name }) => {
       const overall = panel.overall(name);
       if (!overall || overall.attacks === 0) return html`<td class="heat unmeasured">–</td>`;
@@ -78,19 +78,22 @@ export function heatMap(panel: Panel): Html {
     <h3><bdi>${shortened(panel.classes)}</bdi> <span class="tag">${panel.shots} shots a class</span></h3>
     ${panel.defenses.length > 1 && html`<p class="sideways">${panel.defenses.length} defenses side by side: scroll the table to the right.</p>`}
     <div class="scroll" role="region" aria-label="Attacks against defenses, ${panel.classes}, ${panel.shots} shots" tabindex="0"><table class="matrix">
-      <thead><tr><th scope="col">Attack</th><th scope="col">floor</th>${panel.defenses.map((defense) => html`<th scope="col" title="${defense.summary}"><bdi>${shortened(defense.name)}</bdi>${needsOracleTag(defense) && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
+      <thead><tr><th scope="col">Attack</th><th scope="col" class="floor">floor</th>${panel.defenses.map((defense) => html`<th scope="col" title="${defense.summary}"><bdi>${shortened(defense.name)}</bdi>${needsOracleTag(defense) && html` <span class="tag">oracle</span>`}</th>`)}</tr></thead>
       <tbody>${panel.attacks.map(
         (attack, at) =>
-          html`<tr><th scope="row"><bdi title="${attack}">${shortened(attack)}</bdi></th><td class="floor">${floors[at] === null || floors[at] === undefined ? '–' : percent(floors[at] / 100)}</td>${panel.defenses.map(({ name }) => cell(panel.group(attack, name), panel.ceiling(attack, name)))}</tr>`,
+          html`<tr><th scope="row"><bdi title="${attack}">${shortened(attack)}</bdi><small class="floor-beneath">floor ${shownFloor(floors[at])}</small></th><td class="floor">${shownFloor(floors[at])}</td>${panel.defenses.map(({ name }) => cell(panel.group(attack, name), panel.ceiling(attack, name)))}</tr>`,
       )}${meanRow(panel)}</tbody>
     </table></div>
   </section>`;
 }
 
+const shownFloor = (floor: number | null | undefined) =>
+  floor === null || floor === undefined ? '–' : percent(floor / 100);
+
 /** Legend of the colours. */
 export const heatKey: Html = html`<ul class="heat-key" aria-label="Colours">
   <li><i class="heat shade-0"></i> closed: an ASR of at most ${percent(thresholds.closed)}, or that much above the floor</li>
-  <li><i class="heat shade-0 half"></i> closed, but RA is below ${percent(thresholds.restored)} of its ceiling, which is the RA of the model before poisoning or else CA: half a cure</li>
+  <li><i class="heat shade-0 half"></i> closed, but RA is below the percentage that the cell names, ${percent(thresholds.restored)} of its ceiling: of the RA of the model before poisoning under the same trigger, or else of CA. Half a cure</li>
   <li><i class="heat shade-1"></i><i class="heat shade-4"></i><i class="heat shade-7"></i><i class="heat shade-10"></i> open, up to 100${'\u202f'}%</li>
   <li><i class="heat failed"></i> a cell failed</li>
 </ul>`;

@@ -50,10 +50,10 @@ test('a closed cell whose RA is too low is marked as no cure, by the RA of the c
     const page = renderMatrix({ ...sample, cells, statistics: { ...sample.statistics, groups } });
     return page.match(/<td class="heat shade-0[\s\S]*?<\/td>/)![0];
   };
-  expect(cellOf(25.8, null)).toMatch(/class="heat shade-0 half".*RA too low/);
-  expect(cellOf(50, null)).not.toMatch(/half|too low/);
-  expect(cellOf(50, 80)).toMatch(/half.*RA too low/);
-  expect(cellOf(25.8, 30)).not.toMatch(/half|too low/);
+  expect(cellOf(25.8, null)).toMatch(/class="heat shade-0 half".*RA below \d/);
+  expect(cellOf(50, null)).not.toMatch(/half|below/);
+  expect(cellOf(50, 80)).toMatch(/half.*RA below 64\.0.%/);
+  expect(cellOf(25.8, 30)).not.toMatch(/half|below/);
 });
 
 test('means over different attacks are not compared', () => {
@@ -141,14 +141,14 @@ test('an attack rate counts as closed up to one point above the floor, and shade
 test('CSV has a line for every cell that was computed, with quotes where they must be and no formulas', async () => {
   const lines = matrixCsv(sample).split('\r\n');
   expect(lines[0]).toBe(
-    'attack,defense,classes,shots,seed,ca,asr,asrAll,ra,floor,n,sources,classCount,seconds,peakBytes,error,key',
+    'attack,defense,classes,shots,seed,ca,asr,asrAll,ra,floor,ceiling,n,sources,classCount,seconds,peakBytes,error,key',
   );
   expect(lines).toHaveLength(1 + 7 * 8 * 3 + 5 * 8 * 3 + 1);
   expect(lines[1]).toMatch(
     /^badnet,none,things,16,1,5\d(\.\d+)?,9\d\.\d+,.*,400,100,100,42\.5,419430400,,[0-9a-f]{64}$/,
   );
   const failed = lines.find((line) => line.includes('not a number'));
-  expect(failed).toMatch(/^blended,par,things,16,2,,,,,,,,,,,"the loss is not a number.*""'&=cmd/s);
+  expect(failed).toMatch(/^blended,par,things,16,2,,,,,,,,,,,,"the loss is not a number.*""'&=cmd/s);
   const renamed = {
     ...sample.cells[0]!,
     cell: { ...sample.cells[0]!.cell, task: { ...sample.cells[0]!.cell.task, attack: '=1+1' } },

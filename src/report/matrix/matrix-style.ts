@@ -12,7 +12,6 @@ function shade(step: number): string {
 export const matrixStyle: Html = html`
 .panel { margin-top: 1.75rem; }
 .sideways { display: none; font-size: 0.8125rem; color: var(--muted); margin-top: 0.35rem; }
-@media screen and (max-width: 34rem) { .sideways { display: block; } }
 .matrix { border-collapse: separate; border-spacing: 3px; width: auto; min-width: 100%; }
 .matrix th { font-weight: 550; text-align: left; padding: 0.35rem 0.6rem 0.35rem 0; vertical-align: bottom; }
 .matrix thead th { color: var(--muted); font-size: 0.8125rem; padding: 0.35rem 0.5rem; }
@@ -37,6 +36,12 @@ ${Array.from(
 .heat.failed { background: var(--card); box-shadow: inset 0 0 0 2px var(--attack); }
 .heat .red, .tag.red { color: var(--attack); font-weight: 650; border-color: currentColor; }
 .mean th, .mean td { border-top: 2px solid var(--rule); }
+.floor-beneath, .narrow-only { display: none; }
+@media screen and (max-width: 34rem) {
+  .sideways { display: block; }
+  .matrix .floor, .wide-only { display: none; }
+  .matrix .floor-beneath, .narrow-only { display: block; font-weight: 400; color: var(--muted); }
+}
 .heat-key { display: flex; flex-wrap: wrap; gap: 0.4rem 1.5rem; margin-top: 1.1rem; font-size: 0.8125rem; color: var(--muted); }
 .heat-key i { display: inline-block; width: 1.1rem; height: 0.9rem; vertical-align: -0.1em; margin-right: 2px; }
 .cell-details { padding: 0 0 1rem; scroll-margin-top: 4rem; }

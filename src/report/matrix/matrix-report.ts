@@ -81,7 +81,7 @@ function comparisonSection({ statistics: { comparisons } }: MatrixData): Html | 
     <h2 id="comparisons-title">${first.reference} against each other defense</h2>
     <p class="lead">Points that ${first.reference} is above the other, on the same triggered and clean pictures, attacks and seeds taken together; 95 % bootstrap interval over drawings, and the exact paired test of no difference. Both are about these very runs, not about other seeds; tests are not corrected for their number.</p>
     <div class="scroll" role="region" aria-label="Comparisons" tabindex="0"><table class="numbers">
-      <thead><tr><th scope="col">Against</th><th scope="col" class="wide-only">Classes</th><th scope="col" class="number wide-only">shots</th><th scope="col" class="number wide-only">cells</th><th scope="col" class="number">ASR</th><th scope="col" class="number">CA</th></tr></thead>
+      <thead><tr><th scope="col">Against</th><th scope="col" class="names wide-only">Classes</th><th scope="col" class="number wide-only">shots</th><th scope="col" class="number wide-only">cells</th><th scope="col" class="number">ASR</th><th scope="col" class="number">CA</th></tr></thead>
       <tbody>${compared.map(({ defense, classes, shots, pairs, asr, ca }) => html`<tr><th scope="row"><bdi>${shortened(defense)}</bdi><small class="narrow-only">${shortened(classes)}, ${shots} shots</small></th><td class="wide-only"><bdi>${shortened(classes)}</bdi></td><td class="number wide-only">${shots}</td><td class="number wide-only">${pairs}</td>${cell(asr)}${cell(ca)}</tr>`)}</tbody>
     </table></div>
   </section>`;

@@ -36,11 +36,12 @@ ${Array.from(
 .heat.failed { background: var(--card); box-shadow: inset 0 0 0 2px var(--attack); }
 .heat .red, .tag.red { color: var(--attack); font-weight: 650; border-color: currentColor; }
 .mean th, .mean td { border-top: 2px solid var(--rule); }
-.floor-beneath, .narrow-only { display: none; }
+.floor-beneath, .numbers .narrow-only { display: none; }
+.numbers .names { text-align: left; }
 @media screen and (max-width: 34rem) {
   .sideways { display: block; }
-  .matrix .floor, .wide-only { display: none; }
-  .matrix .floor-beneath, .narrow-only { display: block; font-weight: 400; color: var(--muted); }
+  .matrix .floor, .numbers .wide-only { display: none; }
+  .matrix .floor-beneath, .numbers .narrow-only { display: block; font-weight: 400; color: var(--muted); }
 }
 .heat-key { display: flex; flex-wrap: wrap; gap: 0.4rem 1.5rem; margin-top: 1.1rem; font-size: 0.8125rem; color: var(--muted); }
 .heat-key i { display: inline-block; width: 1.1rem; height: 0.9rem; vertical-align: -0.1em; margin-right: 2px; }

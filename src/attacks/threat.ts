@@ -14,7 +14,7 @@ import { type AttackName, attackNames, attacks } from './attacks.ts';
 export const pinnedSeed = 1;
 
 export interface NamedThreat extends Threat {
-  /** Name of the attack, as a trigger file says it, or else the file's path; with `:patch` or `:word` where one key of two is used. */
+  /** Name of the attack, as a trigger file says it, or else the file's path; of one key of two with `:patch` or `:word`. */
   readonly attack: string;
   /** SHA-256 of trigger and word, hex. */
   readonly sha256: string;

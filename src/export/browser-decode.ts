@@ -2,9 +2,9 @@
  * @file A picture file to 8-bit RGB by the browser's own decoder.
  *
  * `test/export-browser.test.ts` holds the differences from `clip/pictures/decode.ts`, which is Pillow's: a canvas multiplies
- * colours by alpha, so the colour under transparent pixels is lost (black) and rounded under half-transparent ones; CMYK is converted by the browser's rule; and
- * grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque pictures in other forms, JPEG among
- * them, are the same byte for byte in Chromium.
+ * colours by alpha, so the colour under transparent pixels is lost (black) and rounded under half-transparent ones; CMYK is
+ * converted by the browser's rule; and grey PNGs of 16 bits, whose levels a canvas does not give, are refused. Opaque
+ * pictures in other forms, JPEG among them, are the same byte for byte in Chromium.
  */
 import { kindNames } from '../clip/pictures/picture-kind.ts';
 import type { DecodedImage } from '../clip/pictures/resize.ts';

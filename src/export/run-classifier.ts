@@ -39,21 +39,25 @@ export async function openClassifier(
 ): Promise<Classifier> {
   const { clip, purified } = await openModelOrRun(modelOrRun, report);
   const head = purified?.head ?? (await handWritten(engine, clip, await classes()));
-  let kept: { readonly batch: number; readonly encoder: Program } | undefined;
+  let kept: { readonly batch: number; readonly encoder: Promise<Program> } | undefined;
+
+  async function keepEncoder(batch: number): Promise<void> {
+    if (batch === 0 || batch === kept?.batch) return;
+    const before = kept;
+    kept = { batch, encoder: engine.compile(encoderGraph(clip, batch)) };
+    await kept.encoder;
+    await (await before?.encoder)?.release();
+  }
+
   return {
     clip,
     head,
     async classify(images, top = head.classes.length) {
-      const batch = batchFor(images.length);
-      if (batch !== kept?.batch && batch > 0) {
-        const encoder = await engine.compile(encoderGraph(clip, batch));
-        await kept?.encoder.release();
-        kept = { batch, encoder };
-      }
+      await keepEncoder(batchFor(images.length));
       return classify(engine, clip, head, images, top);
     },
     async close() {
-      await kept?.encoder.release();
+      await (await kept?.encoder)?.release();
       kept = undefined;
     },
   };

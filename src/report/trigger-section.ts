@@ -50,7 +50,7 @@ function shares({ predicted }: ShownTrigger, targets: readonly string[]): Html |
   const bar = (label: string, share: number, tone: string) => html`<li class="bar ${tone}">
     <span class="bar-name"><bdi title="${label}">${shortened(label)}</bdi></span><span class="bar-value">${percent(Math.max(0, Math.min(1, share)))}</span>
     <svg width="100%" height="10" aria-hidden="true"><rect class="track" width="100%" height="10" rx="2"/><rect class="fill" width="${(100 * share).toFixed(2)}%" height="10" rx="2"/></svg></li>`;
-  return html`<h4>Shots that carry it are taken for</h4>
+  return html`<h4>Shots of all classes that carry it are taken for</h4>
     <ul class="bars">${named.map(({ label, share }) => bar(label, share, targets.includes(label) ? 'undefended' : 'reference'))}${rest > 0.0005 && bar('all other classes', rest, 'reference')}</ul>`;
 }
 

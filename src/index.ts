@@ -101,12 +101,12 @@ export {
 } from './defenses/cbpt/purify.ts';
 export type { Prompts, TuningOptions } from './defenses/cbpt/tuning/prompts.ts';
 export { headWithWord } from './defenses/cbpt/tuning/word-before.ts';
+export type { Defender } from './defenses/defender.ts';
 export {
   type BlindDefense,
   type Classifying,
   type Cure,
   classifierOf,
-  type Defender,
   type Defense,
   type DefenseTask,
   defend,

@@ -97,6 +97,20 @@ test('imports point down only', () => {
   expect(upward).toEqual([]);
 });
 
+test('no files import each other in a circle, but for operations, whose gradients are made of operations', () => {
+  const imported = new Map(library.map((path) => [path, importsOf(path).map(({ to }) => to)]));
+  const reach = (path: string, reached: Set<string>) => {
+    for (const to of imported.get(path) ?? []) {
+      if (reached.has(to)) continue;
+      reached.add(to);
+      reach(to, reached);
+    }
+    return reached;
+  };
+  const inCircles = library.filter((path) => reach(path, new Set()).has(path));
+  expect(inCircles.filter((path) => !path.startsWith('src/graph/'))).toEqual([]);
+});
+
 test('every import names a file that exists', () => {
   const all = new Set(sources);
   const missing = sources.flatMap((path) =>

@@ -6,15 +6,8 @@ import { float32 } from '../tensor/tensor.ts';
 import type { ClipConfig } from './config.ts';
 import { type BatchNormalisation, modifiedResNet } from './modified-resnet.ts';
 import type { ParameterValues } from './parameters.ts';
+import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { visionTransformer } from './vision-transformer.ts';
-
-/** What an image tower computes, with the activations on the way. */
-export interface StagedEmbeddings {
-  /** [n, embedding] */
-  readonly embeddings: Value;
-  /** Activations after each part of the tower, in order, [n, channels, positions]. */
-  readonly stages: readonly Value[];
-}
 
 /**
  * @param pixels in [0, 1], [n, 3, resolution, resolution]; normalised here

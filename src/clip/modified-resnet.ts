@@ -7,8 +7,8 @@ import { batchNorm } from '../graph/normalization.ts';
 import { mean, softmax } from '../graph/reduction.ts';
 import type { Value } from '../graph/value.ts';
 import type { ResNetConfig } from './config.ts';
-import type { StagedEmbeddings } from './image-tower.ts';
 import type { ParameterValues } from './parameters.ts';
+import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { affine } from './transformer.ts';
 
 /** How a batch normalisation layer called `name` is applied to x [n, channels, height, width]. */

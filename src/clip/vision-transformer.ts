@@ -4,8 +4,8 @@ import { broadcastTo, concat, reshape, slice, transpose } from '../graph/layout.
 import { linear, matMul } from '../graph/linear-algebra.ts';
 import type { Value } from '../graph/value.ts';
 import type { Activation, VitConfig } from './config.ts';
-import type { StagedEmbeddings } from './image-tower.ts';
 import { asMatrix, type ParameterValues } from './parameters.ts';
+import type { StagedEmbeddings } from './staged-embeddings.ts';
 import { norm, residualBlock } from './transformer.ts';
 
 /**

@@ -2,26 +2,13 @@
 import { openClip } from '../checkpoints/open.ts';
 import { writeOpenClip } from '../checkpoints/write-open-clip.ts';
 import type { Clip, Head } from '../clip/clip.ts';
-import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { zeroShotHead } from '../clip/zero-shot.ts';
-import type { Engine } from '../engine/engine.ts';
 import { badUsage } from '../errors.ts';
 import { type AttackedHead, handWrittenUnderAttack, type Threat } from '../evaluation/evaluate.ts';
-import type { Recorder } from '../runs/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Inversion } from './cbpt/inversion/dummy-triggers.ts';
+import type { Defender } from './defender.ts';
 import type { SeenShots } from './seen-shots.ts';
-
-/** What a defender has and works with. */
-export interface Defender {
-  readonly engine: Engine;
-  /** The model that may be poisoned. */
-  readonly clip: Clip;
-  /** A few labelled clean pictures of every class: all the data there is. */
-  readonly shots: PictureSet;
-  readonly seed: number;
-  readonly recorder: Recorder;
-}
 
 /** The input of every defense. It says nothing about the trigger or the attacker's target class. */
 export interface DefenseTask extends Defender {

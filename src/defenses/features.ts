@@ -4,7 +4,7 @@ import type { PictureSet } from '../clip/pictures/pictures.ts';
 import { type Drawn, embedSet } from '../evaluation/embed-set.ts';
 import type { FeatureStore, Recorder } from '../runs/recorder.ts';
 import { float32 } from '../tensor/tensor.ts';
-import type { Defender } from './defense.ts';
+import type { Defender } from './defender.ts';
 
 /** The part of a defender that encodes pictures. */
 type Encoder = Pick<Defender, 'engine' | 'clip' | 'recorder'>;

@@ -4,7 +4,7 @@ import type { Embeddings } from '../clip/encode-pictures.ts';
 import { firstClasses, logitScale, zeroShotHead } from '../clip/zero-shot.ts';
 import { float32 } from '../tensor/tensor.ts';
 import { crowdOf, withoutTwins } from './crowd.ts';
-import type { Defender } from './defense.ts';
+import type { Defender } from './defender.ts';
 import { cachedFeatures } from './features.ts';
 
 export interface SeenShots {

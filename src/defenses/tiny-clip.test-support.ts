@@ -12,7 +12,8 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/ort-engine.ts';
 import type { Checkpoint, Recorder, RunEvent } from '../runs/recorder.ts';
 import { randomFor } from '../tensor/random.ts';
-import type { Defender, DefenseTask } from './defense.ts';
+import type { Defender } from './defender.ts';
+import type { DefenseTask } from './defense.ts';
 
 const config: ClipConfig = {
   image: { kind: 'resnet', width: 4, layers: [1, 1, 1, 1], heads: 4, resolution: 32 },

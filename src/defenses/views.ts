@@ -5,7 +5,7 @@ import { augmentPictures, leftAsTheyAre, type PictureAugmentation } from '../dat
 import { randomFor } from '../tensor/random.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import { joinRows } from '../tensor/tensor.ts';
-import type { Defender } from './defense.ts';
+import type { Defender } from './defender.ts';
 import { cachedFeatures } from './features.ts';
 
 /** Views of each shot, the shot itself included, that defenses with a frozen image encoder learn from. */

@@ -9,7 +9,7 @@ import {
   type SearchOptions,
   searchDefaults,
 } from '../defenses/cbpt/inversion/dummy-triggers.ts';
-import type { Defender } from '../defenses/defense.ts';
+import type { Defender } from '../defenses/defender.ts';
 import { type SeenShots, seeShots } from '../defenses/seen-shots.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Recorder } from '../runs/recorder.ts';

@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Recorder } from '../../runs/recorder.ts';
 import { randomFor } from '../../tensor/random.ts';
 import type { Trigger } from '../../triggers/trigger.ts';
-import type { Defender } from '../defense.ts';
+import type { Defender } from '../defender.ts';
 import { cachedFeatures } from '../features.ts';
 import { type SeenShots, seeShots } from '../seen-shots.ts';
 import { defaultViews, withViews } from '../views.ts';

@@ -1,6 +1,6 @@
 /** @file Stage 1 as a whole: dummy triggers of all forms, and which of them count as a backdoor's. */
 import type { Head } from '../../../clip/clip.ts';
-import type { Defender } from '../../defense.ts';
+import type { Defender } from '../../defender.ts';
 import type { SeenInCrowd } from '../../seen-shots.ts';
 import { type DummyTrigger, onMoreShots } from './examine.ts';
 import {

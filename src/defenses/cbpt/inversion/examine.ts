@@ -7,7 +7,7 @@ import { predict } from '../../../evaluation/metrics.ts';
 import { randomFor } from '../../../tensor/random.ts';
 import { joinRows } from '../../../tensor/tensor.ts';
 import type { Trigger } from '../../../triggers/trigger.ts';
-import type { Defender } from '../../defense.ts';
+import type { Defender } from '../../defender.ts';
 import { ownFeatures } from '../../features.ts';
 import type { NamedForm } from './forms.ts';
 import { enoughToJudge, shotsToTrigger, type TriggeredShots } from './triggered-shots.ts';

@@ -17,7 +17,7 @@ import { type Random, randomFor } from '../../../tensor/random.ts';
 import { float32, int64, rowsAt } from '../../../tensor/tensor.ts';
 import { adam, adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
-import type { Defender } from '../../defense.ts';
+import type { Defender } from '../../defender.ts';
 import { collapse, farthestText, type InversionBatch } from '../losses.ts';
 import { fittingBatch } from '../step-memory.ts';
 import { type DummyTrigger, examine } from './examine.ts';

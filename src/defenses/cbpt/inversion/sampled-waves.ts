@@ -11,7 +11,7 @@ import { sha256 } from '../../../tensor/sha256.ts';
 import { rowsAt } from '../../../tensor/tensor.ts';
 import { triggerRecord, type WavesTrigger } from '../../../triggers/trigger.ts';
 import { addWave, drawWaves } from '../../../triggers/waves.ts';
-import type { Defender } from '../../defense.ts';
+import type { Defender } from '../../defender.ts';
 import { ownFeatures } from '../../features.ts';
 import { type DummyTrigger, examine } from './examine.ts';
 import type { NamedForm } from './forms.ts';

@@ -8,7 +8,7 @@ import { int64, rootMeanSquare, rowsAt, type Tensor } from '../../../tensor/tens
 import { adamFeeds, adamStart } from '../../../training/adam.ts';
 import { optimise, scalar } from '../../../training/optimise.ts';
 import { warmupCosine } from '../../../training/schedule.ts';
-import type { Defender } from '../../defense.ts';
+import type { Defender } from '../../defender.ts';
 import { tuningStage } from '../stages.ts';
 import { stepMemory, wholeStepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';

@@ -1,7 +1,7 @@
 /** @file The class that a small patch reaches most cheaply: the target of a backdoor is ahead of the other classes. */
 import type { Head } from '../../../../clip/clip.ts';
 import { withDecoders } from '../../../../clip/pictures/picture-batches.ts';
-import type { Defender } from '../../../defense.ts';
+import type { Defender } from '../../../defender.ts';
 import { fittingBatch } from '../../step-memory.ts';
 import { type DummyTrigger, examine } from '../examine.ts';
 import { areFew } from '../forms.ts';

@@ -20,7 +20,7 @@ import { float32, int64 } from '../../../../tensor/tensor.ts';
 import { adam, adamDefaults, adamFeeds, adamStart } from '../../../../training/adam.ts';
 import { type Optimisation, optimise, scalar } from '../../../../training/optimise.ts';
 import { tilesAlong } from '../../../../triggers/apply.ts';
-import type { Defender } from '../../../defense.ts';
+import type { Defender } from '../../../defender.ts';
 import { towardsTeam } from '../../losses.ts';
 import { drawTiles, startingPatch, windowSide, withPatches } from './moving-patch.ts';
 import { inGroups, labelsOf, type Runner, stacked, unstacked } from './runners.ts';

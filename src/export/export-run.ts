@@ -121,7 +121,10 @@ async function checkFree(folder: string, shown: string): Promise<boolean> {
   try {
     const status = await stat(folder);
     if (!status.isDirectory()) throw badUsage(shown, 'a file', 'a new or empty folder');
-    if ((await readdir(folder)).length > 0) throw badUsage(shown, 'a folder with files in it', 'a new or empty folder');
+    // Named, because it may be hidden: what a file manager or a killed export left.
+    const [first] = await readdir(folder);
+    if (first !== undefined)
+      throw badUsage(shown, `a folder that holds ${JSON.stringify(first)}`, 'a new or empty folder');
     return true;
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw fileProblem(shown, error);

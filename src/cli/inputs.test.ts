@@ -1,13 +1,17 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { openClip } from '../checkpoints/open.ts';
+import { openDecoders } from '../clip/pictures/decode-threads.ts';
+import { config, testFiles } from '../data/picture-files.test-support.ts';
+import { createRun, PinnedInputError, recorderFor } from '../runs/run.ts';
 import { temporaryFolder } from '../tensor/files/temporary-folder.test-support.ts';
-import { noteAssumptions } from './inputs.ts';
+import { noteAssumptions, openPictures } from './inputs.ts';
 import { createTerminal } from './terminal.ts';
 
 const folder = temporaryFolder();
+const files = testFiles();
 const emojiClip = fileURLToPath(new URL('../../models/emoji-clip', import.meta.url));
 
 async function notesAbout(model: string): Promise<string> {
@@ -31,4 +35,27 @@ test('facts that nothing states are noted once, with the command that checks the
     `${bare}: activation, heads, preprocessing assumed, not known; check by: antidote inspect ${bare}\n`,
   );
   expect(await notesAbout(emojiClip)).toBe('');
+});
+
+test('a picture that was hashed and is broken asks for a new run; one that cannot be read now may be back', async () => {
+  const data = await files.folderOf('pictures', { 'dog/one.png': 7 });
+  const run = await createRun(join(folder(), 'run'), { command: 'purify', options: {}, device: 'cpu', threads: 1 });
+  const recorder = recorderFor(run, new AbortController().signal);
+  const set = await openPictures({ run, recorder }, 'data', data, { classes: ['dog'], config });
+  const decoders = openDecoders(1);
+
+  await rename(data, `${data}-away`);
+  for (const failure of [set.read([0]), set.read([0], decoders)]) {
+    const error = await failure.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: expect.stringMatching(/one\.png: found no such file or folder/) });
+    expect(error).not.toBeInstanceOf(PinnedInputError);
+  }
+  await rename(`${data}-away`, data);
+  expect(await set.read([0], decoders)).toMatchObject({ shape: [1, 3, 8, 8] });
+  await truncate(join(data, 'dog', 'one.png'), 60);
+  for (const failure of [set.read([0]), set.read([0], decoders)]) {
+    await expect(failure).rejects.toThrow(PinnedInputError);
+  }
+  await decoders.close();
+  await run.close();
 });

@@ -8,6 +8,7 @@ import { AntidoteError } from '../errors.ts';
 import { PinnedInputError, type Run } from '../runs/run.ts';
 import { shellWord } from '../runs/shell-word.ts';
 import { unlessStopped } from '../runs/unless-stopped.ts';
+import { isFileProblem } from '../tensor/files/file-problem.ts';
 import { sha256 } from '../tensor/sha256.ts';
 import type { JobContext } from './job.ts';
 import type { Terminal } from './terminal.ts';
@@ -59,7 +60,7 @@ export function openShots(
 }
 
 export async function openPictures(
-  { run, recorder }: JobContext,
+  { run, recorder }: Pick<JobContext, 'run' | 'recorder'>,
   role: 'data' | 'test',
   name: string,
   options: Parameters<typeof openPictureSet>[1],
@@ -75,9 +76,9 @@ export async function openPictures(
   };
 }
 
-/** The fault of a picture that was hashed whole and then could not be decoded. */
+/** The fault of a picture that was hashed whole and then could not be decoded. One that only could not be read may be back soon. */
 function faultOfPinned(error: unknown): unknown {
-  if (!(error instanceof AntidoteError)) return error;
+  if (!(error instanceof AntidoteError) || isFileProblem(error)) return error;
   const { fault, where, found, expected, advice } = error;
   const next = 'or remove it, and begin a new run';
   return new PinnedInputError({

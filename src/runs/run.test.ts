@@ -1,6 +1,6 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { float32, int64 } from '../tensor/tensor.ts';
 import type { RunRequest } from './config.ts';
@@ -145,6 +145,26 @@ test('a run does not start in a folder with other files, which stay untouched', 
   await writeFile(join(directory, 'thesis.tex'), 'x');
   await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);
   expect(await readdir(directory)).toEqual(['thesis.tex']);
+});
+
+test.each(['notes.tmp', 'checkpoints/epoch-1.pt', 'checkpoints'])(
+  'a run does not start beside a %s of somebody else, which stays untouched',
+  async (name) => {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, 'x');
+    await expect(createRun(directory, request)).rejects.toThrow(/1 other file in it, expected a new or empty folder/);
+    expect(await readFile(path, 'utf8')).toBe('x');
+  },
+);
+
+test('a run starts where a process was killed before it had written the configuration, and leaves nothing of that either', async () => {
+  const out = join(directory, 'out');
+  await mkdir(join(out, 'checkpoints'), { recursive: true });
+  await writeFile(join(out, '.config.json.0123456789ab.tmp'), '{"form');
+  const broken = new PinnedInputError({ fault: 'data', where: 'a.png', found: 'half of it', expected: 'all' });
+  expect(await (await createRun(out, request)).abandon(broken)).toBe(false);
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test('a folder that cannot be made is named', async () => {

@@ -155,17 +155,24 @@ function heldRun(
 
 const ownNames: ReadonlySet<string> = new Set(['config.json', 'events.jsonl', 'checkpoints', lockName]);
 
+/** What a process leaves that was killed while it wrote config.json (`writeAtomically`). */
+const isHalfConfig = (name: string) => name.startsWith('.config.json.') && name.endsWith('.tmp');
+
 /** A run whose input has to change cannot go on from its checkpoints: only what is finished is worth keeping. */
 async function isWorthKeeping(directory: string, cause: unknown): Promise<boolean> {
-  if (cause instanceof PinnedInputError) return (await readdir(directory)).some((name) => !ownNames.has(name));
+  if (cause instanceof PinnedInputError) {
+    return (await readdir(directory)).some((name) => !ownNames.has(name) && !isHalfConfig(name));
+  }
   if ((await readdir(join(directory, 'checkpoints'))).length > 0) return true;
   return hasComputed(join(directory, 'events.jsonl'));
 }
 
+/** All of `checkpoints` is the run's own: it was empty when the run began. */
 async function removeOwnFiles(directory: string): Promise<void> {
   await rm(join(directory, 'checkpoints'), { recursive: true });
   await rm(join(directory, 'config.json'));
   await rm(join(directory, 'events.jsonl'));
+  for (const name of (await readdir(directory)).filter(isHalfConfig)) await rm(join(directory, name));
 }
 
 /** The recorder that writes into a run; the caller aborts `signal` to stop. */
@@ -217,10 +224,13 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** A process killed before it wrote config.json leaves a lock, a temporary file, an empty folder: these count as empty. */
+/** A process killed before it wrote config.json leaves a lock, half a file, an empty folder: these count as empty. */
 async function checkEmpty(directory: string): Promise<void> {
   const names = await explainingFile(directory, () => readdir(directory));
-  const kept = names.filter((name) => name !== lockName && name !== 'checkpoints' && !name.endsWith('.tmp'));
+  const noCheckpoints = await isEmptyFolder(join(directory, 'checkpoints'));
+  const kept = names.filter(
+    (name) => name !== lockName && !isHalfConfig(name) && !(name === 'checkpoints' && noCheckpoints),
+  );
   if (kept.includes('config.json')) {
     throw badUsage(
       directory,
@@ -236,4 +246,9 @@ async function checkEmpty(directory: string): Promise<void> {
       'a new or empty folder',
     );
   }
+}
+
+async function isEmptyFolder(path: string): Promise<boolean> {
+  const names = await readdir(path).catch(() => undefined);
+  return names?.length === 0;
 }

@@ -1,6 +1,7 @@
 /** @file The program of a decoding thread: picture files in, pictures of the model's size out. */
 import { parentPort } from 'node:worker_threads';
 import { AntidoteError } from '../../errors.ts';
+import { isFileProblem } from '../../tensor/files/file-problem.ts';
 import { decodeImage } from './decode.ts';
 import type { DecodeReply, DecodeRequest } from './decode-threads.ts';
 import { preprocess } from './preprocess.ts';
@@ -33,6 +34,9 @@ function answer(reply: DecodeReply, transfer: readonly ArrayBuffer[] = []): void
 /** An error's class is lost between threads, so its parts are sent. */
 function partsOf(error: unknown): Omit<DecodeReply, 'id'> {
   if (!(error instanceof AntidoteError)) return { failed: error instanceof Error ? error.message : String(error) };
-  const { fault, where, found, expected, advice } = error;
-  return { refused: { fault, where, found, expected, ...(advice !== undefined && { advice }) } };
+  const { fault, where, found, expected, advice, cause } = error;
+  const refused = { fault, where, found, expected, ...(advice !== undefined && { advice }) };
+  if (!isFileProblem(error)) return { refused };
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  return { refused, system: { code, syscall } };
 }

@@ -22,6 +22,8 @@ export interface DecodeReply {
   readonly id: number;
   readonly picture?: Uint8Array<ArrayBuffer>;
   readonly refused?: Omit<ErrorDetails, 'cause'>;
+  /** What the operating system said, where that is why. */
+  readonly system?: Pick<NodeJS.ErrnoException, 'code' | 'syscall'>;
   /** Message of an unexpected error. */
   readonly failed?: string;
 }
@@ -102,12 +104,12 @@ function startThread(free: () => void, died: (error: Error) => void): Thread {
   worker.on('error', (error) => {
     cause = error;
   });
-  worker.on('message', ({ id, picture, refused, failed }: DecodeReply) => {
+  worker.on('message', ({ id, picture, refused, system, failed }: DecodeReply) => {
     const job = jobs.get(id)!;
     jobs.delete(id);
     if (jobs.size === 0 && !ending) worker.unref();
     if (picture) job.resolve(picture);
-    else if (refused) job.reject(new AntidoteError(refused));
+    else if (refused) job.reject(new AntidoteError(system ? { ...refused, cause: systemError(system) } : refused));
     else job.reject(new Error(`${job.path}: ${failed}`));
     free();
   });
@@ -153,6 +155,10 @@ function startWorker(): Worker {
   const source = new URL('./decode-thread.ts', import.meta.url);
   const start = `import('${loader}').then(({ register }) => (register(), import('${source}')))`;
   return new Worker(start, { eval: true, execArgv: [] });
+}
+
+function systemError(system: NonNullable<DecodeReply['system']>): Error {
+  return Object.assign(new Error(`${system.code}, ${system.syscall}`), system);
 }
 
 function reasonOf(cause: unknown): string {

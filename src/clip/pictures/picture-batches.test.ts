@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { picturesOfFiles, unlabelled } from '../../data/listings/image-files.ts';
 import { AntidoteError } from '../../errors.ts';
+import { isFileProblem } from '../../tensor/files/file-problem.ts';
 import { temporaryFolder } from '../../tensor/files/temporary-folder.test-support.ts';
 import { decodeImage } from './decode.ts';
 import { openDecoders } from './decode-threads.ts';
@@ -171,10 +172,13 @@ test('threads refuse hostile pictures with the same errors as this thread', asyn
     const { message, fault, advice } = here as AntidoteError;
     expect(there).toMatchObject({ message, fault });
     expect((there as AntidoteError).advice).toBe(advice);
+    expect(isFileProblem(there)).toBe(false);
   }
   // A refused file is no trouble for the next one.
   const missing = join(hostile, 'gone.png');
-  await expect(decoders.decode(missing, config)).rejects.toThrow(`${missing}: found no such file or folder`);
+  const absent = await decoders.decode(missing, config).catch((thrown: unknown) => thrown);
+  expect(absent).toMatchObject({ message: expect.stringContaining(`${missing}: found no such file or folder`) });
+  expect(isFileProblem(absent)).toBe(true);
   expect(await decoders.decode(paths[0]!, config)).toHaveLength(3 * 16 * 16);
   await decoders.close();
 });

@@ -1,5 +1,5 @@
 /** @file The operating system's errors about files, in words that a user can act on. */
-import { badData } from '../../errors.ts';
+import { AntidoteError, badData } from '../../errors.ts';
 
 interface Problem {
   readonly found: string;
@@ -41,6 +41,11 @@ export function fileProblem(path: string, error: unknown): unknown {
     expected: 'a usable file',
   };
   return badData(path, found, expected, { advice, cause: error });
+}
+
+/** Whether a {@link fileProblem}, not the content of a file: it may have passed when the file is read again. */
+export function isFileProblem(error: unknown): boolean {
+  return error instanceof AntidoteError && systemCode(error.cause) !== undefined;
 }
 
 /** Whether there is no such file, or a file where its folder should be. */

@@ -1,7 +1,7 @@
 /** @file Picture sets by name: the built-in emoji, shots of any source, unknown names. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openPictureSet, sourceOf } from './open.ts';
+import { arePicturesShared, openPictureSet } from './open.ts';
 import { config, testFiles } from './picture-files.test-support.ts';
 
 const { root, text, folderOf } = testFiles();
@@ -15,16 +15,18 @@ test('data without parts give the same set for shots and for tests', async () =>
   }
 });
 
-test('sets of one source have pictures in common: a part of a split has another than the others', async () => {
+test('shots and tests share pictures where they are the same part of a data set, by the same artist', async () => {
   const split = await text('parts.json', '{}');
-  const same = async (shots: string, tests: string) =>
-    (await sourceOf(shots, 'shots')) === (await sourceOf(tests, 'test'));
-  expect(await same(split, split)).toBe(false);
-  expect(await same(split, `${split}:train`)).toBe(true);
-  expect(await same(`${split}:test`, split)).toBe(true);
-  expect(await same('emoji:test-plain', 'emoji:test')).toBe(true);
-  expect(await same('emoji:train:noto', 'emoji:test')).toBe(false);
-  expect(await same('pictures', './pictures/')).toBe(true);
+  expect(await arePicturesShared(split, split)).toBe(false);
+  expect(await arePicturesShared(split, `${split}:train`)).toBe(true);
+  expect(await arePicturesShared(`${split}:test`, split)).toBe(true);
+  expect(await arePicturesShared('emoji:test-plain', 'emoji:test')).toBe(true);
+  expect(await arePicturesShared('emoji:train:noto', 'emoji:test')).toBe(false);
+  expect(await arePicturesShared('emoji:train:noto', 'emoji:train')).toBe(true);
+  expect(await arePicturesShared('emoji:train', 'emoji:train:noto')).toBe(true);
+  expect(await arePicturesShared('emoji:train:noto', 'emoji:train:noto')).toBe(true);
+  expect(await arePicturesShared('emoji:train:noto', 'emoji:train:fluent-emoji')).toBe(false);
+  expect(await arePicturesShared('pictures', './pictures/')).toBe(true);
 });
 
 test('shots are a set with its own labels, sources and hash', async () => {

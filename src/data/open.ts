@@ -63,16 +63,25 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
   return picturesOfFiles(shots ? picked(listing, chooseShots(listing, shots)) : listing, config);
 }
 
-/**
- * What a name stands for: sets of equal sources have pictures in common.
- *
- * @param use some data sets have a part for shots and another one for tests
- */
-export async function sourceOf(nameOrPath: string, use: 'shots' | 'test'): Promise<string> {
-  if (Object.hasOwn(builtIn, nameOrPath)) return JSON.stringify(['emoji', builtIn[nameOrPath]?.part]);
-  const split = await coopSplit(nameOrPath, use === 'shots' ? { shots: 'all' } : {});
-  const [path, part] = split ?? [nameOrPath];
-  return JSON.stringify([resolve(path), part]);
+/** Whether the pictures that shots are drawn from are among those of a test set, by the names of both. */
+export async function arePicturesShared(shots: string, tests: string): Promise<boolean> {
+  const [one, other] = [await sourceOf(shots, { shots: 'all' }), await sourceOf(tests, {})];
+  const { path, part, design = other.design } = one;
+  return path === other.path && part === other.part && design === (other.design ?? design);
+}
+
+/** What a name stands for. Without a design, a built-in set has all of them. */
+interface Source {
+  readonly path: string;
+  readonly part?: string | undefined;
+  readonly design?: Design | undefined;
+}
+
+async function sourceOf(nameOrPath: string, use: Pick<OpenOptions, 'shots'>): Promise<Source> {
+  const known = Object.hasOwn(builtIn, nameOrPath) ? builtIn[nameOrPath] : undefined;
+  if (known) return { path: 'emoji', part: known.part, design: known.design };
+  const [path, part] = (await coopSplit(nameOrPath, use)) ?? [nameOrPath];
+  return { path: resolve(path), part };
 }
 
 /** The split file and its part, if the name is `split.json` or `split.json:val`. */

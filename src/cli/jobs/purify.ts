@@ -1,7 +1,7 @@
 /** @file The purify job: shots in, a head and a report out. */
 import { z } from 'zod';
 import type { Clip } from '../../clip/clip.ts';
-import { sourceOf } from '../../data/open.ts';
+import { arePicturesShared } from '../../data/open.ts';
 import { fitBudget, fitTuning, leastTuning, measuredSpeed, secondsOf } from '../../defenses/cbpt/budget.ts';
 import { measuringStage, plannedStages } from '../../defenses/cbpt/plan.ts';
 import { type CbptOptions, cbptDefaults, purify } from '../../defenses/cbpt/purify.ts';
@@ -59,7 +59,7 @@ export async function performPurify(
   const { test: testName, seed } = options;
   const test =
     testName === null ? null : await openTest(context, clip, classes, { ...options, test: testName }, '--test');
-  if (testName !== null && (await sourceOf(testName, 'test')) === (await sourceOf(options.data, 'shots'))) {
+  if (testName !== null && (await arePicturesShared(options.data, testName))) {
     terminal.note('--test names the pictures that prompts are tuned on: accuracy will come out too high');
   }
 

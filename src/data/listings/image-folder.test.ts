@@ -32,14 +32,20 @@ test('a class list may spell classes as the folders do: `ls data > classes.txt`'
   expect([...(await openPictureSet(table, { config, classes })).labels]).toEqual([2, 0]);
 });
 
-test('the root of a data set, whose sub-folders are its parts, is refused with the folders to give', async () => {
-  const root = await folderOf('root', { 'train/cat/1.png': 1, 'train/dog/1.png': 2, 'val/cat/1.png': 3 });
+test.each([
+  [['train', 'val'], 'give ROOT/train, ROOT/val as the test set'],
+  [['test', 'train'], 'give ROOT/train, ROOT/test as the test set'],
+  [['Testing', 'Training', 'Validation'], 'give ROOT/Training, ROOT/Testing as the test set'],
+  [['train'], 'give ROOT/train'],
+  [['test', 'val'], 'give one of them'],
+])('the root of a data set with the parts %j is refused with the folders to give', async (parts, advice) => {
+  const root = await folderOf(parts.join('-'), Object.fromEntries(parts.map((part) => [`${part}/cat/1.png`, 1])));
   for (const classes of [undefined, ['cat', 'dog']]) {
     await expect(listImageFolder(root, classes)).rejects.toThrow(
-      `${root}: found parts of a data set (train, val), expected one sub-folder of pictures for every class; give ${root}/train, ${root}/val as the test set`,
+      `${root}: found parts of a data set (${parts.join(', ')}), expected one sub-folder of pictures for every class; ${advice.replaceAll('ROOT', root)}`,
     );
   }
-  expect((await listImageFolder(root, ['val', 'train'])).labels).toEqual(Int32Array.of(0, 1, 1));
+  expect((await listImageFolder(root, parts)).labels).toEqual(Int32Array.from(parts, (_, label) => label));
 });
 
 test('JPEG pictures are found under all of their usual ends', async () => {

@@ -170,10 +170,14 @@ function matched(
 /** Names of the parts of a data set, which each have a sub-folder for every class. */
 const isPart = (name: string) => /^(train|val|valid|validation|test)(ing)?$/i.test(name);
 
-function partsFor(folder: string, [first = '', second]: readonly string[]): Error {
-  const other = second === undefined ? '' : `, ${join(folder, second)} as the test set`;
-  const found = `parts of a data set (${first}${second === undefined ? '' : `, ${second}`})`;
-  return badData(folder, found, 'one sub-folder of pictures for every class', `give ${join(folder, first)}${other}`);
+function partsFor(folder: string, parts: readonly string[]): Error {
+  const found = `parts of a data set (${parts.join(', ')})`;
+  const expected = 'one sub-folder of pictures for every class';
+  const training = parts.find((name) => /^train/i.test(name));
+  const test = parts.find((name) => /^test/i.test(name)) ?? parts.find((name) => name !== training);
+  if (training === undefined) return badData(folder, found, expected, 'give one of them');
+  const other = test === undefined ? '' : `, ${join(folder, test)} as the test set`;
+  return badData(folder, found, expected, `give ${join(folder, training)}${other}`);
 }
 
 /** Whether as many folders as classes may stand for them in their order: every one that is known has its class there. */

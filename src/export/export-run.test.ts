@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -276,6 +277,29 @@ test('a folder with files in it is left unchanged, and a failed export leaves no
   const other = join(folder, 'other');
   await expect(exportRun(run, other, { formats: ['coop'], bundle: false, signal: stopped })).rejects.toThrow('stopped');
   expect(await readdir(folder)).toEqual(['out']);
+});
+
+test('what appears in the folder during an export is not replaced, and another export does not mix in', async () => {
+  const out = join(await newFolder(), 'out');
+  await mkdir(out);
+  const notes = join(out, 'README.md');
+  const { signal } = new AbortController();
+  signal.throwIfAborted = () => writeFileSync(notes, 'my notes'); // It is asked before every step.
+  await expect(exportRun(run, out, { formats: ['coop'], bundle: false, signal })).rejects.toThrow(
+    /out: found a folder that holds "README\.md", expected a new or empty/,
+  );
+  expect(await readdir(out)).toEqual(['README.md']);
+  expect(await readFile(notes, 'utf8')).toBe('my notes');
+
+  const two = join(await newFolder(), 'two');
+  await mkdir(two);
+  const both = (['coop', 'text-embeds'] as const).map((format) =>
+    exportRun(run, two, { formats: [format], bundle: false }),
+  );
+  const done = (await Promise.allSettled(both)).filter(({ status }) => status === 'fulfilled');
+  const left = await readdir(two);
+  expect(done.length).toBeLessThan(2);
+  expect(left).toHaveLength(3 * done.length);
 });
 
 test('a model instead of a run is refused, and the message describes a run', async () => {

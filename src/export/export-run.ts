@@ -68,11 +68,9 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   const about = { ...aboutOf(opened, base, head), run: earlier ? earlier.manifest.run : await runOf(run) };
   const evidence = earlier ? undefined : await evidenceOf(run, purified.manifest);
   const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
+  const ownName = `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`;
   // Inside a folder that is there already, which may be a mount point or somebody's working directory.
-  const unfinished = join(
-    isThere ? folder : dirname(folder),
-    `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`,
-  );
+  const unfinished = join(isThere ? folder : dirname(folder), ownName);
   try {
     await mkdir(unfinished, { recursive: true });
     const steps: readonly (() => Promise<Purposes>)[] = [
@@ -96,7 +94,12 @@ export async function exportRun(run: string, out: string, options: ExportOptions
     purposes['README.md'] = 'how to use this folder';
     const manifest = { ...about, files: await described(unfinished, purposes, options.signal) };
     await writeJson(join(unfinished, exportFile), manifest);
-    await (isThere ? fill(folder, unfinished) : rename(unfinished, folder));
+    if (isThere) {
+      await checkEmpty(folder, out, ownName);
+      await fill(folder, unfinished);
+    } else {
+      await rename(unfinished, folder);
+    }
     return manifest;
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {});
@@ -109,10 +112,19 @@ function openedAs({ files }: BaseModel): string {
   return files.openedBy === '.' ? `./${bundledModel}` : `./${bundledModel}/${files.openedBy}`;
 }
 
-/** Moves everything up into the folder, last the manifest, without which it is no export. */
+/** Moves everything up into the folder, last the manifest, without which it is no export; on a failure, all of it back. */
 async function fill(folder: string, unfinished: string): Promise<void> {
   const names = (await readdir(unfinished)).filter((name) => name !== exportFile);
-  for (const name of [...names, exportFile]) await rename(join(unfinished, name), join(folder, name));
+  const moved: string[] = [];
+  try {
+    for (const name of [...names, exportFile]) {
+      await rename(join(unfinished, name), join(folder, name));
+      moved.push(name);
+    }
+  } catch (error) {
+    for (const name of moved) await rename(join(folder, name), join(unfinished, name));
+    throw error;
+  }
   await rmdir(unfinished);
 }
 
@@ -121,15 +133,19 @@ async function checkFree(folder: string, shown: string): Promise<boolean> {
   try {
     const status = await stat(folder);
     if (!status.isDirectory()) throw badUsage(shown, 'a file', 'a new or empty folder');
-    // Named, because it may be hidden: what a file manager or a killed export left.
-    const [first] = await readdir(folder);
-    if (first !== undefined)
-      throw badUsage(shown, `a folder that holds ${JSON.stringify(first)}`, 'a new or empty folder');
+    await checkEmpty(folder, shown);
     return true;
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw fileProblem(shown, error);
     return false;
   }
+}
+
+/** Names what is in the way, which may be hidden: what a file manager, a killed export or another one left. */
+async function checkEmpty(folder: string, shown: string, ownName?: string): Promise<void> {
+  const first = (await readdir(folder)).find((name) => name !== ownName);
+  if (first !== undefined)
+    throw badUsage(shown, `a folder that holds ${JSON.stringify(first)}`, 'a new or empty folder');
 }
 
 function aboutOf({ clip, purified }: OpenedPurified, base: BaseModel, head: string) {

@@ -39,14 +39,21 @@ export async function openClassifier(
 ): Promise<Classifier> {
   const { clip, purified } = await openModelOrRun(modelOrRun, report);
   const head = purified?.head ?? (await handWritten(engine, clip, await classes()));
-  let kept: { readonly batch: number; readonly encoder: Promise<Program> } | undefined;
+  let kept: Kept | undefined;
 
   async function keepEncoder(batch: number): Promise<void> {
     if (batch === 0 || batch === kept?.batch) return;
     const before = kept;
-    kept = { batch, encoder: engine.compile(encoderGraph(clip, batch)) };
-    await kept.encoder;
-    await (await before?.encoder)?.release();
+    const current: Kept = { batch, encoder: engine.compile(encoderGraph(clip, batch)) };
+    kept = current;
+    try {
+      await current.encoder;
+    } catch (error) {
+      if (kept === current) kept = undefined;
+      throw error;
+    } finally {
+      await released(before);
+    }
   }
 
   return {
@@ -57,10 +64,23 @@ export async function openClassifier(
       return classify(engine, clip, head, images, top);
     },
     async close() {
-      await (await kept?.encoder)?.release();
+      const last = kept;
       kept = undefined;
+      await released(last);
     },
   };
+}
+
+/** An image encoder, compiled or about to be. */
+interface Kept {
+  readonly batch: number;
+  readonly encoder: Promise<Program>;
+}
+
+/** Where compiling failed there is nothing to release: whoever asked for it has been told. */
+async function released(kept: Kept | undefined): Promise<void> {
+  const program = await kept?.encoder.catch(() => undefined);
+  await program?.release();
 }
 
 function handWritten(engine: Engine, clip: Clip, { names, templates }: ClassList): Promise<Head> {

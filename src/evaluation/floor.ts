@@ -1,7 +1,8 @@
-/** @file The floor, an ASR that no defense can beat: a model without a backdoor, too, classifies some pictures as the target. */
+/** @file What ASR and RA are held against: a model without a backdoor, too, takes some pictures for the target, and misses others. */
 import type { Proportion } from './interval.ts';
 import { type Measures, type Predictions, untriggeredShare } from './metrics.ts';
 
+/** An ASR that no defense can beat. */
 export interface Floor {
   readonly asr: Proportion;
   /** What it was measured with, in words for a reader. */
@@ -20,4 +21,13 @@ export function floorOf(clean: Measures | null, undefended: Predictions): Floor 
   if (undefended.target === undefined) return null;
   const asr = untriggeredShare(undefended, undefended.target);
   return asr && { asr, from: 'pictures without the trigger' };
+}
+
+/**
+ * The RA that a cure is held against: the clean model's, or, where that is not known, the CA of the model itself.
+ *
+ * @param clean the model before poisoning, measured under the same threat
+ */
+export function ceilingOf(clean: Measures | null, measured: Measures): Proportion {
+  return clean?.ra ?? measured.ca;
 }

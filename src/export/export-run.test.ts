@@ -302,12 +302,21 @@ test('what appears in the folder during an export is not replaced, and another e
   expect(left).toHaveLength(3 * done.length);
 });
 
-test('a model instead of a run is refused, and the message describes a run', async () => {
+test('whatever is no run is refused by what it is, and the message describes a run', async () => {
   const refusal = exportRun(path('clip/hugging-face-quick-gelu'), join(await newFolder(), 'x'), {
     formats: ['coop'],
     bundle: false,
   });
   await expect(refusal).rejects.toThrow(/no purified\.json.*purified run/);
+  for (const [name, found] of [
+    ['emoji-clip', 'a model'],
+    ['hf:org/name', 'a model'],
+    [pictures[0]!, 'a file'],
+    [join(root(), 'nowhere'), 'no such folder'],
+  ]) {
+    const instead = exportRun(name!, join(await newFolder(), 'x'), { formats: ['coop'], bundle: false });
+    await expect(instead).rejects.toThrow(`${name}: found ${found}, expected the directory of a purified run`);
+  }
 });
 
 test('a classifier is refused for a folder of another kind, and the message says which command makes one', async () => {

@@ -1,6 +1,5 @@
 /** @file A purified CLIP on disk: a manifest, and a head that refers to the model's weights by hash. */
-import { existsSync } from 'node:fs';
-import { copyFile, readdir } from 'node:fs/promises';
+import { copyFile, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { builtInFolder } from '../checkpoints/built-in.ts';
@@ -212,8 +211,14 @@ export async function openPurifiedRun(run: string, report?: (event: RunEvent) =>
   const purified = await openPurified(run);
   if (purified) return { clip: await openModelOf(run, purified.manifest, report), purified };
   await checkFinished(run);
-  const found = existsSync(run) ? `no ${purifiedFile} in it` : 'no such folder';
-  throw badData(run, found, 'the directory of a purified run', 'antidote purify MODEL makes one');
+  throw badData(run, await foundInPlaceOf(run), 'the directory of a purified run', 'antidote purify MODEL makes one');
+}
+
+async function foundInPlaceOf(run: string): Promise<string> {
+  if (run.startsWith('hf:') || builtInFolder(run) !== undefined) return 'a model';
+  const status = await stat(run).catch(() => undefined);
+  if (!status) return 'no such folder';
+  return status.isDirectory() ? `no ${purifiedFile} in it` : 'a file';
 }
 
 /** Refuses a purification that has no head yet: `openClip` knows no more than that a run is no model. */

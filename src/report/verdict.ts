@@ -1,4 +1,5 @@
 /** @file The report in one sentence: does the trigger still work, and what did that cost? The stamps are those of README.md. */
+import { ceilingOf } from '../evaluation/floor.ts';
 import { confidence, type Interval, type Proportion } from '../evaluation/interval.ts';
 import type { Measures } from '../evaluation/metrics.ts';
 import { type Html, html } from './html.ts';
@@ -119,7 +120,7 @@ function purifiedVerdict(data: ReportData, after: Measures): Verdict {
     before: { asr: was, asrInterval: asrBefore, ca: share(before.ca) },
     after: { asr: is, asrInterval: asrAfter, ca: share(after.ca), ra: after.ra && share(after.ra) },
     floor,
-    ceiling: share(clean?.ra ?? after.ca),
+    ceiling: share(ceilingOf(clean, after)),
     was: inked(before.asr, was < thresholds.attacked ? null : 'attack-ink'),
     is: inked(after.asr, measuredInk(after.asr, floor)),
     target: targetName(data),

@@ -1,4 +1,5 @@
 /** @file The result of a bench as JSON: one record for every cell of the matrix, in its order. */
+import { ceilingOf } from '../evaluation/floor.ts';
 import { percentOf } from '../evaluation/interval.ts';
 import { percentages } from '../evaluation/metrics.ts';
 import type { JsonRecord } from '../runs/config.ts';
@@ -26,8 +27,7 @@ export function cellResult({ key, task }: Cell, outcome: Outcome): JsonRecord {
     ...names,
     ...percentages(counts),
     floor: floor && percentOf(floor.asr),
-    // What RA is held against: that of the model before poisoning, or else CA.
-    ceiling: counts.ra && percentOf(clean?.ra ?? counts.ca),
+    ceiling: counts.ra && percentOf(ceilingOf(clean, counts)),
     classCount,
     seconds,
     peakBytes,

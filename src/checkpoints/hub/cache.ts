@@ -113,6 +113,6 @@ function orUndefined<T>(value: Promise<T>): Promise<T | undefined> {
 
 /** What `os.path.expandvars(os.path.expanduser(path))` gives in Python; unknown variables stay as they are. */
 function expanded(path: string, env: NodeJS.ProcessEnv = process.env): string {
-  const atHome = path.replace(/^~(?=$|[/\\])/, homedir());
+  const atHome = path.replace(/^~(?=$|[/\\])/, () => homedir());
   return atHome.replace(/\$(?:(\w+)|\{([^}]+)\})/g, (whole, bare, braced) => env[bare ?? braced] ?? whole);
 }

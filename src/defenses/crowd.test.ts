@@ -53,6 +53,11 @@ test('a single added name stays, unless it is a twin: things of the list say how
   expect((await withoutTwins(headOf({ ...list, banana: 210 }), 4)).classes).not.toContain('banana');
 });
 
+test('without two things to compare with, all names stay', async () => {
+  const crowd = headOf({ scroll: 0, scrolls: 1, banana: 2 });
+  expect((await withoutTwins(crowd, 2)).classes).toEqual(['scroll', 'scrolls', 'banana']);
+});
+
 test('a list without added names stays as it is', async () => {
   const list = { classes: ['scroll', 'scrolls'], embedding: 1, embeddings: Float32Array.of(1, 1), scale: 100 };
   expect(await withoutTwins(list, 2)).toEqual(list);

@@ -29,6 +29,7 @@ export async function crowdOf(
 /**
  * A head of the crowd without names that the model can hardly tell from a class of the list ("banana" beside "banana fruit"):
  * those nearer to one than any two things are to each other. They would share the pictures that a backdoor sends there.
+ * A crowd without two things keeps all its names.
  *
  * @param own classes of the list, which come first
  */
@@ -39,6 +40,7 @@ export async function withoutTwins(crowd: Head, own: number): Promise<Head> {
   const listed = labels.slice(0, own);
   const thingKeys = new Set((await thingNames()).map(classKey));
   const things = labels.filter((label) => thingKeys.has(classKey(classes[label]!)));
+  if (things.length < 2) return crowd;
   const nearest = (label: number, among: readonly number[]): number => {
     const scores = new Float32Array(classes.length);
     cosines(crowd, texts, label, scores);

@@ -102,7 +102,8 @@ export function doubtsAbout({ zeroShot, clean }: SeenShots, shots: PictureSet): 
 
 function sentence({ label, form, concentration }: Candidate, needed: number, { classes }: PictureSet): string {
   const outside = classes.includes(label) ? '' : ', which is none of the classes';
-  const share = percent(concentration);
+  // Rounded down, for 84.98 % is not the 85 % that it falls short of.
+  const share = percent(concentration < needed ? Math.floor(1000 * concentration + 1e-9) / 1000 : concentration);
   const sent = `${formFacts[form].description} sends ${share} of the pictures of other classes to "${label}"${outside}`;
   if (concentration >= needed) return `${sent}: ${percent(needed)} and more is a sign of a backdoor.`;
   if (concentration >= scanLimits.doubt * needed) {
@@ -111,7 +112,7 @@ function sentence({ label, form, concentration }: Candidate, needed: number, { c
   return `${sent}, as such patterns did in clean models: ${percent(needed)} would be a sign.`;
 }
 
-/** One decimal, where it is none: 84.7 % is not the 85 % that it is compared with. */
+/** With one decimal, unless that is 0. */
 function percent(share: number): string {
   return `${(100 * share).toFixed(1).replace(/\.0$/, '')} %`;
 }

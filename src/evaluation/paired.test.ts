@@ -113,15 +113,43 @@ test.each([1, 4])('methods that agree on 99 drawings of %i views may differ on t
   for (const bound of [-low, high]) expect(Math.abs(bound - 2.77 / 101)).toBeLessThan(1.5 / 101);
 });
 
-test('few differences do not look more certain than none', () => {
-  const width = (differing: number) => {
-    const pairing = { count: 396, among: () => true, first: (i: number) => i < differing, second: () => false };
-    const { low, high } = compareShares(pairing, 1)!.interval;
-    return high - low;
-  };
-  const widths = [0, 4, 16, 64].map(width);
+/** Width of the interval where the first hits one view of each of so many of 99 drawings, and the second none. */
+function widthOf(differing: number, views: number): number {
+  const found = compareShares(
+    {
+      count: 99 * views,
+      among: () => true,
+      first: (i) => i % views === 0 && i < differing * views,
+      second: () => false,
+      sources: Int32Array.from({ length: 99 * views }, (_, i) => Math.floor(i / views)),
+    },
+    1,
+  )!;
+  return found.interval.high - found.interval.low;
+}
+
+test('with one picture a drawing, few differences do not look more certain than none', () => {
+  const widths = [0, 4, 16, 64].map((differing) => widthOf(differing, 1));
   expect(widths).toEqual([...widths].sort((a, b) => a - b));
   expect(new Set(widths).size).toBe(4);
+});
+
+test.each([4, 84])('with %i pictures a drawing, one that differs makes the interval hardly narrower', (views) => {
+  expect(widthOf(1, views)).toBeGreaterThan(0.85 * widthOf(0, views));
+  expect(widthOf(2, views)).toBeGreaterThan(0.7 * widthOf(0, views));
+});
+
+test('drawings that differ both ways count as drawings that differ', () => {
+  const pairing = {
+    count: 396,
+    among: () => true,
+    first: (i: number) => i % 4 === 0,
+    second: (i: number) => i % 4 === 1,
+    sources: Int32Array.from({ length: 396 }, (_, i) => Math.floor(i / 4)),
+  };
+  const { difference, interval } = compareShares(pairing, 1)!;
+  expect(difference).toBe(0);
+  expect(interval.high - interval.low).toBeLessThan(0.2 * widthOf(0, 4));
 });
 
 test('drawings of many pictures that each differ in a few: the interval excludes zero where the test does', () => {

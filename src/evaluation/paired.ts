@@ -76,8 +76,12 @@ export function compareShares(
     if (difference > 0) onlyFirst++;
     if (difference < 0) onlySecond++;
     const source = sources ? sources[position]! : position;
-    const own = bySource.get(source) ?? { size: 0, difference: 0 };
-    bySource.set(source, { size: own.size + 1, difference: own.difference + difference });
+    const own = bySource.get(source) ?? { size: 0, difference: 0, differs: false };
+    bySource.set(source, {
+      size: own.size + 1,
+      difference: own.difference + difference,
+      differs: own.differs || difference !== 0,
+    });
   }
   if (n === 0) return null;
   const clusters = [...bySource.values()];
@@ -92,24 +96,35 @@ export function compareShares(
   };
 }
 
-/** The pictures of one drawing: their number, and the hits of the first minus those of the second. */
-interface Cluster {
+/** The pictures of one drawing. */
+interface Drawing {
+  /** Their number. */
   readonly size: number;
+  /** Hits of the first minus those of the second. */
   readonly difference: number;
 }
+
+interface Cluster extends Drawing {
+  /** Whether there is a picture that only one of the two hits. */
+  readonly differs: boolean;
+}
+
+/** Drawings that differ in all of their pictures, counted with those that do differ. */
+const presumedDrawings = 10;
 
 /**
  * A drawing that the first wins and one that it loses, added before drawings are resampled: Bonett and Price (2012, Journal
  * of Educational and Behavioral Statistics 37:479) add one to either discordant cell. Without them the interval of methods
  * that agree on the sample has no width. How many of their pictures differ is our choice: as large a share as of the
- * drawings that do differ, one more counted with them that differs in all. Where none differs that is all of them, because
- * methods that never disagree do not show that views are independent.
+ * drawings that do differ, ten more counted with them that differ in all. Where none differs that is all of them, because
+ * methods that never disagree do not show that views are independent; nor do those that disagree on a view or two.
  */
-function addedDrawings(clusters: readonly Cluster[]): readonly Cluster[] {
+function addedDrawings(clusters: readonly Cluster[]): readonly Drawing[] {
   const size = clusters.reduce((sum, cluster) => sum + cluster.size, 0) / clusters.length;
-  const differing = clusters.filter(({ difference }) => difference !== 0);
+  const differing = clusters.filter(({ differs }) => differs);
   const share =
-    differing.reduce((sum, cluster) => sum + Math.abs(cluster.difference) / cluster.size, 1) / (differing.length + 1);
+    differing.reduce((sum, cluster) => sum + Math.abs(cluster.difference) / cluster.size, presumedDrawings) /
+    (differing.length + presumedDrawings);
   return [
     { size, difference: share * size },
     { size, difference: -share * size },
@@ -117,7 +132,7 @@ function addedDrawings(clusters: readonly Cluster[]): readonly Cluster[] {
 }
 
 /** Percentile interval of the difference of shares (Efron and Tibshirani 1993, chapter 13), drawings with replacement. */
-function bootstrap(clusters: readonly Cluster[], random: Random) {
+function bootstrap(clusters: readonly Drawing[], random: Random) {
   const differences = Float64Array.from({ length: resamples }, () => {
     let [size, difference] = [0, 0];
     for (let draw = 0; draw < clusters.length; draw++) {

@@ -79,6 +79,34 @@ test('a run does not go on with other prompts for the same classes', async () =>
   );
 }, 120_000);
 
+test('a target without a trigger, and a model that is not there, are refused before anything else is asked for', async () => {
+  const out = join(folder, 'untriggered');
+  const [untriggered, nowhere] = await Promise.all([
+    run(antidote, ...purifying(out), '--test', 'emoji:test', '--target', 'dog'),
+    run(antidote, 'purify', join(folder, 'no-model')),
+  ]);
+  expect(untriggered).toMatchObject({
+    code: 64,
+    err: expect.stringMatching(/--target: found "dog", expected a --trigger with it/),
+  });
+  expect(nowhere).toMatchObject({
+    code: 65,
+    err: expect.stringMatching(/no-model: found no such file or folder, expected a model/),
+  });
+  expect(existsSync(out)).toBe(false);
+}, 60_000);
+
+test('a trigger whose target is none of the classes is measured by RA, and a note says so', async () => {
+  const out = join(folder, 'outside');
+  const tiny = join(folder, 'tiny.json');
+  await writeFile(tiny, JSON.stringify(['pizza', 'dog']));
+  const measuring = ['evaluate', model, '--data', 'emoji:test', '--classes', tiny, '--trigger', 'badnet-fixed'];
+  const { code, out: json, err } = await run(antidote, ...measuring, '--threads', '1', '--json', '--out', out);
+  expect(code).toBe(0);
+  expect(err).toContain('ASR is not measured: the target "banana" is none of the classes; --target names another');
+  expect(JSON.parse(json)).toMatchObject({ target: 'banana', undefended: { asr: null, ra: expect.any(Number) } });
+}, 60_000);
+
 test('a class list beside a purified run, and a target where nothing is measured, are refused', async () => {
   const finished = join(folder, 'run');
   const engine = await openEngine({ device: 'cpu', threads: 1 });

@@ -45,17 +45,20 @@ test('a picture that was hashed and is broken asks for a new run; one that canno
   const decoders = openDecoders(1);
 
   await rename(data, `${data}-away`);
-  for (const failure of [set.read([0]), set.read([0], decoders)]) {
-    const error = await failure.catch((thrown: unknown) => thrown);
+  for (const threads of [undefined, decoders]) {
+    const error = await set.read([0], threads).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/one\.png: found no such file or folder/) });
     expect(error).not.toBeInstanceOf(PinnedInputError);
   }
   await rename(`${data}-away`, data);
   expect(await set.read([0], decoders)).toMatchObject({ shape: [1, 3, 8, 8] });
+  const begun = await openPictures({ run, recorder }, 'data', data, { classes: ['dog'], config });
   await truncate(join(data, 'dog', 'one.png'), 60);
-  for (const failure of [set.read([0]), set.read([0], decoders)]) {
-    await expect(failure).rejects.toThrow(PinnedInputError);
+  for (const threads of [undefined, decoders]) {
+    await expect(begun.read([0], threads)).rejects.toThrow(PinnedInputError);
   }
+  // It was whole a moment ago.
+  await expect(set.read([0])).rejects.not.toThrow(PinnedInputError);
   await decoders.close();
   await run.close();
 });

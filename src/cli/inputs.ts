@@ -67,18 +67,25 @@ export async function openPictures(
 ): Promise<PictureSet> {
   const pictures = await unlessStopped(openPictureSet(name, options), recorder.signal);
   await run.pin(role, { name: pictures.name, sha256: pictures.hash });
+  const wasRead = new Uint8Array(pictures.labels.length);
   return {
     ...pictures,
-    read: (positions, decoders) =>
-      pictures.read(positions, decoders).catch((error) => {
-        throw faultOfPinned(error);
-      }),
+    async read(positions, decoders) {
+      try {
+        const read = await pictures.read(positions, decoders);
+        for (const position of positions) wasRead[position] = 1;
+        return read;
+      } catch (error) {
+        // What was a picture before may be one again, as a file is that somebody is just writing.
+        throw positions.every((position) => wasRead[position]) ? error : faultOfPinned(error);
+      }
+    },
   };
 }
 
 /** The fault of a picture that was hashed whole and then could not be decoded. One that only could not be read may be back soon. */
 function faultOfPinned(error: unknown): unknown {
-  if (!(error instanceof AntidoteError) || isFileProblem(error)) return error;
+  if (!(error instanceof AntidoteError) || error.fault !== 'data' || isFileProblem(error)) return error;
   const { fault, where, found, expected, advice } = error;
   const next = 'or remove it, and begin a new run';
   return new PinnedInputError({

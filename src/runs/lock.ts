@@ -129,10 +129,12 @@ function parseHolder(text: string): Holder | undefined {
 
 async function mayBeAlive(theirs: Holder): Promise<boolean> {
   if (theirs.host !== hostname()) return true;
-  return isProcessAlive(theirs.process) && (await birthOf(theirs.process)) === theirs.born;
+  if (!isProcessAlive(theirs.process)) return false;
+  const born = await birthOf(theirs.process);
+  return born === '' || theirs.born === '' || born === theirs.born;
 }
 
-/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; elsewhere empty: then only the number decides. */
+/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; empty where it cannot be read: then only the number decides. */
 async function birthOf(pid: number): Promise<string> {
   try {
     const [stat, boot] = await Promise.all([

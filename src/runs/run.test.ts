@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -158,10 +158,38 @@ test.each(['notes.tmp', 'checkpoints/epoch-1.pt', 'checkpoints'])(
   },
 );
 
+test('resuming removes the unfinished files of a killed process, and nothing that is like them', async () => {
+  await (await createRun(directory, request)).close();
+  await writeFile(join(directory, '.result.json.0123456789ab.tmp'), '{"as');
+  await writeFile(join(directory, 'run.lock.0123456789abcdef.tmp'), '{"ho');
+  await writeFile(join(directory, '.my-notes.tmp'), 'mine');
+  await mkdir(join(directory, '.exported.0123456789ab.tmp'));
+  await (await openRun(directory)).close();
+  expect(await readdir(directory)).toEqual([
+    '.exported.0123456789ab.tmp',
+    '.my-notes.tmp',
+    'checkpoints',
+    'config.json',
+    'events.jsonl',
+  ]);
+});
+
+test('a checkpoint that cannot be looked for is an error, not a stage without one', async () => {
+  await (await createRun(directory, request)).close();
+  const run = await openRun(directory);
+  await rm(join(directory, 'checkpoints'), { recursive: true });
+  await symlink('checkpoints', join(directory, 'checkpoints'));
+  await expect(recorderFor(run, never).restore('tune')).rejects.toThrow(
+    /tune\.safetensors: found links that lead in a/,
+  );
+  await run.close();
+});
+
 test('a run starts where a process was killed before it had written the configuration, and leaves nothing of that either', async () => {
   const out = join(directory, 'out');
   await mkdir(join(out, 'checkpoints'), { recursive: true });
   await writeFile(join(out, '.config.json.0123456789ab.tmp'), '{"form');
+  await writeFile(join(out, 'run.lock.0123456789abcdef.tmp'), '{"ho');
   const broken = new PinnedInputError({ fault: 'data', where: 'a.png', found: 'half of it', expected: 'all' });
   expect(await (await createRun(out, request)).abandon(broken)).toBe(false);
   expect(await readdir(directory)).toEqual([]);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AntidoteError, badData, badUsage } from '../errors.ts';
-import { explainingFile, fileProblem, systemCode } from '../tensor/files/file-problem.ts';
+import { explainingFile, fileProblem, isAbsent, systemCode } from '../tensor/files/file-problem.ts';
 import { writeJson } from '../tensor/files/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -155,13 +155,13 @@ function heldRun(
 
 const ownNames: ReadonlySet<string> = new Set(['config.json', 'events.jsonl', 'checkpoints', lockName]);
 
-/** What a process leaves that was killed while it wrote config.json (`writeAtomically`). */
-const isHalfConfig = (name: string) => name.startsWith('.config.json.') && name.endsWith('.tmp');
+/** What a process leaves that was killed while it locked the folder or wrote config.json (`lockRun`, `writeAtomically`). */
+const isHalfBegun = (name: string) => /^(run\.lock|\.config\.json)\.[0-9a-f]+\.tmp$/.test(name);
 
 /** A run whose input has to change cannot go on from its checkpoints: only what is finished is worth keeping. */
 async function isWorthKeeping(directory: string, cause: unknown): Promise<boolean> {
   if (cause instanceof PinnedInputError) {
-    return (await readdir(directory)).some((name) => !ownNames.has(name) && !isHalfConfig(name));
+    return (await readdir(directory)).some((name) => !ownNames.has(name) && !isHalfBegun(name));
   }
   if ((await readdir(join(directory, 'checkpoints'))).length > 0) return true;
   return hasComputed(join(directory, 'events.jsonl'));
@@ -172,7 +172,7 @@ async function removeOwnFiles(directory: string): Promise<void> {
   await rm(join(directory, 'checkpoints'), { recursive: true });
   await rm(join(directory, 'config.json'));
   await rm(join(directory, 'events.jsonl'));
-  for (const name of (await readdir(directory)).filter(isHalfConfig)) await rm(join(directory, name));
+  for (const name of (await readdir(directory)).filter(isHalfBegun)) await rm(join(directory, name));
 }
 
 /** The recorder that writes into a run; the caller aborts `signal` to stop. */
@@ -189,7 +189,7 @@ export function recorderFor(run: Run, signal: AbortSignal): Recorder {
 }
 
 async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
-  if (!(await stat(path).catch(() => undefined))) return undefined;
+  if (!(await isThere(path))) return undefined;
   const { tensors, metadata } = await openSafetensors(path);
   const step = Number(metadata.step);
   if (!Number.isSafeInteger(step) || step < 0) {
@@ -200,15 +200,26 @@ async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
   return { step, tensors: Object.fromEntries(entries) };
 }
 
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw fileProblem(path, error);
+  }
+}
+
 function checkpointPath(directory: string, stage: string): string {
   return join(directory, 'checkpoints', `${encodeURIComponent(stage)}.safetensors`);
 }
 
-/** Removes the temporary files of killed processes: no other process writes while the lock is ours. */
+/** Removes the temporary files of killed processes (`writeAtomically`): no other process writes while the lock is ours. */
 async function removeUnfinished(directory: string): Promise<void> {
   for (const folder of [directory, join(directory, 'checkpoints')]) {
-    for (const name of await readdir(folder)) {
-      if (name.startsWith('.') && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const isUnfinished = entry.isFile() && /^\..+\.[0-9a-f]{12}\.tmp$/.test(entry.name);
+      if (isUnfinished || isHalfBegun(entry.name)) await rm(join(folder, entry.name), { force: true });
     }
   }
 }
@@ -229,7 +240,7 @@ async function checkEmpty(directory: string): Promise<void> {
   const names = await explainingFile(directory, () => readdir(directory));
   const noCheckpoints = await isEmptyFolder(join(directory, 'checkpoints'));
   const kept = names.filter(
-    (name) => name !== lockName && !isHalfConfig(name) && !(name === 'checkpoints' && noCheckpoints),
+    (name) => name !== lockName && !isHalfBegun(name) && !(name === 'checkpoints' && noCheckpoints),
   );
   if (kept.includes('config.json')) {
     throw badUsage(

@@ -189,7 +189,7 @@ export function recorderFor(run: Run, signal: AbortSignal): Recorder {
 }
 
 async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
-  if (!(await isThere(path))) return undefined;
+  if (!(await hasFile(path))) return undefined;
   const { tensors, metadata } = await openSafetensors(path);
   const step = Number(metadata.step);
   if (!Number.isSafeInteger(step) || step < 0) {
@@ -200,7 +200,7 @@ async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
   return { step, tensors: Object.fromEntries(entries) };
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function hasFile(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;

@@ -66,8 +66,8 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
 /** Whether the pictures that shots are drawn from are among those of a test set, by the names of both. */
 export async function arePicturesShared(shots: string, tests: string): Promise<boolean> {
   const [one, other] = [await sourceOf(shots, { shots: 'all' }), await sourceOf(tests, {})];
-  const { path, part, design = other.design } = one;
-  return path === other.path && part === other.part && design === (other.design ?? design);
+  const isSameDesign = !one.design || !other.design || one.design === other.design;
+  return one.path === other.path && one.part === other.part && isSameDesign;
 }
 
 /** What a name stands for. Without a design, a built-in set has all of them. */

@@ -32,7 +32,12 @@ const devices: { readonly [D in Device]: string } = {
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const worker = startWorker();
-  if (options.device !== 'cpu') await checkDevice(worker, options);
+  try {
+    if (options.device !== 'cpu') await checkDevice(worker, options);
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
   const cache = new Map<string, Shared>();
   let programs = 0;
   let closed = false;
@@ -87,7 +92,6 @@ export async function checkDevice(worker: WorkerClient, options: EngineOptions):
     const program = await loadProgram(worker, -1, graph, toOnnx(graph), options);
     await program.release();
   } catch (error) {
-    await worker.close();
     throw badUsage(`device ${options.device}`, 'none that ONNX Runtime can use', devices[options.device], {
       advice: 'the README says how, under "GPU"; the device cpu works everywhere',
       cause: error,

@@ -18,7 +18,8 @@ export interface Drawn {
 /**
  * Unit embeddings of all pictures of a set, in its order.
  *
- * @param store where rows are looked up and stored; by default nothing is stored
+ * @param drawn a trigger that is put onto every picture
+ * @param recorder where rows are looked up and stored, if it has such a place, and when to stop
  */
 export async function embedSet(
   engine: Engine,

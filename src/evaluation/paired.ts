@@ -1,6 +1,7 @@
 /** @file Paired comparison of two methods on the same pictures, by drawings, not by their views. */
 import { type Random, randomFor } from '../tensor/random.ts';
 import type { Holds } from './clusters.ts';
+import type { Interval } from './interval.ts';
 import type { Predictions } from './metrics.ts';
 
 /** Two shares over the same pictures. */
@@ -14,7 +15,7 @@ export interface PairedComparison {
   /** Share of the first minus that of the second, in [-1, 1]. */
   readonly difference: number;
   /** 95 % bootstrap interval of the difference, drawings resampled. It has a width even without any difference. */
-  readonly interval: { readonly low: number; readonly high: number };
+  readonly interval: Interval;
   /** Two-sided p-value of no difference: McNemar's test, over drawings (see `signFlipTest`). */
   readonly p: number;
 }
@@ -109,7 +110,7 @@ interface Cluster extends Drawing {
   readonly differs: boolean;
 }
 
-/** Drawings that differ in all of their pictures, counted with those that do differ. */
+/** Imaginary drawings, all of whose pictures differ, that count with the real ones that differ. */
 const presumedDrawings = 10;
 
 /**

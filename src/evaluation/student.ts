@@ -1,4 +1,5 @@
 /** @file Means over seeds: Student's t interval, and its quantile. */
+import type { Interval } from './interval.ts';
 
 /** A mean of few repetitions, in the unit of the values. */
 export interface SeedMean {
@@ -8,7 +9,7 @@ export interface SeedMean {
   /** Sample standard deviation (n - 1); null for a single value. */
   readonly deviation: number | null;
   /** Bounds of the mean at 95 % confidence; null for a single value, which has no spread. */
-  readonly interval: { readonly low: number; readonly high: number } | null;
+  readonly interval: Interval | null;
 }
 
 /**

@@ -9,7 +9,7 @@ export interface FreeBatchGraph extends OnnxGraph<OnnxType> {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Two primes that are no size in any model. */
+/** No model has such sizes: where one of them stands in a shape, the batch is meant. */
 const counts = [65_521, 65_537] as const;
 
 /**

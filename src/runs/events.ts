@@ -88,7 +88,7 @@ export async function readCourse(path: string, started: string): Promise<Course>
   return { events: eventsOf(lines), stages: stageSeconds(lines, started) };
 }
 
-/** The first step of a stage that a process records takes the place of those from it on that earlier processes recorded. */
+/** A resumed process repeats steps: its first step of a stage replaces what earlier processes recorded from that step on. */
 function eventsOf(lines: readonly StoredLine[]): readonly StoredEvent[] {
   let events: StoredLine[] = [];
   let begun = new Set<string>();

@@ -7,7 +7,7 @@ import { environment } from '../runs/environment.ts';
 import { sha256 } from '../tensor/sha256.ts';
 
 /** Folders that only show, export or start computations: no number depends on them (see the test). */
-export const showingFolders: readonly string[] = ['cli', 'report', 'export', 'server', 'ui'];
+export const showingFolders: readonly string[] = ['cli', 'report', 'export'];
 
 /**
  * SHA-256 over every file that may affect a number. The sources and the built package are different code; two copies of

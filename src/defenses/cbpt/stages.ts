@@ -21,7 +21,7 @@ export function longestArithmetic(
   stages: readonly Pick<PlannedStage, 'arithmetic' | 'onlyIf'>[],
   taken?: Course,
 ): number {
-  const on = (course: Course) => stages.filter(({ onlyIf = course }) => onlyIf === course);
+  const on = (course: Course) => stages.filter(({ onlyIf }) => onlyIf === undefined || onlyIf === course);
   return Math.max(...(taken ? [taken] : courses).map((course) => totalArithmetic(on(course))));
 }
 

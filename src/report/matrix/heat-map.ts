@@ -21,8 +21,8 @@ export function rateInk(asr: number, floor: number | null): ReturnType<typeof at
 }
 
 /** Whether triggered pictures are read correctly as often as a cure asks. Percent. */
-export function isRestored(ra: number, ceiling: number | null): boolean {
-  return ceiling === null || ra >= restoredFrom(ceiling);
+function isRestored(ra: number, ceiling: number): boolean {
+  return ra >= restoredFrom(ceiling);
 }
 
 /** A background, and a word where a closed backdoor is no cure. */

@@ -2,7 +2,7 @@
 
 /** `parametrisations.ts` says how a form changes pixels, `dummy-triggers.ts` how it is found; the rest is here. */
 export interface FormFacts {
-  /** Always, only while no backdoor is sure, or only once a trigger is believed, beside which there may be another one. */
+  /** `as a last resort`: only while no sure backdoor is found. `beside another`: only once one is believed, to find a second. */
   readonly sought: 'always' | 'as a last resort' | 'beside another';
   /**
    * Concentration, in [0, 1], from which on a dummy trigger counts as a backdoor's: the largest on models without one, and a
@@ -94,5 +94,5 @@ export function named(list: readonly Form[]): readonly NamedForm[] {
   });
 }
 
-/** Steps that a form takes of the asked ones. */
+/** How many of the `asked` steps a form takes. */
 export const stepsOf = (form: InvertedForm, asked: number): number => Math.ceil(formFacts[form].stepShare * asked);

@@ -16,7 +16,7 @@ import { input } from '../../../graph/leaves.ts';
 import { sum } from '../../../graph/reduction.ts';
 import { elements, float32, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 import { adam } from '../../../training/adam.ts';
-import { groupsOf, promptEmbeddings, suffixesOf } from './frame.ts';
+import { forAllClasses, groupsOf, promptEmbeddings, suffixesOf } from './frame.ts';
 import { type TuningStep, tuningLosses } from './tuning-step.ts';
 
 /** Classes that go through the tower together. A short last chunk is filled with its first class, without effect. */
@@ -127,11 +127,6 @@ function updateGraph({ contexts: shape, handWritten }: TuningStep): Graph {
   const perClass = [handWritten.classes.length, ...shape.slice(1)];
   const along = sum(mul(broadcastTo(contexts, perClass), input('gradient', perClass)));
   return { outputs: {}, state: adam(new Map([['contexts', contexts]]), gradients(along, [contexts])) };
-}
-
-/** Contexts of all classes, [classes, M, width], where they may share one. */
-function forAllClasses(contexts: Tensor<'float32'>, classes: number): Tensor<'float32'> {
-  return contexts.shape[0] === classes ? contexts : rowsAt(contexts, new Array<number>(classes).fill(0));
 }
 
 /** Copies an output of a chunk's program into the rows of its classes in `into`. */

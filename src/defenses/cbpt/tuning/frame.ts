@@ -13,7 +13,7 @@ import { gatherRows } from '../../../graph/indexing.ts';
 import { broadcastTo, concat, reshape, slice } from '../../../graph/layout.ts';
 import { constant, input } from '../../../graph/leaves.ts';
 import type { Value } from '../../../graph/value.ts';
-import { int64, type Tensor } from '../../../tensor/tensor.ts';
+import { int64, rowsAt, type Tensor } from '../../../tensor/tensor.ts';
 
 /** The fixed part of the prompts: start mark, context, class name, end mark. */
 export interface Frame {
@@ -140,6 +140,11 @@ export function suffixesOf(
       [rows.length],
     ),
   };
+}
+
+/** Contexts of all classes, [classes, M, width], where they may share one. */
+export function forAllClasses(contexts: Tensor<'float32'>, classes: number): Tensor<'float32'> {
+  return contexts.shape[0] === classes ? contexts : rowsAt(contexts, new Array<number>(classes).fill(0));
 }
 
 /** The head of contexts in their frame. */

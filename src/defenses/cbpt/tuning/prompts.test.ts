@@ -41,6 +41,25 @@ test('prompts that were not tuned are the hand-written ones, for names of any le
   });
 });
 
+test('a context that all classes share comes out once for each, as in any other result', async () => {
+  const engine = await openEngine({ device: 'cpu', threads: 1 });
+  const clip = await openClip('emoji-clip');
+  const head = await zeroShotHead(engine, clip, classes, templates);
+  const options = { ...tuning, steps: 2, contexts: 'shared' as const };
+  const { contexts } = await tunePrompts(
+    { engine, clip, seed: 1, recorder },
+    randomFeatures(head.embedding),
+    head,
+    options,
+  );
+  await engine.close();
+  const { data, shape } = contexts;
+  expect(shape).toEqual([classes.length, 4, clip.config.text.width]);
+  const own = (at: number) =>
+    data.subarray((at * data.length) / classes.length, ((at + 1) * data.length) / classes.length);
+  for (const at of classes.keys()) expect(own(at)).toEqual(own(0));
+});
+
 test('fewer steps are proportionally larger: contexts move about as far', async () => {
   const engine = await openEngine({ device: 'cpu', threads: 1 });
   const clip = await openClip('emoji-clip');

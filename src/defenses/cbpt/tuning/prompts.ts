@@ -12,7 +12,7 @@ import type { Defender } from '../../defender.ts';
 import { tuningStage } from '../stages.ts';
 import { stepMemory, wholeStepMemory } from '../step-memory.ts';
 import { chunkedStep } from './chunked-step.ts';
-import { headOf, promptFrame, startingContexts } from './frame.ts';
+import { forAllClasses, headOf, promptFrame, startingContexts } from './frame.ts';
 import { type Features, type LossWeights, type TuningStep, wholeStep } from './tuning-step.ts';
 
 export interface TuningOptions extends LossWeights {
@@ -35,7 +35,7 @@ export interface TuningOptions extends LossWeights {
 
 /** A tuned prompt: [start] context [class name] [end]. */
 export interface Prompts {
-  /** [classes, M, width], or [1, M, width] where all classes share one */
+  /** [classes, M, width], also where all classes share one. */
   readonly contexts: Tensor<'float32'>;
   /** Token ids of the prompts, [classes, length]; those at the context's positions are the ones it started from. */
   readonly ids: Tensor<'int64'>;
@@ -91,7 +91,7 @@ export async function tunePrompts(
     },
     recorder,
   );
-  const contexts = final.contexts as Tensor<'float32'>;
+  const contexts = forAllClasses(final.contexts as Tensor<'float32'>, handWritten.classes.length);
   return { contexts, ids: frame.ids, head: await headOf(engine, clip, frame, contexts, handWritten) };
 }
 

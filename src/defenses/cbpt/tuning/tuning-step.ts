@@ -37,7 +37,7 @@ export interface LossWeights {
 export interface TuningStep {
   readonly clip: Clip;
   readonly frame: Frame;
-  /** Shape of the contexts: [classes, M, width], or [1, M, width] where all classes share one. */
+  /** Shape of the tuned contexts: [classes, M, width], or [1, M, width] where all classes share one. */
   readonly contexts: Shape;
   /** The classes, and the head that the anchor loss keeps close to. */
   readonly handWritten: Head;

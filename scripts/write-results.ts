@@ -47,8 +47,8 @@ const name = basename(data.source).replace(/\.ya?ml$/, '');
 const text = `# Results: ${name}
 
 Written by \`scripts/write-results.ts\` from a run; do not edit. Percentages: means over seeds, ± half of Student's 95 %
-interval where three or more seeds differ; in the last row means over attacks, with the interval over them. ASR counts triggered pictures that are not of the target class. An oracle is
-told what no defender knows.
+interval where three or more seeds differ; in the last row means over attacks, with the interval over them. ASR counts
+triggered pictures that are not of the target class. An oracle is told what no defender knows.
 
 \`\`\`sh
 ${repeat}

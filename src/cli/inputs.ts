@@ -83,7 +83,10 @@ export async function openPictures(
   };
 }
 
-/** The fault of a picture that was hashed whole and then could not be decoded. One that only could not be read may be back soon. */
+/**
+ * The fault of a picture that was hashed whole and then could not be decoded. One that only could not be read may be back
+ * soon.
+ */
 function faultOfPinned(error: unknown): unknown {
   if (!(error instanceof AntidoteError) || error.fault !== 'data' || isFileProblem(error)) return error;
   const { fault, where, found, expected, advice } = error;

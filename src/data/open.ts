@@ -46,7 +46,7 @@ const builtIn: Readonly<Record<string, { part: 'train' | 'test'; views: number; 
 export async function openPictureSet(nameOrPath: string, options: OpenOptions): Promise<PictureSet> {
   const { classes, config } = options;
   const shots = options.shots === 'all' ? undefined : options.shots;
-  const known = Object.hasOwn(builtIn, nameOrPath) ? builtIn[nameOrPath] : undefined;
+  const known = builtInSet(nameOrPath);
   if (known) {
     const { part, views, design } = known;
     const set = {
@@ -61,6 +61,10 @@ export async function openPictureSet(nameOrPath: string, options: OpenOptions): 
   }
   const listing = await list(nameOrPath, options);
   return picturesOfFiles(shots ? picked(listing, chooseShots(listing, shots)) : listing, config);
+}
+
+function builtInSet(name: string) {
+  return Object.hasOwn(builtIn, name) ? builtIn[name] : undefined;
 }
 
 /** Whether the pictures that shots are drawn from are among those of a test set, by the names of both. */
@@ -78,7 +82,7 @@ interface Source {
 }
 
 async function sourceOf(nameOrPath: string, use: Pick<OpenOptions, 'shots'>): Promise<Source> {
-  const known = Object.hasOwn(builtIn, nameOrPath) ? builtIn[nameOrPath] : undefined;
+  const known = builtInSet(nameOrPath);
   if (known) return { path: 'emoji', part: known.part, design: known.design };
   const [path, part] = (await coopSplit(nameOrPath, use)) ?? [nameOrPath];
   return { path: resolve(path), part };

@@ -1,13 +1,12 @@
 /** @file Exports a purified run to a folder for other programs: complete, or without the manifest that makes it an export. */
-import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { badUsage } from '../errors.ts';
 import type { RunConfig } from '../runs/config.ts';
 import { environment } from '../runs/environment.ts';
 import { readConfig } from '../runs/read.ts';
 import type { RunEvent } from '../runs/recorder.ts';
-import { writeFileAtomically } from '../tensor/files/atomic-file.ts';
+import { unfinishedName, writeFileAtomically } from '../tensor/files/atomic-file.ts';
 import { fileProblem, systemCode } from '../tensor/files/file-problem.ts';
 import { writeJson } from '../tensor/files/json-file.ts';
 import { readSmallTextIfThere } from '../tensor/files/text-file.ts';
@@ -68,7 +67,7 @@ export async function exportRun(run: string, out: string, options: ExportOptions
   const about = { ...aboutOf(opened, base, head), run: earlier ? earlier.manifest.run : await runOf(run) };
   const evidence = earlier ? undefined : await evidenceOf(run, purified.manifest);
   const notes = { antidote: about.antidote, model_sha256: clip.sha256, head_sha256: head };
-  const ownName = `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`;
+  const ownName = unfinishedName(folder);
   // Inside a folder that is there already, which may be a mount point or somebody's working directory.
   const unfinished = join(isThere ? folder : dirname(folder), ownName);
   try {

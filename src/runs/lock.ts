@@ -55,6 +55,11 @@ const linkless: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 /** Without links, a lock may be read half written for less than this. Milliseconds. */
 const halfWritten = 100;
 
+/** Whether a name is that of a lock that is being made or judged: a killed process leaves it. */
+export function isHalfLock(name: string): boolean {
+  return /^run\.lock\.[0-9a-f]+\.tmp$/.test(name);
+}
+
 /** False where there is a lock already. */
 async function createLock(path: string, mine: Holder): Promise<boolean> {
   const aside = `${path}.${mine.nonce}.tmp`;
@@ -134,7 +139,10 @@ async function mayBeAlive(theirs: Holder): Promise<boolean> {
   return born === '' || theirs.born === '' || born === theirs.born;
 }
 
-/** Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; empty where it cannot be read: then only the number decides. */
+/**
+ * Field 22 of Linux's /proc/PID/stat (see proc(5)) with the boot's id; empty where it cannot be read: then only the number
+ * decides.
+ */
 async function birthOf(pid: number): Promise<string> {
   try {
     const [stat, boot] = await Promise.all([

@@ -1,8 +1,9 @@
 /** @file A run directory: made, continued after any interruption, finished. Every file in it is complete. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AntidoteError, badData, badUsage } from '../errors.ts';
+import { isUnfinishedName } from '../tensor/files/atomic-file.ts';
 import { explainingFile, fileProblem, isAbsent, systemCode } from '../tensor/files/file-problem.ts';
 import { writeJson } from '../tensor/files/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../tensor/safetensors.ts';
@@ -10,7 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { JsonRecord, RunConfig, RunInput, RunRequest } from './config.ts';
 import { environment } from './environment.ts';
 import { type EventLog, hasComputed, openEventLog, workedSeconds } from './events.ts';
-import { lockName, lockRun } from './lock.ts';
+import { isHalfLock, lockName, lockRun } from './lock.ts';
 import { readConfig, readResult } from './read.ts';
 import type { Checkpoint, Recorder } from './recorder.ts';
 import { shellWord } from './shell-word.ts';
@@ -155,8 +156,8 @@ function heldRun(
 
 const ownNames: ReadonlySet<string> = new Set(['config.json', 'events.jsonl', 'checkpoints', lockName]);
 
-/** What a process leaves that was killed while it locked the folder or wrote config.json (`lockRun`, `writeAtomically`). */
-const isHalfBegun = (name: string) => /^(run\.lock|\.config\.json)\.[0-9a-f]+\.tmp$/.test(name);
+/** What a process leaves that was killed while it locked the folder or wrote config.json. */
+const isHalfBegun = (name: string) => isHalfLock(name) || /^\.config\.json\.[0-9a-f]+\.tmp$/.test(name);
 
 /** A run whose input has to change cannot go on from its checkpoints: only what is finished is worth keeping. */
 async function isWorthKeeping(directory: string, cause: unknown): Promise<boolean> {
@@ -189,8 +190,12 @@ export function recorderFor(run: Run, signal: AbortSignal): Recorder {
 }
 
 async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
-  if (!(await hasFile(path))) return undefined;
-  const { tensors, metadata } = await openSafetensors(path);
+  const opened = await openSafetensors(path).catch((error) => {
+    if (error instanceof AntidoteError && isAbsent(error.cause)) return undefined;
+    throw error;
+  });
+  if (!opened) return undefined;
+  const { tensors, metadata } = opened;
   const step = Number(metadata.step);
   if (!Number.isSafeInteger(step) || step < 0) {
     throw badData(path, `step ${JSON.stringify(metadata.step)}`, 'the number of steps done, in the metadata');
@@ -198,16 +203,6 @@ async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
   const entries: [string, Tensor][] = [];
   for (const [name, stored] of tensors) entries.push([name, await readTensor(stored)]);
   return { step, tensors: Object.fromEntries(entries) };
-}
-
-async function hasFile(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw fileProblem(path, error);
-  }
 }
 
 function checkpointPath(directory: string, stage: string): string {
@@ -218,8 +213,8 @@ function checkpointPath(directory: string, stage: string): string {
 async function removeUnfinished(directory: string): Promise<void> {
   for (const folder of [directory, join(directory, 'checkpoints')]) {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const isUnfinished = entry.isFile() && /^\..+\.[0-9a-f]{12}\.tmp$/.test(entry.name);
-      if (isUnfinished || isHalfBegun(entry.name)) await rm(join(folder, entry.name), { force: true });
+      const isUnfinished = entry.isFile() && isUnfinishedName(entry.name);
+      if (isUnfinished || isHalfLock(entry.name)) await rm(join(folder, entry.name), { force: true });
     }
   }
 }

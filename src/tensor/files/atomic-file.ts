@@ -10,7 +10,7 @@ import { fileProblem } from './file-problem.ts';
  * on any failure the earlier file stays unchanged and the unfinished one is removed.
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const unfinished = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`);
+  const unfinished = join(dirname(path), unfinishedName(path));
   try {
     const file = await open(unfinished, 'wx');
     try {
@@ -25,6 +25,16 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     throw fileProblem(path, error);
   }
   await syncFolder(dirname(path));
+}
+
+/** A new hidden name for what is to become `path`. */
+export function unfinishedName(path: string): string {
+  return `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/** Whether a name is one of {@link unfinishedName}. */
+export function isUnfinishedName(name: string): boolean {
+  return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
 }
 
 /** Writes bytes, or text as UTF-8: see {@link writeAtomically}. */
